@@ -123,7 +123,7 @@ describe('sentences', () => {
       file !== 'compiler/7-kernels/wgsl/functions.ts',
   );
 
-  test.each(RIDDLES)('say it plainly: $use', ({ old, finds, spares }) => {
+  test.each(RIDDLES)('avoid the riddle, and use $use', ({ old, finds, spares }) => {
     const found = texts.flatMap((file) =>
       readText(file)
         .split('\n')
@@ -131,6 +131,32 @@ describe('sentences', () => {
     );
     expect(found).toEqual([]);
     expect([old.test(finds), old.test(spares)]).toEqual([true, false]);
+  });
+});
+
+describe('names of tests', () => {
+  const NAME = /\b(?:describe|it|test)(?:\.\w+)*(?:<.*?>)?\((?:\s*|.*\)\(\s*)(['"`])((?:(?!\1)[^\\]|\\.)+)\1/g;
+  const TABLE = /^\s*\](?: as const)?\)\(\s*(['"`])((?:(?!\1)[^\\]|\\.)+)\1/gm;
+  const names = trackedFiles()
+    .filter((file) => /^test\/.*\.test\.ts$/.test(file) && file !== 'test/words.test.ts')
+    .flatMap((file) =>
+      [NAME, TABLE].flatMap((names) =>
+        [...readText(file).matchAll(names)].map(([, , name = '']) => `${file}: ${name}`),
+      ),
+    );
+
+  test('are found in every file of tests', () => {
+    expect(names.length).toBeGreaterThan(1700);
+  });
+
+  test.each(RIDDLES)('say it plainly: $use', ({ old }) => {
+    expect(names.filter((name) => old.test(name))).toEqual([]);
+  });
+
+  test('begin with a subject or a verb, not with a question word', () => {
+    const questions = /^\S+: (what|who|whom|whatever|whoever|whichever)\b/i;
+    expect(names.filter((name) => questions.test(name))).toEqual([]);
+    expect(questions.test('a.test.ts: what is lost is named')).toBe(true);
   });
 });
 
@@ -147,7 +173,7 @@ describe('words', () => {
     expect([old.test(finds), old.test(spares)]).toEqual([true, false]);
   });
 
-  test('of the glossary stand in the order of the alphabet, each once', () => {
+  test('the terms of the glossary are in alphabetical order, each once', () => {
     const [, glossary = ''] = readText('CONTRIBUTING.md').split('\n## Words\n');
     const terms = [...glossary.matchAll(/^\| \*\*([^*]+)\*\* \|/gm)].map(([, term = '']) => term);
     expect(terms.length).toBeGreaterThan(30);

@@ -49,18 +49,21 @@ const train = (open: Opener, program: Program): Promise<Trained> => trainProgram
 const tensorsOf = ({ results, states }: Trained): Map<string, Tensor> => new Map([...results, ...states]);
 
 describe.each(golden)('%s', (path) => {
-  test.each(programsOf(path, 3).map((program) => [program.name, program] as const))('%s', async (_, program) => {
-    const trained = await train(openWebGpu, program);
-    // Small as they are, they are one kernel: of the bits that its steps give one by one.
-    expect(trained).toEqual(await train(openLaunches, program));
-    const [found, wanted] = [tensorsOf(trained), tensorsOf(await train(openReference, program))];
-    expect([...found.keys()]).toEqual([...wanted.keys()]);
-    for (const [name, values] of wanted) {
-      const size = Math.hypot(...values) + 1e-6;
-      const error = Math.hypot(...values.map((v, i) => v - (found.get(name)?.[i] ?? Number.NaN))) / size;
-      expect(error, name).toBeLessThan(BOUND);
-    }
-  });
+  test.each(programsOf(path, 3).map((program) => [program.name, program] as const))(
+    '%s trains as on the reference device',
+    async (_, program) => {
+      const trained = await train(openWebGpu, program);
+      // Small as they are, they are one kernel: of the bits that its steps give one by one.
+      expect(trained).toEqual(await train(openLaunches, program));
+      const [found, wanted] = [tensorsOf(trained), tensorsOf(await train(openReference, program))];
+      expect([...found.keys()]).toEqual([...wanted.keys()]);
+      for (const [name, values] of wanted) {
+        const size = Math.hypot(...values) + 1e-6;
+        const error = Math.hypot(...values.map((v, i) => v - (found.get(name)?.[i] ?? Number.NaN))) / size;
+        expect(error, name).toBeLessThan(BOUND);
+      }
+    },
+  );
 });
 
 test.each(smallTasks(3))(

@@ -100,7 +100,7 @@ test.each([
   // It is stopped with all its threads, and its connections stand.
   ['silent', 'SIGSTOP'],
 ] as const)(
-  `%s: %s, ${KILLS} times`,
+  `a run ends with the weights of an undisturbed one after ${KILLS} faults: %s, %s`,
   async (victim, signal) => {
     const [deployed] = await mesh.json('deploy', model, ...LIMIT, '--partition', '2', '--snapshot-every', '5');
     const name = String(deployed?.run);

@@ -106,7 +106,7 @@ describe('a reader of events', () => {
   test.each([
     ['a field of another type', { ...kept, energy: 'high' }],
     ['a field that is missing', { sequence: 1, time: 5, event: 'error', code: 'run/failed' }],
-    ['checks that are none', { sequence: 1, time: 5, ...EXAMPLES.done, checks: [null] }],
+    ['checks that are not objects', { sequence: 1, time: 5, ...EXAMPLES.done, checks: [null] }],
     ['no event', { sequence: 1, time: 5 }],
     ['no time', { ...kept, time: 9e15 }],
   ])('refuses %s by name', async (_what, record) => {

@@ -79,7 +79,7 @@ test.each([
     ),
   ],
   [
-    'shards keep the weights of a node that teaches nobody',
+    'shards keep the weights of a node that teaches no other',
     model(
       `  node a: f32[3]
   node b: f32[3]

@@ -17,7 +17,7 @@ const asked = (settings: string, options: Options = {}) =>
 const PIPELINED = '  mode = pipelined\n  microbatches = 8';
 
 test.each<[name: string, settings: string, options: Options, expected: unknown]>([
-  ['nobody says it', '', {}, {}],
+  ['nothing asks for a schedule', '', {}, {}],
   ['settings of another kind', '  latency = 40ms', {}, {}],
   ['the model', '  mode = pipelined', {}, { schedule: { value: 'pipelined', by: 'schedule home' } }],
   [
@@ -80,7 +80,9 @@ test.each<[name: string, settings: string, options: Options, expected: unknown]>
     { schedule: { value: 'lockstep', by: '--schedule' } },
   ],
   ['a mode that is refused elsewhere', '  mode = async', {}, {}],
-])('%s', (_, settings, options, expected) => expect(asked(settings, options)).toEqual(expected));
+])('the options decide before the model: %s', (_, settings, options, expected) =>
+  expect(asked(settings, options)).toEqual(expected),
+);
 
 test('lockstep together with microbatches is refused, whether an option or the model asks for it', () => {
   expect(() => asked('', { schedule: 'lockstep', microbatches: '4' })).toThrow('--schedule asks for lockstep');

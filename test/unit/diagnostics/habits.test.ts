@@ -66,7 +66,7 @@ test.each<[string, Written, string, string]>([
     '`node h[3]: f32[16]`',
   ],
   ['attention on a vector', { link: 'links.attention()' }, 'link/shape', '`f32[1, 784]`'],
-])('%s', (_, written, code, repair) => {
+])('the repair of %s says what to write', (_, written, code, repair) => {
   const { diagnostics } = checkSource(source(written));
   expect(diagnostics.map((d) => d.code)).toEqual([code]);
   expect(diagnostics[0]?.repair).toContain(repair);

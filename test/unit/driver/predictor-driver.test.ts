@@ -43,8 +43,8 @@ class Source {
   }
 }
 
-describe('the driver', () => {
-  test('lends the first weights to each waiting caller, once', () => {
+describe('the driver of a predictor', () => {
+  test('lends the first weights to each waiting caller once', () => {
     const source = new Source();
     const client = source.ask();
     expect(client.heard).toEqual([]);
@@ -53,7 +53,7 @@ describe('the driver', () => {
     expect(client.heard).toEqual(['weights a']);
   });
 
-  test('frees weights when newer ones have taken over and they are no longer used', () => {
+  test('frees weights when newer ones have taken over and no caller uses them', () => {
     const source = new Source();
     source.publish('a');
     const [first, second] = [source.ask(), source.ask()];
@@ -67,7 +67,7 @@ describe('the driver', () => {
     expect(source.freed).toEqual(['weights a']);
   });
 
-  test('refuses with the reason, and gives what was thrown', () => {
+  test('refuses a caller with the reason, and passes on what its work throws', () => {
     const source = new Source();
     const client = source.ask();
     source.driver.tick();
@@ -77,7 +77,7 @@ describe('the driver', () => {
     expect(source.driver.current).toBeUndefined();
   });
 
-  test('refuses while it closes, and frees weights that come too late', () => {
+  test('refuses callers while it closes, and frees weights that come too late', () => {
     const source = new Source();
     const client = source.ask();
     source.driver.tick();

@@ -53,7 +53,7 @@ function drive(durable: 'at once' | 'later') {
 /** Effects that were carried out since the last look. */
 const taken = (carried: string[]): string[] => carried.splice(0);
 
-test('a synchronizer announces nothing that is not durable yet', () => {
+test('a synchronizer announces only what is durable', () => {
   const { carried, persisting, join, deploy, driver } = drive('later');
   join('a');
   taken(carried);
@@ -66,7 +66,7 @@ test('a synchronizer announces nothing that is not durable yet', () => {
   expect(order.indexOf('send assign')).toBeGreaterThan(order.lastIndexOf('persist'));
 });
 
-test('a caller that waits for a decision hears of it when all of it is carried out', () => {
+test('a caller that waits for a decision is answered when all of it is carried out', () => {
   const { carried, persisting, join, deploy, driver } = drive('later');
   join('a');
   deploy();
@@ -80,7 +80,7 @@ test('a caller that waits for a decision hears of it when all of it is carried o
   expect(over).toBe(true);
 });
 
-test('nothing is carried out behind an effect that failed', () => {
+test('no effect is carried out after one that failed', () => {
   const { carried, persisting, join, deploy } = drive('later');
   join('a');
   deploy();
@@ -91,7 +91,7 @@ test('nothing is carried out behind an effect that failed', () => {
   expect(taken(carried)).toEqual([]);
 });
 
-test('nothing is carried out behind its end', () => {
+test('no effect is carried out after the driver has ended', () => {
   const { carried, persisting, join, deploy, driver } = drive('later');
   join('a');
   deploy();
@@ -101,7 +101,7 @@ test('nothing is carried out behind its end', () => {
   expect(taken(carried)).toEqual([]);
 });
 
-test('it goes on with the runs that are stored, and everything that enters is noted with its time', () => {
+test('a synchronizer goes on with the stored runs, and notes every event with its time', () => {
   const first = drive('at once');
   first.join('a');
   first.deploy();
@@ -111,7 +111,7 @@ test('it goes on with the runs that are stored, and everything that enters is no
   expect(Object.keys(again.driver.state.runs)).toEqual(['chain-1']);
 });
 
-test('many effects that end at once are carried out one after the other, not one in the other', () => {
+test('effects that end at once are carried out one after the other, not nested', () => {
   const { driver } = drive('at once');
   let count = 0;
   const again = (): void => {

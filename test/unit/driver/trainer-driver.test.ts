@@ -135,7 +135,7 @@ describe('a trainer', () => {
     expect(types()).toEqual(['ready']);
   });
 
-  test('begins a new term when the work of the old one has ended, with the same shard', () => {
+  test('begins a new term with the same shard when the work of the old one has ended', () => {
     const { driver, shard, assign, look } = running();
     look();
     assign(2);
@@ -147,7 +147,7 @@ describe('a trainer', () => {
     expect(driver.state.shards[`${run}/0`]).toMatchObject({ term: 2, phase: 'ready', calls: 0 });
   });
 
-  test('opens nothing for a term that is over before its turn comes', () => {
+  test('opens no shard for a term that ends before its turn comes', () => {
     const { shard, assign, look } = running();
     look();
     assign(2);
@@ -156,7 +156,7 @@ describe('a trainer', () => {
     expect(look()).toEqual(['restore 3']);
   });
 
-  test('closes a shard behind its work, and not one that has come back', () => {
+  test('closes a shard after its work, unless the shard has come back', () => {
     const { driver, shard, assign, look } = running();
     look();
     driver.hear({ type: 'release', run, term: 1 });
@@ -168,7 +168,7 @@ describe('a trainer', () => {
     expect(driver.shards).toEqual([]);
   });
 
-  test('says why a shard cannot be opened, and tells the mesh', () => {
+  test('tells the mesh why a shard cannot be opened', () => {
     const { driver, assign, look, sent } = drive('fails');
     driver.connected();
     assign(1);
@@ -178,7 +178,7 @@ describe('a trainer', () => {
     expect(look()).toEqual(['nothing to close']);
   });
 
-  test('fails a shard whose work fails, and not once it is stopped', () => {
+  test('fails a shard whose work fails, unless the shard was stopped', () => {
     const first = running();
     first.look();
     first.shard.advances[0]?.failed(new Error('no device'));
@@ -191,7 +191,7 @@ describe('a trainer', () => {
     expect(second.look()).toEqual([]);
   });
 
-  test('says every heartbeat how far it is, and no more when it is stopped', () => {
+  test('reports its progress with every heartbeat, until it is stopped', () => {
     const { driver, beats, types, sent } = running();
     driver.start();
     types();
@@ -201,7 +201,7 @@ describe('a trainer', () => {
     expect(beats).toEqual([]);
   });
 
-  test('keeps what must arrive while there is no connection', () => {
+  test('keeps messages that must arrive while there is no connection', () => {
     const { driver, types } = running();
     driver.disconnected();
     types();
@@ -211,7 +211,7 @@ describe('a trainer', () => {
     expect(types()).toEqual(['leave', 'ready']);
   });
 
-  test('gives packets and frames to the shard of the same term alone', () => {
+  test('gives packets and frames only to the shard of the same term', () => {
     const { driver, shard, look } = running();
     look();
     const packet = (term: number, to: number, of = run): Uint8Array =>
@@ -227,7 +227,7 @@ describe('a trainer', () => {
   });
 });
 
-test('work of one name takes turns, whether it ends at once or later; other names do not wait', () => {
+test('work of one name takes turns, whether it ends at once or later, and other names do not wait', () => {
   const turns = new Turns();
   const order: string[] = [];
   let end = (): void => undefined;

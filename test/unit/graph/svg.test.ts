@@ -8,14 +8,14 @@ const arrow = (picture: Picture, from: string, to: string) =>
   picture.arrows.find((a) => a.from === from && a.to === to);
 
 describe('folding', () => {
-  test('a small graph is drawn node by node, in its clusters', () => {
+  test('leaves a small graph as it is, node by node, in its clusters', () => {
     const picture = pictureOf(brain(2));
     expect(picture.boxes).toHaveLength(3 + 2 * 6);
     expect(picture.boxes.find((b) => b.id === 'v1[1].low')?.clusters).toEqual(['v1[1]']);
     expect(picture.boxes.every((b) => b.folded === undefined)).toBe(true);
   });
 
-  test('arrays fold to one box, and links between their elements to one arrow', () => {
+  test('makes one box of an array, and one arrow of the links between its elements', () => {
     const picture = pictureOf(brain(16));
     expect(ids(picture)).toContain('v1[*]');
     expect(picture.boxes).toHaveLength(3 + 1 + 4 * 2);
@@ -25,12 +25,12 @@ describe('folding', () => {
     expect(arrow(picture, 'v1[*]', 'v1[*]')?.links).toHaveLength(16);
   });
 
-  test('arrays within clusters fold in place', () => {
+  test('makes boxes of arrays within clusters in place', () => {
     const box = pictureOf(brain(16, 'cortex.')).boxes.find((b) => b.folded);
     expect(box).toMatchObject({ id: 'cortex.v1[*]', clusters: ['cortex'] });
   });
 
-  test('clusters fold, the innermost first, until few are left', () => {
+  test('makes boxes of clusters, the innermost first, until few are left', () => {
     expect(pictureOf(areas(6)).boxes).toHaveLength(60);
     const folded = pictureOf(areas(50));
     expect(folded.boxes).toHaveLength(50);
@@ -42,7 +42,7 @@ describe('folding', () => {
     expect(pictureOf(areas(70)).boxes.map((b) => b.id)).toEqual(['lobe0', 'lobe1', 'lobe2', 'lobe3', 'lobe4']);
   });
 
-  test('every node is in one box, every box has the nodes of its name', () => {
+  test('puts every node into one box, and every node of its name into every box', () => {
     for (const graph of [digits(), brain(3), brain(40, 'cortex.'), areas(70)]) {
       const names = pictureOf(graph).boxes.flatMap((b) => b.nodes.map((n) => n.name));
       expect([...names].sort()).toEqual(graph.nodes.map((n) => n.name).sort());
@@ -51,19 +51,19 @@ describe('folding', () => {
 });
 
 describe('cycles', () => {
-  test('only the link that closes a cycle leads back; delays close none', () => {
+  test('lead back only by the link that closes them, and delays close none', () => {
     const { arrows } = pictureOf(brain(2));
     expect(arrows.filter((a) => a.back).map((a) => `${a.from}->${a.to}`)).toEqual(['motor.high->assoc.high']);
     expect(arrows.filter((a) => a.delay > 0)).toHaveLength(4);
   });
 
-  test('folding makes no cycles', () => {
+  test('are not made by folding', () => {
     expect(pictureOf(brain(16)).arrows.filter((a) => a.back)).toHaveLength(1);
   });
 });
 
 describe('the drawing', () => {
-  test('says by shape and line what it says by colour', () => {
+  test('shows by shape and line what it shows by colour', () => {
     const dot = graphToDot(brain(16));
     expect(dot).toContain(
       '"motor.high" -> "assoc.high" [color="#D55E00" penwidth=1.8 arrowhead=onormal constraint=false',
@@ -82,7 +82,7 @@ describe('the drawing', () => {
     expect(svg.match(/class="edge"/g)).toHaveLength(4);
   });
 
-  test('opens a folded box below the picture, and a small graph has nothing to open', async () => {
+  test('opens a folded box below the picture, and has nothing to open for a small graph', async () => {
     const svg = await graphSvg(brain(16));
     const [, opened = ''] = /xlink:href="#(inside-\d+)" xlink:title="v1\[\*\]"/.exec(svg) ?? [];
     const [, inside = ''] = svg.split(`<g id="${opened}" class="inside`);

@@ -6,7 +6,7 @@ import { graphs } from '../../support/arbitrary-graph.ts';
 import { chain, tanh } from '../../support/networks.ts';
 
 describe('graph text', () => {
-  test('reads back what it wrote, for any graph', () => {
+  test('reads back as the graph that it was written from, for any graph', () => {
     fc.assert(
       fc.property(graphs, (graph) => {
         verifyGraph(graph);
@@ -16,7 +16,7 @@ describe('graph text', () => {
     );
   });
 
-  test('says one thing a line', () => {
+  test('has one thing on each line', () => {
     expect(printGraph(chain([3, 2], { act: tanh }))).toMatchInlineSnapshot(`
       "graph chain
       node l0 : [3] node gaussian
@@ -53,7 +53,7 @@ describe('graph text', () => {
     ],
     ['graph g\nnode a : [2] node gaussian\n  activation = z', 'line 2: lacks a fact'],
     ['graph g\nlink a->b : a -> b', 'line 2: begins at a, which is not a node'],
-  ])('says where %j is wrong', (text, message) => {
+  ])('is refused with the place of the mistake: %j', (text, message) => {
     expect(() => parseGraph(text)).toThrow(GraphTextError);
     expect(() => parseGraph(text)).toThrow(message);
   });

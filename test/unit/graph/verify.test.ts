@@ -62,7 +62,7 @@ describe('verifyGraph', () => {
   });
 });
 
-test('lowering keeps everything but the places in the text', () => {
+test('lowering keeps everything except the places in the text', () => {
   const span = { file: 'a.pcn', start: 1, end: 2 };
   const nodes = graph.nodes.map((n) => ({ ...n, span }));
   const links = graph.links.map((l) => ({ ...l, span }));

@@ -19,7 +19,7 @@ describe.each(models)('%s', (name) => {
     launchByLaunch(program),
   ]);
 
-  test('its kernels hold together and read back as they are', () => {
+  test('has kernels that fit together and read back as they are', () => {
     for (const { kernels, modules } of lowered) {
       verifyKernels(kernels);
       expect(parseKernels(printKernels(kernels))).toEqual(kernels);
@@ -27,7 +27,7 @@ describe.each(models)('%s', (name) => {
     }
   });
 
-  test('every module names what it serves, and every size that a dispatch gives', () => {
+  test('has modules that each name their purpose and every size that a dispatch gives', () => {
     for (const { kernels, modules } of lowered) {
       for (const text of modules.values()) expect(text).toMatch(/^\/\/ \S/);
       for (const d of kernels.functions.flatMap((f) => f.dispatches)) {
@@ -40,7 +40,7 @@ describe.each(models)('%s', (name) => {
   });
 });
 
-describe('kernels that somebody changed', () => {
+describe('kernels that were changed', () => {
   const { kernels } = launchByLaunch(ruleIl());
   const train = (change: (f: KernelFunction) => Partial<KernelFunction>): KernelProgram => ({
     ...kernels,
@@ -78,19 +78,19 @@ describe('kernels that somebody changed', () => {
       { ...kernels, modules: kernels.modules.map((m) => ({ ...m, id: '../x' })) },
       /name/,
     ],
-  ])('%s: refused', (_, changed, why) => {
+  ])('are refused with %s', (_, changed, why) => {
     expect(() => verifyKernels(changed)).toThrow(KernelFault);
     expect(() => verifyKernels(changed)).toThrow(why);
   });
 
-  test('a text that says something unknown is refused with its line', () => {
+  test('are refused with the line of an unknown statement', () => {
     expect(() => parseKernels('kernels "a"\nfunktion "b"\n')).toThrow(KernelTextError);
     expect(() => parseKernels('kernels "a"\nfunktion "b"\n')).toThrow(/line 2/);
     expect(() => parseKernels('')).toThrow(/line 1/);
   });
 });
 
-describe('persistent kernels that somebody changed', () => {
+describe('persistent kernels that were changed', () => {
   const { kernels } = lowerToWgsl(ruleIl());
   const first = (change: (d: Dispatch) => Partial<Dispatch>): KernelProgram => ({
     ...kernels,
@@ -106,7 +106,7 @@ describe('persistent kernels that somebody changed', () => {
     modules: kernels.modules.map((m) => (m.parts.length > 0 ? { ...m, ...change } : m)),
   });
 
-  test('a training is one dispatch, a prediction of two launches is not', () => {
+  test('make one dispatch of a training, and none of a prediction of two launches', () => {
     const kinds = kernels.functions.map((f) => [f.name, f.dispatches.map((d) => d.module.replace(/-.*/, ''))]);
     expect(kinds).toEqual([
       ['train', ['persistent']],
@@ -125,7 +125,7 @@ describe('persistent kernels that somebody changed', () => {
     ['what is not there yet', first((d) => ({ steps: d.steps.slice(1) })), /before it is written/],
     ['no parts', module({ parts: [] }), /has no parts/],
     ['parts without a table', module({ places: 'uniform' }), /has parts and no table/],
-  ])('%s: refused', (_, changed, why) => {
+  ])('are refused with %s', (_, changed, why) => {
     expect(() => verifyKernels(changed)).toThrow(KernelFault);
     expect(() => verifyKernels(changed)).toThrow(why);
   });

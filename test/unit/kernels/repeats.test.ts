@@ -10,8 +10,8 @@ const expanded = (stretches: readonly Stretch[], items: readonly string[]): stri
 
 const sequence = array(constantFrom('a', 'b', 'c'), { maxLength: 60 });
 
-describe('repetitions', () => {
-  test('ticks between what is before and behind them', () => {
+describe('repetitions of a sequence', () => {
+  test('are its ticks, between what is before and after them', () => {
     const items = [...'xy', ...'abc'.repeat(20), ...'zw'];
     expect(repeats(items)).toEqual([
       { first: 0, period: 1, times: 1 },
@@ -22,7 +22,7 @@ describe('repetitions', () => {
     ]);
   });
 
-  test('say what the sequence is', () => {
+  test('expand to the sequence', () => {
     const check = property(sequence, (items) => {
       expect(expanded(repeats(items), items)).toEqual(items);
     });
@@ -30,8 +30,8 @@ describe('repetitions', () => {
   });
 });
 
-describe('groups', () => {
-  test('hold all of it in order, and no more than they may', () => {
+describe('groups of repetitions', () => {
+  test('hold the whole sequence in order, and no more than they may', () => {
     const sizes = integer({ min: 4, max: 12 });
     const check = property(sequence, sizes, sizes, (items, mostWritten, more) => {
       const most = mostWritten + more;
@@ -47,7 +47,7 @@ describe('groups', () => {
     assert(check, { seed: 1 });
   });
 
-  test('cut a repetition that is too long between two times', () => {
+  test('cut a repetition that is too long between two rounds of it', () => {
     expect(inGroups([{ first: 0, period: 3, times: 5 }], 4, 7)).toEqual([
       [{ first: 0, period: 3, times: 2 }],
       [{ first: 6, period: 3, times: 2 }],

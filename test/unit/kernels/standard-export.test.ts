@@ -21,7 +21,7 @@ const textOf = (file: string): string => {
   return file === 'cortex.pcn' ? narrowCortex(text).replace(/steps = \d+/g, 'steps = 3') : text;
 };
 
-test.each(examples)('%s is exported with standard operators alone', (name) => {
+test.each(examples)('%s is exported with standard operators only', (name) => {
   const files = Object.fromEntries(
     readdirSync(folder)
       .filter((file) => file.endsWith('.pcn'))

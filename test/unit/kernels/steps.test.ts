@@ -29,12 +29,12 @@ const ADDS: Readonly<Record<string, readonly string[]>> = {
   'persistent-runs': ['runs'],
 };
 
-test('names its steps', () => {
+test('the lowering names its steps', () => {
   expect(lowering.steps.map(({ name }) => name)).toEqual(NAMES);
   for (const { what } of lowering.steps) expect(what).toMatch(/^\w.*[^.]$/);
 });
 
-test('takes every function of a program through all steps, and gives back what the last has made', () => {
+test('the lowering takes every function of a program through all steps, and returns what the last has made', () => {
   const program = ruleIl();
   const told: { readonly step: Step; readonly made: object }[] = [];
   const { kernels } = lowerToWgsl(program, {}, (step, made) => void told.push({ step, made: made as object }));
@@ -42,7 +42,7 @@ test('takes every function of a program through all steps, and gives back what t
   expect(told.flatMap(({ step, made }) => (step.name === 'dispatch' ? [made] : []))).toEqual(kernels.functions);
 });
 
-test('hands every form on with what its step has found', () => {
+test('the lowering passes every form on with the findings of its step', () => {
   const told = new Map<string, readonly string[]>();
   lowerToWgsl(ruleIl(), {}, ({ name }, made) => void told.set(name, Object.keys(made as object)));
   let before = ['arenas', 'f', 'modules', 'program', 'states', 'target'];
@@ -53,7 +53,7 @@ test('hands every form on with what its step has found', () => {
   }
 });
 
-test('copies weights in half precision where that is asked for, and nowhere else', () => {
+test('the lowering copies weights in half precision only where that is asked for', () => {
   const stored = (precision: 'f32' | 'f16-weights'): boolean => {
     const forms: object[] = [];
     const program = ruleIl();
@@ -71,7 +71,7 @@ describe('a chain of steps', () => {
   const isEven = (n: number): boolean => n % 2 === 0;
   const chain = StepChain.from<string>().step('length', 'characters', length).step('even', 'divisible by two', isEven);
 
-  test('runs one behind the other', () => {
+  test('runs one after the other', () => {
     const made: unknown[] = [];
     expect(chain.run('four', ({ name }, form) => void made.push([name, form]))).toBe(true);
     expect(made).toEqual([
@@ -80,7 +80,7 @@ describe('a chain of steps', () => {
     ]);
   });
 
-  test('takes as its next step what reads the last form, and nothing else: the types say so', () => {
+  test('takes as its next step only one that reads the last form, as the types say', () => {
     type Reads<Of> = Of extends StepChain<never, infer To> ? To : never;
     expectTypeOf<Parameters<typeof chain.step>[2]>().parameter(0).toEqualTypeOf<boolean>();
     expectTypeOf<Reads<typeof lowering>>().toEqualTypeOf<KernelFunction>();

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Allowance } from '../../../runtime/net/allowance.ts';
 
-test('an allowance lets some through at once, then one after the other', () => {
+test('an allowance admits some at once, then one after the other', () => {
   const allowance = new Allowance(10, 3, 0);
   expect([0, 0, 0].map((now) => allowance.take(now))).toEqual([0, 0, 0]);
   expect(allowance.take(0)).toBeCloseTo(100);

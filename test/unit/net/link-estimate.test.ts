@@ -22,7 +22,7 @@ function arrivals(pieces: readonly number[], bytesPerSecond: number): Arrival[] 
   });
 }
 
-test('a train at a steady rate shows that rate', () => {
+test('a train of pieces at a steady rate shows that rate', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1000, max: 1e7 }), fc.integer({ min: 4096, max: MAX_PROBE_BYTES }), (rate, bytes) => {
       const estimate = estimateRate(arrivals(probePieces(bytes), rate));
@@ -34,7 +34,7 @@ test('a train at a steady rate shows that rate', () => {
   );
 });
 
-test('a bucket that is full at first does not make a link look fast', () => {
+test('a token bucket that is full at first does not make a link look fast', () => {
   const slow = arrivals(
     Array.from({ length: 32 }, () => 1024),
     50_000,
@@ -44,18 +44,18 @@ test('a bucket that is full at first does not make a link look fast', () => {
   expect(estimateRate(burst)?.bytesPerSecond).toBeCloseTo(50_000, 3);
 });
 
-test('what was read together counts from the moment of the first of it', () => {
+test('pieces that were read together count from the moment of the first', () => {
   const together = [0, 0, 10, 10, 20, 20].map((at) => ({ at, bytes: 1000 }));
   expect(estimateRate(together)).toEqual({ bytesPerSecond: 200_000, milliseconds: 20 });
 });
 
-test('nothing is made up from one moment', () => {
+test('no rate is estimated from a single moment', () => {
   expect(estimateRate([])).toBeUndefined();
   expect(estimateRate([{ at: 5, bytes: 4096 }])).toBeUndefined();
   expect(estimateRate([1, 2, 3, 4].map(() => ({ at: 5, bytes: 4096 })))).toBeUndefined();
 });
 
-test('a train of packets is timed between two moments of the far end', () => {
+test('a train of packets is timed between two moments at the far end', () => {
   expect(estimateBetween(50_000, 100, 200)).toEqual({ bytesPerSecond: 500_000, milliseconds: 100 });
   expect(estimateBetween(50_000, 100, 100).bytesPerSecond).toBe(1e8);
 });
@@ -83,14 +83,14 @@ test('a train that was held up is sent once more, and the faster one counts', ()
   expect(quick).toMatchObject({ bytes: 500_000, best: 2.5e6, again: false });
 });
 
-test('trains end where nothing is ever seen of them', () => {
+test('trains end where none of them ever arrives', () => {
   let trains = NO_TRAINS;
   while (trains.bytes > 0) trains = afterTrain(trains, undefined);
   expect(trains.count).toBeLessThanOrEqual(8);
   expect(trains.best).toBe(0);
 });
 
-test('the pieces of a train are the train', () => {
+test('the pieces of a train add up to the train', () => {
   fc.assert(
     fc.property(fc.integer({ min: 4096, max: MAX_PROBE_BYTES }), (bytes) => {
       const pieces = probePieces(bytes);

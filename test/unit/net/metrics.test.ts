@@ -45,7 +45,7 @@ function fail(why: string): never {
 
 const COUNTERS: GatewayCounters = { refused: { schema: 3 }, relayedBytes: 5, relayedPackets: 1, connections: 2 };
 
-test('every metric has help and type, and every line is one that the format knows', () => {
+test('every metric has help and type, and every line follows the format', () => {
   const odd = 'a"b\\c\nd{e="f"} 1';
   const deployment = { ...chain(2, 1, 1, 1), run: odd };
   const stored = { deployment, hash: '', phase: 'running' as const, term: 1, owners: ['k', 'k'], instances: {} };
@@ -68,7 +68,7 @@ test('every metric has help and type, and every line is one that the format know
   expect(parsed(metricsText(emptySynchronizer(0), COUNTERS)).size).toBe(families.size);
 });
 
-test('the parser refuses what the format does not know', () => {
+test('the parser refuses lines that the format does not have', () => {
   const head = '# HELP a b\n# TYPE a gauge\n';
   expect(() => parsed(`${head}a{b="c"} 1\n`)).not.toThrow();
   for (const bad of ['a 1', 'a{b="c} 1\n', 'a{b=c} 1\n', 'a NaN x\n', 'b 1\n', 'a 1\na 2\n', 'a{b="\\x"} 1\n', '\n'])

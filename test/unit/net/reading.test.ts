@@ -40,7 +40,7 @@ describe('the record of a run', () => {
   test.each<[string, unknown]>([
     ['no JSON', undefined],
     ['a list', [run]],
-    ['a run in a phase that is none', { ...run, phase: 'thinking' }],
+    ['a run in an unknown phase', { ...run, phase: 'thinking' }],
     ['a run without owners', { ...run, owners: undefined }],
     [
       'a snapshot whose parts are not names',
@@ -62,15 +62,15 @@ describe('the record of a run', () => {
 describe('a recording', () => {
   const record = (value: unknown): string => `B${deflateRawSync(JSON.stringify(value)).toString('base64')}`;
 
-  test('whose end was cut off gives what is whole', async () => {
+  test('whose end was cut off gives its whole entries', async () => {
     const piece = { events: [[1, { kind: 'tick' }]], state: 'abc' };
     expect(await decodePieces([record([piece]), 'Enothing'])).toEqual([piece]);
   });
 
   test.each([
-    ['of an event that is none', [{ events: [[1, { kind: 'tock' }]], state: 'abc' }]],
+    ['of an unknown event', [{ events: [[1, { kind: 'tock' }]], state: 'abc' }]],
     ['of an event without its fields', [{ events: [[1, { kind: 'stop' }]], state: 'abc' }]],
-    ['of a state that is none', [{ base: {}, events: [], state: 'abc' }]],
+    ['of an unsound state', [{ base: {}, events: [], state: 'abc' }]],
     ['of something else', 3],
   ])('%s is refused', async (_what, value) => {
     await expect(decodePieces([record(value)])).rejects.toMatchObject({ code: 'mesh/answer' });
@@ -100,7 +100,7 @@ describe('an answer', () => {
     ['keys', { what: 'keys', after: '' }, { keys: [{ key: 'k', role: 'king' }], invites: [], more: false }],
     ['run', { what: 'run', run: 'a' }, { ...run, manifests: {} }],
     ['stop', { what: 'stop', run: 'a' }, null],
-  ] as const)('to %s that is another one is refused by name', async (_what, question, answer) => {
+  ] as const)('to %s is refused by name where it has another type', async (_what, question, answer) => {
     await expect(ask(answering(answer), question)).rejects.toMatchObject({ code: 'mesh/answer' });
   });
 });

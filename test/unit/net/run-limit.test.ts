@@ -27,7 +27,7 @@ function running(...shards: readonly (readonly [busy: number, ...waits: readonly
   return { ...run, reports: Object.fromEntries(reports.entries()) };
 }
 
-describe('what limits a run', () => {
+describe('the limit of a run', () => {
   test('is the work at the end of the chain of waits', () => {
     expect(runLimit(running([0.1, 1], [0.2, 2], [0.9]))).toEqual({ shards: [2], by: 'work' });
   });
@@ -36,7 +36,7 @@ describe('what limits a run', () => {
     expect(runLimit(running([0.1, 1], [0.2]))).toEqual({ shards: [0, 1], by: 'border' });
   });
 
-  test('is one border where two wait for each other, and never both of them', () => {
+  test('is one border where two shards wait for each other, and never both borders', () => {
     expect(runLimit(running([0.1, 1], [0.2, 0], [0.1, 1]))).toEqual({ shards: [0, 1], by: 'border' });
   });
 
@@ -45,13 +45,13 @@ describe('what limits a run', () => {
     expect(runLimit(running([0.2]))).toEqual({ shards: [0], by: 'work' });
   });
 
-  test('is the shard that still loads, and nothing before anything runs', () => {
+  test('is the shard that still loads, and undefined before anything runs', () => {
     expect(runLimit({ ...running([0], [0]), phase: 'preparing' })).toEqual({ shards: [0], by: 'loading' });
     expect(runLimit({ ...running([0]), phase: 'waiting' })).toEqual({ shards: [], by: 'nothing' });
   });
 });
 
-describe('a trainer that was here', () => {
+describe('a trainer that has left the mesh', () => {
   const capability = { cores: 1, memory: 1e9, rate: 1e9, upload: 0, download: 0, machine: 'm' };
   const lost = new LostMembers();
   let state: SynchronizerState = emptySynchronizer(0);
@@ -66,7 +66,7 @@ describe('a trainer that was here', () => {
       at,
     );
 
-  test('is told to be lost when it was silent or put out, until it is back, and not when it has left', () => {
+  test('is reported as lost where it was silent or removed, until it is back, and not where it left by itself', () => {
     for (const name of ['a', 'b', 'c']) join(name, 0);
     happen({ kind: 'drain', name: 'a' }, 10);
     happen({ kind: 'expelled', key: 'c', reason: 'its key has expired' }, 10);

@@ -35,7 +35,7 @@ async function openedOn(shards: number, short: boolean, has = true): Promise<str
 }
 
 describe('openShardDevice', () => {
-  it('runs what is short where frames come and go, and everything else in a thread', async () => {
+  it('runs short programs in the thread of the sockets, and everything else in a thread of its own', async () => {
     expect(await openedOn(2, true)).toBe('openHere');
     expect(await openedOn(2, false)).toBe('openAll');
     expect(await openedOn(2, true, false)).toBe('openAll');
@@ -44,7 +44,7 @@ describe('openShardDevice', () => {
 });
 
 describe('isShort', () => {
-  it('counts what a program does, and lets one core run more by itself', () => {
+  it('counts the work of a program, and lets a single core run more in place', () => {
     expect(isShort(productOf(300), 2)).toBe(true);
     expect(isShort(productOf(400), 2)).toBe(false);
     expect(isShort(productOf(400), 1)).toBe(true);

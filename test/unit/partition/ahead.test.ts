@@ -50,7 +50,7 @@ const SGD = readFileSync('test/golden/rule-il/model.pcn', 'utf8');
 const ADAM = SGD.replace('learn.sgd(rate = 0.1)', 'learn.adam(rate = 0.01)');
 const SEVEN = ADAM.replace(/batch( *)= \d+/, 'batch$1= 7');
 
-test('there are models to run ahead', () => {
+test('some small examples can run with a batch ahead', () => {
   expect(cases.length).toBeGreaterThan(5);
   expect(ADAM).not.toBe(SGD);
 });
@@ -62,7 +62,7 @@ describe.each([
 ])('$name $task', ({ text, task, files }) => {
   const whole = compileText(text, task, files);
   test.each(possibleMicrobatches(whole.task.batch).slice(1, 3))(
-    '%i microbatches begin ahead with the bits of a plain loop',
+    'begins %i microbatches ahead with the bits of a plain loop',
     async (microbatches) => {
       const steps = stepsOf(whole.program);
       const compiled = compileText(text, task, files, microbatches);
@@ -84,7 +84,7 @@ describe.each([
   );
 });
 
-test('tiles begin ahead with the same bits too', async () => {
+test('tiles begin ahead with the same bits, too', async () => {
   const whole = compileText(ADAM, 'il');
   const compiled = compileText(ADAM, 'il', {}, 2);
   const steps = stepsOf(whole.program);
@@ -94,7 +94,7 @@ test('tiles begin ahead with the same bits too', async () => {
   expectSame(await runShards(whole.program, split, steps), expected, 'tiled');
 });
 
-test('one batch late is not what it is: the weights are others than without ahead', async () => {
+test('a run one batch ahead has other weights than one without', async () => {
   const whole = compileText(SGD, 'il');
   const steps = stepsOf(whole.program);
   const compiled = compileText(SGD, 'il', {}, 2);
@@ -131,7 +131,7 @@ test('a batch that begins ahead follows equation 7a, beside the undivided traini
 
 const at = (all: readonly Tensor[], i: number, j: number): number => all[i]?.[j] as number;
 
-test.each([1, 2, 3, 8])('%i shards end with the same bits, whatever arrives when', async (shards) => {
+test.each([1, 2, 3, 8])('%i shards end with the same bits in any order of arrival', async (shards) => {
   for (const [text, parts] of [
     [ADAM, 2],
     [SEVEN, 3],

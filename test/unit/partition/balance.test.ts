@@ -36,10 +36,13 @@ test.each([3, 6])('a narrow network is cut evenly into %i', (shards) => {
   expect(unevenness(mnist, shards, { set: { hidden: '40' } })).toBeLessThanOrEqual(MAX_UNEVEN);
 });
 
-test.each([11, 15])('49 pixels that predict each other into %i, where a unit is a large part of a share', (shards) => {
-  expect(unevenness(SMALL_MEMORY, shards)).toBeLessThanOrEqual(MAX_UNEVEN);
-});
+test.each([11, 15])(
+  '49 pixels that predict each other are cut evenly into %i, where a unit is a large part of a share',
+  (shards) => {
+    expect(unevenness(SMALL_MEMORY, shards)).toBeLessThanOrEqual(MAX_UNEVEN);
+  },
+);
 
-test('memory.pcn into 64, where weights are spread in a program whose pixels are sliced already', () => {
+test('memory.pcn is cut evenly into 64, where weights are spread in a program of sliced pixels', () => {
   expect(unevenness(readFileSync('dsl-examples/memory.pcn', 'utf8'), 64)).toBeLessThanOrEqual(MAX_UNEVEN);
 });

@@ -52,7 +52,7 @@ function slope(widths: readonly number[], values: readonly number[]): number {
   return over / x.reduce((sum, xi) => sum + (xi - mx) ** 2, 0);
 }
 
-test('bytes per tick at the border of two shards grow as the width, weights as its square', () => {
+test('bytes per tick at the border of two shards grow with the width, and weights with its square', () => {
   const found = WIDTHS.map(trafficAt);
   expect(
     slope(

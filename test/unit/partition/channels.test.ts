@@ -90,7 +90,7 @@ const cases: readonly (readonly [string, Compiled])[] = [
   ],
 ];
 
-test.each(cases)('%s', async (name, compiled) => {
+test.each(cases)('%s trains in shards as in one piece', async (name, compiled) => {
   const { graph } = compiled;
   for (const { name: id, shape } of graph.nodes.filter((n) => n.shape.length === 3))
     expect(mostTiles(graph, graph.nodes.find((n) => n.name === id) as (typeof graph.nodes)[0]), id).toBe(shape[2]);
@@ -103,7 +103,7 @@ test.each(cases)('%s', async (name, compiled) => {
     await expectAsWhole(compiled, splitTiled(compiled, shards, seed), whole, name);
 });
 
-test('pictures of any number of channels are cut onto any number of shards', async () => {
+test('pictures of any number of channels are cut into any number of shards', async () => {
   const channels = fc.integer({ min: 2, max: 6 });
   await fc.assert(
     fc.asyncProperty(
@@ -131,7 +131,7 @@ test('pictures of any number of channels are cut onto any number of shards', asy
   );
 });
 
-test('tiles of weights are drawn as the whole is, wherever they are', () => {
+test('tiles of weights are drawn like the whole, wherever they are', () => {
   for (const [name, compiled] of cases) {
     const wholes = new Map(compiled.program.states.map((s) => [s.id, initialValues(s, 3)]));
     const tiles = splitTiled(compiled, 3, 4).flatMap((s) => s.program.states.filter((state) => state.slice));
@@ -148,7 +148,7 @@ test('tiles of weights are drawn as the whole is, wherever they are', () => {
 });
 
 /** Cut in the middle of its hidden picture; the clamped ends stay whole, x with the first half, y with the second. */
-test('what crosses a border of channels is a sum for every unit of the target, and its error', () => {
+test('a border of channels carries a sum for every unit of the target, and its error', () => {
   const compiled = model(
     node('a', '4, 4, 6'),
     [link('x', 'a', 'conv(kernel = [3, 3], padding = 1)'), link('a', 'y', 'dense(bias = false)')].join('\n'),
@@ -182,14 +182,14 @@ function stagedConv(): Staged {
   return buildProgram({ checked: all, model: task.model, task, predicts: [] });
 }
 
-test('a convolution is made for every channel, and no more', () => {
+test('a convolution is made for every channel, and no more often', () => {
   const staged = stagedConv();
   expect(cutModel(staged, uniformMachines(35)).kind).toBe('cut');
   const more = cutModel(staged, uniformMachines(36));
   expect(more.kind === 'impossible' && more.reason).toBe('conv can be cut into at most 35 parts, not into 36');
 });
 
-test('tiles go from where they are made to where they are read: no shard sends for all', () => {
+test('tiles go from their maker to their readers, and no shard sends for all', () => {
   const staged = stagedConv();
   const cut = cutModel(staged, uniformMachines(8));
   if (cut.kind !== 'cut') throw new Error(cut.reason);
@@ -202,7 +202,7 @@ test('tiles go from where they are made to where they are read: no shard sends f
   expect(Math.max(...sent)).toBeLessThan(0.25 * sent.reduce((a, b) => a + b));
 });
 
-test('weights live where less crosses: sums that are pooled are larger than the target', () => {
+test('weights lie where less crosses the border: sums that are pooled are larger than the target', () => {
   const { graph } = stagedConv();
   const sides = graph.links.map((l) => [l.source, l.target, sideOf(graph, l)]);
   expect(sides).toEqual([

@@ -40,7 +40,7 @@ describe('cuts', () => {
     [2, 24],
     [4, 48],
     [9, 110], // 96 is the least
-  ])('a grid of 24 by 24 into %i parts: at most %i edges', (parts, most) => {
+  ])('divide a grid of 24 by 24 into %i parts across at most %i edges', (parts, most) => {
     const found = partitionGraph(graph, parts);
     expect(found.cut).toBeLessThanOrEqual(most);
     expect(found.cut).toBe(edgeCut(graph, found.part));
@@ -50,7 +50,7 @@ describe('cuts', () => {
     expect(partitionGraph(graph, parts).part).toEqual(found.part);
   });
 
-  test('weights of vertices are what is balanced', () => {
+  test('balance the weights of vertices', () => {
     const weight = Float64Array.from({ length: graph.count }, (_, v) => (v < 96 ? 5 : 1));
     const found = partitionGraph({ ...graph, weight }, 3, { seed: 1 });
     const sums = [0, 0, 0];
@@ -60,14 +60,14 @@ describe('cuts', () => {
 });
 
 describe('the METIS format', () => {
-  test('reads weights, sizes and comments', () => {
+  test('has weights, sizes and comments', () => {
     const graph = graphOf('% a path of three\n3 2 111\n7 5 2 10\n% between\n1 6 1 10 3 20\n1 1 2 20\n');
     expect([...graph.weight]).toEqual([5, 6, 1]);
     expect([...graph.ends]).toEqual([1, 0, 2, 1]);
     expect([...graph.edge]).toEqual([10, 10, 20, 20]);
   });
 
-  test('vertices without neighbours are empty lines', () => {
+  test('has empty lines for vertices without neighbours', () => {
     expect(graphOf('3 1\n2\n1\n\n').count).toBe(3);
     expect(graphOf('3 1\r\n2\r\n1\r\n\r\n').count).toBe(3);
   });
@@ -92,13 +92,13 @@ describe('the METIS format', () => {
     ['2 1 1\n2 0\n1 0\n', 2, 'has the weight 0'],
     ['% c\n2 1\n2\n1\n7 8\n', 5, 'after the last'],
     ['2 1 10\n\n1 1\n', 2, 'has no weight'],
-  ])('%j is refused at line %i: %s', (text, line, words) => {
+  ])('is refused for %j at line %i: %s', (text, line, words) => {
     const read = readMetis(text);
     expect(read).toMatchObject({ kind: 'wrong', line });
     if (read.kind === 'wrong') expect(read.message).toContain(words);
   });
 
-  test('damaged text is refused, never a crash', () => {
+  test('never crashes the reader, however damaged it is', () => {
     const text = grid(5);
     fc.assert(
       fc.property(fc.nat(text.length - 1), fc.constantFrom('9', ' ', '\n', '-', 'q', ''), (at, put) => {

@@ -52,7 +52,7 @@ const cases = examples.flatMap((name) => {
   return (EVERY ? tasks : tasks.slice(0, 1)).map((task) => [name, task] as const);
 });
 
-test.each(cases)('%s, %s', async (name, task) => {
+test.each(cases)('%s, task %s, trains in shards as in one piece', async (name, task) => {
   const all = checked(textOf(name), { set: SETTINGS[name] ?? {} });
   const train = all.trains.find((t) => t.name === task);
   if (!train) throw new Error(`no train block ${task}`);

@@ -32,7 +32,7 @@ const machinesUsed = (problem: Problem, useAll = false): number => {
   return new Set(found.part).size;
 };
 
-test('each end has half of a frame and of its bytes, beside its work', () => {
+test('each end bears half of a frame and of its bytes, beside its work', () => {
   const apart = measureCosts(two(0.2, 1e-3), Int32Array.of(0, 1));
   expect(apart.machines.map((m) => m.frames)).toEqual([0.6, 0.6]);
   expect(apart).toMatchObject({ bottleneck: 1.6, limit: 'compute' });
@@ -40,18 +40,18 @@ test('each end has half of a frame and of its bytes, beside its work', () => {
   expect(together).toMatchObject({ bottleneck: 2, messages: 0 });
 });
 
-test('two machines are used where that is faster, and one where frames cost more than it gains', () => {
+test('two machines are used where that is faster, and one where frames cost more than the second gains', () => {
   expect(machinesUsed(two(0, 0))).toBe(2);
   expect(machinesUsed(two(0.2, 1e-3))).toBe(2);
   expect(machinesUsed(two(0.2, 3e-3))).toBe(1);
   expect(machinesUsed(two(2.2, 0))).toBe(1);
 });
 
-test('who asks for two shards gets them', () => {
+test('a user who asks for two shards gets two', () => {
   expect(machinesUsed(two(2.2, 3e-3), true)).toBe(2);
 });
 
-test('the search counts the bytes of frames as they move', () => {
+test('the search updates the bytes of frames as it moves pieces', () => {
   const problem = two(0, 1e-3);
   const { count, work, memory } = problem.pieces;
   const h = hypergraph({ count, work, memory, fixed: new Int32Array(count).fill(-1) }, problem.nets);

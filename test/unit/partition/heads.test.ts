@@ -32,7 +32,7 @@ test.each<[number, boolean, number]>([
   [4, false, 12],
   [3, true, 12],
   [6, true, 18],
-])('%i heads, causal %s, width %i', async (heads, causal, wide) => {
+])('attention with %i heads, causal %s, width %i is cut between heads', async (heads, causal, wide) => {
   const compiled = block(heads, causal, wide);
   // The narrower end has the weights of attention, and as many units as there are heads.
   const node = wide > 12 ? 'a' : 'x';
@@ -50,7 +50,7 @@ test.each<[number, boolean, number]>([
     await expectAsWhole(compiled, splitTiled(compiled, shards, seed), whole, `${heads} heads`);
 });
 
-test('what couples all units stays whole', () => {
+test('operations that couple all units stay whole', () => {
   const compiled = model(`  sense ids: f32[3]
   node  h: f32[6] = nodes.gaussian()
   node  s: f32[6] = nodes.gaussian(act = softmax)

@@ -38,10 +38,10 @@ const assignment = new Map<Owner, number>([
 ] as const);
 
 test.each([
-  ['a loop begins with what is made of it', program('%3', '', '%0')],
-  ['a segment in front of a loop reads what is made of it', program('%4', STARTS, '%0')],
-  ['a loop reads what is made of it', program('%1', '', '%3')],
-])('%s', async (_, text) => {
+  ['a loop that begins with a value made of it', program('%3', '', '%0')],
+  ['a segment before a loop that reads a value made of it', program('%4', STARTS, '%0')],
+  ['a loop that reads a value made of it', program('%1', '', '%3')],
+])('a constant is held before its first reader: %s', async (_, text) => {
   const whole = parseProgram(text);
   const split = splitProgram(whole, owners, assignment, 2);
   expect(split[0]?.program.states.map((s) => s.id)).toContain('held:train:%2');

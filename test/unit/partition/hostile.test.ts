@@ -38,7 +38,7 @@ function forgeProgram(pattern: RegExp, to: string): void {
   throw new Error(`no program has ${pattern}`);
 }
 
-test.each<Name>(['lateral', 'thinned'])('%s as it was made is accepted', (name) => {
+test.each<Name>(['lateral', 'thinned'])('a %s plan as it was made is accepted', (name) => {
   write(name);
   expect(opened()).toBe('accepted');
 });
@@ -55,7 +55,7 @@ test.each<[string, RegExp, string]>([
   ['between two elements', /"across":\{"axis":\d,"from":\d+/, '"across":{"axis":1,"from":0.5'],
   ['with runs as well', /"across":/, '"groups":1.5,"across":'],
   ['beyond all numbers', /"across":\{"axis":\d,"from":\d+/, '"across":{"axis":1,"from":9e99'],
-])('refused: the second axis of a tile %s', (_, pattern, to) => {
+])('the second axis of a tile is refused: %s', (_, pattern, to) => {
   write('lateral');
   forgeProgram(pattern, to);
   expect(opened()).toMatch(/^plan\/format: .*(is not a tile of|overlap)/);
@@ -67,7 +67,7 @@ test.each<[string, RegExp, string]>([
   ['a whole of another name', /"of":"pixels->pixels\.w"/, '"of":"pixels->pixels.x"'],
   ['another beginning than the others', /(parameter = \{"kind":")\w+","\w+":[\d.]+/, '$1constant","value":1'],
   ['an axis that is a word', /("shape":\[49,49\],"axis":)\d/, '$1"length"'],
-])('refused: a tile of %s', (_, pattern, to) => {
+])('a tile is refused: %s', (_, pattern, to) => {
   write('lateral');
   forgeProgram(pattern, to);
   expect(opened()).toMatch(/^plan\/format: .*(overlap|not of one tensor|do not cover it|is not a tile of)/);
@@ -79,15 +79,15 @@ test.each<[string, RegExp, string]>([
   ['more sources than there are', /"total":\d+/, '"total":1'],
   ['sources beyond all numbers', /"total":\d+/, '"total":1e300'],
   ['too many connections to draw', /"total":\d+/, '"total":9000000000'],
-  ['a seed that is none', /"seed":\d+/, '"seed":"x"'],
-  ['a density that is none', /"arguments":\{"density":[\d.]+/, '"arguments":{"density":"x"'],
+  ['a seed that is not a number', /"seed":\d+/, '"seed":"x"'],
+  ['a density that is not a number', /"arguments":\{"density":[\d.]+/, '"arguments":{"density":"x"'],
   ['an offset before the start', /"offset":\d+/, '"offset":-1'],
   [
     'more inputs than sources',
     /"topology":"random","arguments":\{[^}]*\}/,
     '"topology":"fixed_indegree","arguments":{"n":1e12}',
   ],
-])('refused: a thinned beginning that is drawn from %s', (_, pattern, to) => {
+])('a thinned beginning that is drawn from %s is refused', (_, pattern, to) => {
   write('thinned');
   forgeProgram(pattern, to);
   expect(opened()).toMatch(/^plan\/format: .*(drawn from|connections to draw from|wants|begins|has no beginning)/);
@@ -98,7 +98,7 @@ test.each<[string, RegExp, string]>([
   ['a matrix of words', /"matrix":\[\d+,\d+\]/, '"matrix":["a","b"]'],
   ['a huge matrix', /"matrix":\[\d+,\d+\]/, '"matrix":[2147483647,2147483647]'],
   ['another rank', /("matrix":\[\d+,\d+)\]/, '$1,1]'],
-])('refused: a list of connections in %s', (_, pattern, to) => {
+])('a list of connections in %s is refused', (_, pattern, to) => {
   write('thinned');
   forgeProgram(pattern, to);
   expect(opened()).toMatch(/^plan\/format: .*(is not a list of connections|drawn from|connections to draw from)/);
@@ -139,7 +139,7 @@ test.each<[string, (plan: Plan) => unknown]>([
       return { parameters: s.parameters.map((p) => ({ ...p, init: of })) };
     }),
   ],
-])('refused: a plan with %s', (_, change) => {
+])('a plan with %s is refused', (_, change) => {
   write('lateral');
   changePlan(folder, change);
   expect(opened()).toMatch(/^plan\/format: /);

@@ -21,7 +21,7 @@ function textOf(name: string): { text: string; files: Record<string, string>; ta
 
 describe.each(cases)('%s', (name) => {
   const { text, files, tasks } = textOf(name);
-  test.each(tasks)('%s', async (task) => {
+  test.each(tasks)('trains %s in lockstep with the bits of one piece', async (task) => {
     const compiled = compileText(text, task, files);
     const whole = await runWhole(compiled.program);
     for (const [shards, earlyWork] of [[1], [2], [3], [8], [3, 1]] as const)
@@ -45,7 +45,7 @@ function isUnused(id: string, program: ReturnType<typeof compileText>['program']
   );
 }
 
-test('work that waits for nothing is done while frames are on their way', () => {
+test('work that waits for no frame is done while frames are on their way', () => {
   const { text } = textOf('rule-il');
   const compiled = compileText(text);
   const runsBetween = (earlyWork?: number): number =>

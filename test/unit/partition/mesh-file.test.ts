@@ -53,7 +53,7 @@ test('records become machines, which read back', () => {
   expect(machinesOf(mesh).list[1]).toEqual({ ...mesh.machines[1], download: Infinity });
 });
 
-test('what a shard costs on a machine comes from its record, and goes to the partitioner', () => {
+test('the cost of a shard on a machine comes from its record, and goes to the partitioner', () => {
   const { costs } = DEFAULT_MACHINE;
   const [device] = record.devices;
   const path = file('costs.json', { ...record, devices: [{ ...device, measured: { ...measured, costs } }] });
@@ -62,7 +62,7 @@ test('what a shard costs on a machine comes from its record, and goes to the par
   expect(machinesOf(readMesh(file('with-costs.json', mesh))).list[0]).toMatchObject({ cores: 8, costs });
 });
 
-test('matrices are flat, and the way to oneself has no bound', () => {
+test('matrices are flat, and the link of a machine to itself has no bound', () => {
   const mesh = readMesh(
     file('links.json', {
       format: '1.3',
@@ -81,7 +81,7 @@ test('matrices are flat, and the way to oneself has no bound', () => {
   expect([...(machinesOf(mesh).bandwidth ?? [])]).toEqual([Infinity, 5, 6, Infinity]);
 });
 
-describe('refused, with place and repair', () => {
+describe('a mesh file is refused with place and repair', () => {
   const two = [machine, { ...machine, name: 'b' }];
   test.each<[string, unknown, string, string]>([
     ['json', '{', 'mesh/json', 'is not JSON'],
@@ -104,14 +104,14 @@ describe('refused, with place and repair', () => {
       'mesh/matrix',
       '/bandwidth/0/1 is 0',
     ],
-  ])('%s', (name, content, code, words) => {
+  ])('in the case `%s`', (name, content, code, words) => {
     const error = refusal(() => readMesh(file(`wrong-${name}.json`, content)));
     expect(error).toMatchObject({ code });
     expect(error.message).toContain(words);
     expect(error.repair).toBeTruthy();
   });
 
-  test('a file that is not there, a record that is none, a device that was not measured', () => {
+  test('for a file that is missing, a record that is damaged, and a device that was not measured', () => {
     expect(refusal(() => readMesh(join(folder, 'nowhere.json'))).message).toContain('there is no file');
     expect(refusal(() => readCapability(file('no-record.json', { format: '1.0' }))).code).toBe('capability/format');
     const devices = [{ device: 'cpu', available: true, description: 'x' }];

@@ -30,7 +30,7 @@ const fleet = (...machines: (Partial<Machine> & { name: string })[]): Machines =
   list: machines.map((m) => ({ rate: 1e10, memory: Infinity, upload: Infinity, download: Infinity, ...m })),
 });
 
-test('a machine four times as fast gets most of the work, and the plan names where each shard goes', () => {
+test('a machine four times as fast gets most of the work, and the plan names the machine of each shard', () => {
   const plan = planFor(fleet({ name: 'desk', rate: 4e10 }, { name: 'laptop' }));
   expect(plan.predicted?.machines.map((m) => m.name)).toEqual(['desk', 'laptop']);
   const [desk, laptop] = plan.shards.map((s) => s.flopsPerTick ?? 0);
@@ -39,7 +39,7 @@ test('a machine four times as fast gets most of the work, and the plan names whe
   expect(swapped.shards[1]?.flopsPerTick).toBeGreaterThan(swapped.shards[0]?.flopsPerTick ?? Infinity);
 });
 
-test('memory of machines holds for weights, states and values of a batch alike', () => {
+test('the memory of a machine bounds weights, states and values of a batch alike', () => {
   const even = planFor(uniformMachines(2)).shards.map((s) => s.memory);
   const most = Math.max(...even) * 1.02;
   const tight = fleet({ name: 'a', memory: most, rate: 9e10 }, { name: 'b', memory: most });
@@ -47,7 +47,7 @@ test('memory of machines holds for weights, states and values of a batch alike',
   expect(planFor(tight).predicted?.machines[0]?.memory).toBe(most);
 });
 
-test('what does not fit is said with the name of the machine, or of what is too large', () => {
+test('a model that does not fit is reported with the machine, or with the part that is too large', () => {
   const reasonFor = (machines: Machines): string => {
     const result = build(machines);
     return result.kind === 'impossible' ? result.reason : 'it was cut';
@@ -70,7 +70,7 @@ test('a slow link between two machines limits the plan, and is named', () => {
 const placesOf = (plan: Plan): Map<string, string> =>
   new Map(plan.shards.flatMap((s, i) => s.nodes.map((n) => [n, plan.predicted?.machines[i]?.name ?? ''] as const)));
 
-test('from an older plan: nothing moves for a small gain, and what has lost its machine finds another', () => {
+test('a plan made from an older one moves nothing for a small gain, and finds a place for what lost its machine', () => {
   const first = planFor(fleet({ name: 'a' }, { name: 'b' }, { name: 'c' }));
   const old = placesIn(first);
   // In another order, one of them a little slower.

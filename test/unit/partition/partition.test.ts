@@ -28,7 +28,7 @@ function parts(result: PartitionResult): Extract<PartitionResult, { kind: 'parts
 }
 
 describe('an assignment', () => {
-  test('gives every piece one machine, the same for the same seed, with costs that are recounted', () => {
+  test('gives every piece one machine, the same for the same seed, with costs that hold when counted again', () => {
     fc.assert(
       fc.property(shapes, ({ seed, ...shape }) => {
         const problem = randomProblem(seed, shape);
@@ -70,7 +70,7 @@ describe('an assignment', () => {
     );
   });
 
-  test('keeps to the memories, or says which is too small', () => {
+  test('keeps within memories, or says which is too small', () => {
     fc.assert(
       fc.property(shapes, fc.integer({ min: 5, max: 13 }), ({ seed, pieces, machines }, tenths) => {
         const problem = randomProblem(seed, { pieces, machines, memoryUse: tenths / 10 });
@@ -87,7 +87,7 @@ describe('an assignment', () => {
   });
 });
 
-test('costs kept up to date over moves are those counted from nothing', () => {
+test('costs that are kept up to date over moves equal those counted from nothing', () => {
   fc.assert(
     fc.property(shapes, ({ seed, ...shape }) => {
       const problem = randomProblem(seed, shape);
@@ -121,14 +121,14 @@ test('costs kept up to date over moves are those counted from nothing', () => {
 });
 
 describe('balance', () => {
-  test.each([1, 2, 3, 7, 64])('equal machines: %i parts within 5 %% of the best possible, all used', (K) => {
+  test.each([1, 2, 3, 7, 64])('over %i equal machines is within 5 %% of the best possible, and uses all', (K) => {
     const random = randomProblem(K, { pieces: 40 * K, machines: 1 });
     const { costs } = parts(partition({ ...random, machines: uniformMachines(K) }, { useAll: true, starts: 1 }));
     expect(costs.bottleneck).toBeLessThanOrEqual(1.05 * costs.leastCompute);
     for (const machine of costs.machines) expect(machine.pieces).toBeGreaterThan(0);
   });
 
-  test('clusters stay whole, but for one that is too large for a machine', () => {
+  test('keeps clusters whole, except one that is too large for a machine', () => {
     const random = randomProblem(3, { pieces: 200, machines: 1 });
     const cluster = Int32Array.from({ length: 200 }, (_, v) => (v < 80 ? 0 : 1 + Math.floor((v - 80) / 10)));
     const problem = { ...random, pieces: { ...random.pieces, cluster }, machines: uniformMachines(4) };
@@ -139,7 +139,7 @@ describe('balance', () => {
   });
 });
 
-describe('what cannot be', () => {
+describe('an impossible assignment', () => {
   const random = randomProblem(1, { pieces: 5, machines: 1 });
   const ask = (extra: Partial<Problem['pieces']>, machines = uniformMachines(2), useAll = false): PartitionResult =>
     partition({ ...random, pieces: { ...random.pieces, ...extra }, machines }, { useAll });
@@ -150,28 +150,28 @@ describe('what cannot be', () => {
     ['memory', () => ask({ memory: new Float64Array(5).fill(4) }, uniformMachines(2, { memory: 8 }))],
     ['packing', () => ask({ memory: Float64Array.of(5, 5, 5, 0, 0) }, uniformMachines(2, { memory: 8 }))],
     ['pins', () => ask({ keepTogether: Int32Array.of(0, 0, -1, -1, -1), pinned: Int32Array.of(0, 1, -1, -1, -1) })],
-  ])('%s', (reason, result) => {
+  ])('is refused with the reason %s', (reason, result) => {
     expect(result()).toMatchObject({ kind: 'impossible', reason });
   });
 });
 
-describe('changed machines', () => {
+describe('a changed machine', () => {
   const problem = { ...randomProblem(5, { pieces: 120, machines: 1 }), machines: uniformMachines(4) };
   const old = parts(partition(problem)).part;
 
-  test('nothing changed: nothing moves', () => {
+  test('that did not change moves nothing', () => {
     const result = rebalance(problem, old);
     expect(result).toMatchObject({ kind: 'parts', outcome: 'kept' });
     if (result.kind === 'parts') expect(result.moved).toHaveLength(0);
   });
 
-  test('a machine a little slower: not worth a move', () => {
+  test('that is a little slower is not worth a move', () => {
     const [first, ...others] = problem.machines.list;
     const slower = { list: [...(first ? [{ ...first, rate: 0.95 }] : []), ...others] };
     expect(rebalance({ ...problem, machines: slower }, old)).toMatchObject({ outcome: 'kept' });
   });
 
-  test('a machine gone: its pieces move, and few others', () => {
+  test('that is gone has its pieces moved, and few others', () => {
     const orphaned = old.map((p) => (p === 3 ? -1 : p));
     const result = rebalance({ ...problem, machines: uniformMachines(3) }, orphaned);
     if (result.kind !== 'parts') throw new Error(result.reason);
@@ -181,7 +181,7 @@ describe('changed machines', () => {
     expect(result.costs.bottleneck).toBeLessThan(1.15 * result.costs.leastCompute);
   });
 
-  test('a machine twice as fast: work goes there, and most stays', () => {
+  test('that is twice as fast gets work, and most pieces stay', () => {
     const [first, ...others] = problem.machines.list;
     const faster = { list: [...(first ? [{ ...first, rate: 2 }] : []), ...others] };
     const result = rebalance({ ...problem, machines: faster }, old);

@@ -29,12 +29,12 @@ const BOUND = 1e-9;
 
 const cases = pipelinedTrainings();
 
-test('there are models to pipeline', () => expect(cases.length).toBeGreaterThan(5));
+test('some small examples can be pipelined', () => expect(cases.length).toBeGreaterThan(5));
 
 describe.each(cases)('$name $task', ({ text, task, files }) => {
   const whole = compileText(text, task, files);
   test.each(possibleMicrobatches(whole.task.batch).slice(1, 4))(
-    '%i microbatches train as the whole batch does',
+    'trains by %i microbatches as by the whole batch',
     async (microbatches) => {
       const expected = await runWhole(whole.program);
       const compiled = compileText(text, task, files, microbatches);
@@ -66,7 +66,7 @@ test('tiles in microbatches train as the whole batch does', async () => {
     if (expected.states.has(id)) expectClose({ [id]: values }, { [id]: expected.states.get(id) as Tensor }, 'tiled');
 });
 
-test('parts of a batch have one size, the last has what is left', () => {
+test('parts of a batch have one size, and the last has the rest', () => {
   expect(possibleMicrobatches(7)).toEqual([1, 2, 3, 4, 7]);
   expect(possibleMicrobatches(128)).toContain(7);
   expect(evenMicrobatches(12)).toEqual([1, 2, 3, 4, 6, 12]);
@@ -78,7 +78,7 @@ describe('a batch of 7', () => {
   const text = TILED.replace(/batch( *)= \d+/, 'batch$1= 7');
   const whole = compileText(text, 'il');
   test.each([2, 3, 4])(
-    'in %i parts, of which the last is smaller: the same sums over samples',
+    'gives in %i parts, of which the last is smaller, the same sums over samples',
     async (microbatches) => {
       expect(7 % microbatches).toBeGreaterThan(0);
       const compiled = compileText(text, 'il', {}, microbatches);
@@ -97,7 +97,7 @@ describe('a batch of 7', () => {
 test.each([
   ['equal', TILED, 2],
   ['unequal', TILED.replace(/batch( *)= \d+/, 'batch$1= 7'), 3],
-] as const)('whatever arrives when, the weights are the same bits: %s parts', async (_, text, microbatches) => {
+] as const)('weights are the same bits in any order of arrival: %s parts', async (_, text, microbatches) => {
   const whole = compileText(text, 'il');
   const compiled = compileText(text, 'il', {}, microbatches);
   const [first, ...others] = await Promise.all([0, 1, 2, 3].map((seed) => runShuffled(whole.program, compiled, seed)));

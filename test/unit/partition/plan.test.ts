@@ -72,7 +72,7 @@ test.each([2, 3, 8])('%i shards give the same bytes twice', (shards) => {
   expect(openPlan(folder).schedules).toHaveLength(shards);
 });
 
-test('more parts than there are say how many there can be', () => {
+test('a cut into more parts than there are says how many there can be', () => {
   const result = build(100_000);
   expect(result.kind === 'impossible' && result.reason).toContain('at most');
 });
@@ -120,7 +120,7 @@ test.each<[string, (s: ShardSchedule) => unknown]>([
     }),
   ],
   ['without functions', (s) => ({ ...s, functions: [] })],
-])('refused: a schedule %s', (_, change) => {
+])('a schedule is refused: %s', (_, change) => {
   expect(forged(change)).toMatch(/^plan\/format/);
 });
 
@@ -134,11 +134,11 @@ test.each<[string, (s: ShardSchedule) => unknown]>([
   ['no function', (s) => ({ ...s, functions: s.functions.filter((f) => f.name !== 'train.last') })],
   ['another function', ofTrain('train', (f) => ({ ...f, last: 'predict.classify' }))],
   ['itself', ofTrain('train', (f) => ({ ...f, last: 'train' }))],
-  ['nobody', ofTrain('train', ({ last: _, ...f }) => f)],
+  ['no function that names it', ofTrain('train', ({ last: _, ...f }) => f)],
   ['one of another size', ofTrain('train.last', (f) => ({ ...f, batch: 5 }))],
   ['one too many', ofTrain('train', (f) => ({ ...f, microbatches: 8 }))],
   ['one without results', ofTrain('train.last', (f) => ({ ...f, results: [] }))],
-])('refused: a last microbatch that is for %s', (_, change) => {
+])('a last microbatch for %s is refused', (_, change) => {
   uneven ??= built(3, 7);
   expect(forged(change, uneven)).toMatch(/^plan\/format/);
 });
@@ -161,12 +161,12 @@ test.each<[string, (s: ShardSchedule) => unknown]>([
   ],
   ['that have no weight step', ofTrain('train', ({ after: _, ...f }) => f)],
   ['of predictions', (s) => ({ ...s, functions: s.functions.map((f) => ({ ...f, odd: {} })) })],
-])('refused: odd batches %s', (_, change) => {
+])('odd batches %s are refused', (_, change) => {
   begun ??= built(3, 7, 1);
   expect(forged(change, begun)).toMatch(/^plan\/format/);
 });
 
-test('batches ahead where the plan says nothing of them are refused', () => {
+test('batches ahead are refused where the plan says nothing of them', () => {
   begun ??= built(3, 7, 1);
   const { ahead, ...training } = begun.plan.training ?? {};
   expect(ahead).toBe(1);

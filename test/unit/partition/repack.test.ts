@@ -12,8 +12,8 @@ function loads(portions: readonly Portion[], counts: readonly Int32Array[], mach
   );
 }
 
-describe('units that fit nowhere when they are handed out from coarse to fine', () => {
-  test('784 pixels and three times 128 units lie nearly even on 256 machines', () => {
+describe('units that fit nowhere when they are assigned from coarse to fine', () => {
+  test('are nearly even for 784 pixels and three times 128 units on 256 machines', () => {
     // In shares of the even one, as mnist.pcn has them.
     const portions = [kind(128, 0.541), kind(128, 0.4934), kind(128, 0.4934), kind(784, 0.0747)];
     const { counts } = handOut(portions, new Float64Array(256).fill(1));
@@ -22,7 +22,7 @@ describe('units that fit nowhere when they are handed out from coarse to fine', 
     expect(Math.max(...found) / even).toBeLessThan(1.045);
   });
 
-  test('whatever is dealt, all units are there, and the busiest is no busier', () => {
+  test('are all assigned, and never make the busiest machine busier', () => {
     const spread = fc.array(fc.tuple(fc.double({ min: 0.1, max: 5, noNaN: true }), fc.nat(3), fc.nat(3), fc.nat(3)), {
       minLength: 1,
       maxLength: 4,
@@ -52,7 +52,7 @@ describe('units that fit nowhere when they are handed out from coarse to fine', 
     );
   });
 
-  test('units that stay are not dealt', () => {
+  test('are not assigned again where they stay', () => {
     const counts = [Int32Array.of(3, 0)];
     repack({
       counts,

@@ -17,7 +17,7 @@ const BODY = `  sense x: f32[3]
   link a -> b = links.dense()
   link b -> y = links.dense()`;
 
-test('splitting asks for the owner of a state as often for eight shards as for two', () => {
+test('splitting looks up the owner of a state as often for eight shards as for two', () => {
   const { graph, program } = smallModel('cells', BODY, { x: 'f32[3]', y: 'f32[4]' });
   const owners = ownersOf(graph);
   const timesAsked = (shards: number): number => {
@@ -43,7 +43,7 @@ test.each([
   ['own_link', 1],
   ['small_brain', 1],
 ])(
-  'what a batch of %s costs each shard is known without their programs, in %i microbatches',
+  'the cost of a batch of %s for each shard is known without its program, in %i microbatches',
   (example, microbatches) => {
     const text = readFileSync(`dsl-examples/${example}.pcn`, 'utf8');
     const { graph, program } = compileText(text, undefined, {}, microbatches);

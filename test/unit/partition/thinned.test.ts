@@ -19,7 +19,7 @@ const model = (density: number): Compiled =>
 test.each<[string, number, number]>([
   ['a matrix', 0.6, 12],
   ['a list', 0.1, 1],
-])('%s', async (name, density, tiles) => {
+])('%s of connections trains in tiles as in one piece', async (name, density, tiles) => {
   const compiled = model(density);
   const { graph } = compiled;
   // The weights live with x, the wider end: the prediction is what crosses.

@@ -25,7 +25,7 @@ test.each(cases)('%s trains in tiles as in one piece', async (name) => {
   await expectEqual(name, false);
 });
 
-test.each(cases)('%s trains so too with the weights of last tiles spread over the others', async (name) => {
+test.each(cases)('%s trains in the same way with the weights of last tiles spread over the others', async (name) => {
   await expectEqual(name, true);
 });
 

@@ -62,12 +62,12 @@ test('nodes that stay together are whole and on one machine, however many shards
   }
 });
 
-test('groups that share a node are one', () => {
+test('groups that share a node are one group', () => {
   const cut = cutInto(3, '  keep_together = [[x, y], [y, p[1].low]]');
   expect(new Set(['x', 'y', 'p[1].low'].map((name) => shardOf(cut, name))).size).toBe(1);
 });
 
-test('cut_at says what may be cut: clusters stay whole, nodes stay whole, or neither', () => {
+test('cut_at says what stays whole: clusters, nodes, or neither', () => {
   const clusters = cutInto(3, '  cut_at = clusters');
   for (let i = 0; i < 3; i++) expect(shardOf(clusters, `p[${i}].low`)).toBe(shardOf(clusters, `p[${i}].high`));
   expect(cutInto(6, '  cut_at = nodes').tiling.size).toBe(0);
@@ -81,7 +81,7 @@ test('cut_at says what may be cut: clusters stay whole, nodes stay whole, or nei
   expect(most('')).toBe('m can be cut into at most 58 parts, not into 1000');
 });
 
-test('a node is on the machine that a mesh file keeps it on', () => {
+test('a node is on the machine that a mesh file pins it to', () => {
   for (const shards of [2, 4, 12])
     for (const machine of [0, shards - 1]) {
       const cut = cutInto(shards, '', new Map([['x', machine]]));
@@ -101,7 +101,7 @@ test('a schedule says what each machine has', () => {
   expect(tight.kind === 'impossible' && tight.reason).toMatch(/needs 0\.\d MiB/);
 });
 
-test('what no runtime does yet is refused, not passed over', () => {
+test('a setting that no runtime supports yet is refused rather than ignored', () => {
   const refusal = (schedule: string): string => {
     const cut = cutModel(staged(schedule), uniformMachines(2));
     return cut.kind === 'impossible' ? cut.reason : 'it was cut';

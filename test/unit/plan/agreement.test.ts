@@ -25,7 +25,7 @@ const without = (name: (f: string) => boolean): Program => ({
   functions: program.functions.filter((f) => !name(f.name)),
 });
 
-test('a plan agrees with the program that it was made of', () => {
+test('a plan agrees with the program that it was made from', () => {
   expect(agreementProblem(plan, shard, program)).toBeUndefined();
 });
 
@@ -99,7 +99,7 @@ describe('a plan does not agree', () => {
   });
 });
 
-test('what shards do together is in their schedules, not in the list', () => {
+test('a plan of several shards agrees by its schedules, not by its list of calls', () => {
   const cut = { ...shard, schedule: 'shards/0/schedule.json' };
   expect(agreementProblem(training({ batch: 7 }), cut, program)).toBeUndefined();
   expect(agreementProblem(plan, { ...cut, parameters: [] }, program)).toContain('parameters that the plan');

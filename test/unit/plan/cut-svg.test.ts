@@ -14,11 +14,11 @@ describe('a picture of a small cut network', () => {
     expect(dot).toMatch(/"b\/0" -> "a" \[penwidth=1 style=dashed/);
   });
 
-  it('draws what crosses a border heavier', () => {
+  it('draws arrows that cross a border heavier', () => {
     expect(dot).toContain('"a" -> "b/1" [penwidth=2.6]');
   });
 
-  it('is not drawn of one shard, nor of many pieces', () => {
+  it('is drawn neither for one shard nor for many pieces', () => {
     const names = Array.from({ length: 30 }, (_, i) => `n${i}`);
     expect(isSmall(plan(['a', 'b']))).toBe(false);
     expect(isSmall(plan(['a'], ['b']))).toBe(true);

@@ -51,7 +51,7 @@ async function refusal(called?: readonly string[]): Promise<string> {
 /** A model that repeats its body for so long that nothing else is ever done: `Loop` of ONNX, whose condition holds. */
 const ENDLESS = Uint8Array.from([8, 8, 58, 8, 10, 6, 34, 4, 76, 111, 111, 112]);
 
-test('what the plan brings is what is lowered here', async () => {
+test('the kernels of a plan are those that are lowered here', async () => {
   const { files } = await opened();
   for (const [name, bytes] of files)
     expect(Buffer.from(bytes).equals(made.files.get(name) ?? Buffer.of()), name).toBe(true);
@@ -69,7 +69,7 @@ test('another description is refused', async () => {
   expect(await refusal()).toBe('plan/kernels');
 });
 
-test('a file of no function, or one too few, is refused', async () => {
+test('a file of no function, and one too few, are refused', async () => {
   changePlan(folder, (plan) => ({
     ...plan,
     shards: plan.shards.map((s) => ({ ...s, cpu: s.cpu.filter((path) => path !== 'cpu/train.onnx') })),
@@ -91,7 +91,7 @@ test('another program under the same kernels is refused', async () => {
   expect(await refusal()).toBe('plan/kernels');
 });
 
-test('of another compiler, what the plan brings is not looked at, and not run', async () => {
+test('kernels of another compiler are neither read nor run', async () => {
   forge(folder, 'cpu/train.onnx', ENDLESS);
   changePlan(folder, (plan) => ({ ...plan, compiler: 'nmc 0.0.0-other' }));
   const { files } = await opened();
@@ -100,14 +100,14 @@ test('of another compiler, what the plan brings is not looked at, and not run', 
   );
 });
 
-test('a plan without kernels is lowered, one for another device is run as it is', async () => {
+test('a plan without kernels is lowered, and one for another device is run as it is', async () => {
   changePlan(folder, (plan) => ({ ...plan, shards: plan.shards.map((s) => ({ ...s, cpu: [] })) }));
   expect((await opened()).files.size).toBeGreaterThan(0);
   const [source] = await executablesOf(folder, openPlan(folder), referenceDevice);
   expect(source?.executable.files.size).toBe(0);
 });
 
-test('only what is called is lowered and held against the plan', async () => {
+test('only functions that are called are lowered and compared with the plan', async () => {
   const { files } = await opened(['predict.classify']);
   expect([...files.keys()].filter((name) => name.includes('train'))).toEqual(
     [...made.files.keys()].filter((name) => name.startsWith('cpu/train.step.')),
@@ -166,7 +166,7 @@ test.each([...golden, ...examples])('%s, read back from its text, is lowered to 
 test.each([
   ['tiles', SMALL_MEMORY, 5],
   ['thinned links', THINNED, 3],
-] as const)('shards with %s are lowered to the same bytes, and held against the plan', async (_, source, shards) => {
+] as const)('shards with %s are lowered to the same bytes and compared with the plan', async (_, source, shards) => {
   const built = shardedPlan(source, shards);
   expectSameShards(built);
   const { files } = built;

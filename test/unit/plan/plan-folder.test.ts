@@ -41,7 +41,7 @@ test('a plan comes back as it was written', () => {
   expect([...(brought[0]?.keys() ?? [])].sort()).toEqual([...(plan.shards[0]?.cpu ?? [])].sort());
 });
 
-describe('files', () => {
+describe('files of a plan', () => {
   test('with a changed byte are refused', () => {
     const path = join(folder, 'cpu/train.onnx');
     const bytes = readFileSync(path);
@@ -70,13 +70,13 @@ describe('files', () => {
     '',
     'cpu//x',
     './x',
-  ])('outside the folder: %j', (path) => {
+  ])('are refused outside the folder: %j', (path) => {
     writeFileSync(join(folder, '..', 'secret'), '');
     changePlan(folder, (plan) => ({ ...plan, files: [...plan.files, { path, sha256: '0'.repeat(64), bytes: 0 }] }));
     expect(refused()).toMatch(/^plan\/(path|format)$/);
   });
 
-  test('a link that leads outside', () => {
+  test('are refused where one is a link that leads outside', () => {
     const outside = `${folder}-outside`;
     renameSync(join(folder, PROGRAM), outside);
     symlinkSync(outside, join(folder, PROGRAM));
@@ -84,7 +84,7 @@ describe('files', () => {
     rmSync(outside);
   });
 
-  test('a folder that is a link outside', () => {
+  test('are refused in a folder that is a link outside', () => {
     const outside = `${folder}-outside`;
     renameSync(join(folder, 'cpu'), outside);
     symlinkSync(outside, join(folder, 'cpu'));
@@ -92,7 +92,7 @@ describe('files', () => {
     rmSync(outside, { recursive: true });
   });
 
-  test('a pipe and a folder are not files', () => {
+  test('are neither a pipe nor a folder', () => {
     rmSync(join(folder, PROGRAM));
     execFileSync('mkfifo', [join(folder, PROGRAM)]);
     expect(refused()).toBe('plan/format');
@@ -101,7 +101,7 @@ describe('files', () => {
     expect(refused()).toBe('plan/format');
   });
 
-  test('named twice, or more bytes than a plan can have', () => {
+  test('are refused where one is named twice, or has more bytes than a plan can have', () => {
     changePlan(folder, (plan) => ({ ...plan, files: [...plan.files, plan.files[0]] }));
     expect(refused()).toBe('plan/format');
     changePlan(folder, (plan) => ({ ...plan, files: plan.files.map((f) => ({ ...f, bytes: 1e12 })) }));
@@ -118,7 +118,7 @@ describe('plan.json', () => {
     ['no format', '{}'],
     ['deep', `${'['.repeat(200_000)}`],
     ['binary', '\u0000\u0001'],
-  ])('%s', (_name, text) => {
+  ])('is refused where it is %s', (_name, text) => {
     writeFileSync(join(folder, 'plan.json'), text);
     expect(refused()).toBe('plan/format');
   });
@@ -135,7 +135,7 @@ describe('plan.json', () => {
     expect(refused()).toBe('plan/format');
   });
 
-  test('a later major version is refused, an older one is read, fields of a later minor one are ignored', () => {
+  test('is refused in a later major version, read in an older one, and read without the fields of a later minor one', () => {
     changePlan(folder, (plan) => ({ ...plan, format: '3.0' }));
     expect(refused()).toBe('plan/version');
     changePlan(folder, (plan) => ({ ...plan, format: '2.7', colour: 'blue' }));
@@ -164,25 +164,25 @@ describe('plan.json', () => {
     ],
     ['a read that there is not', (p) => ({ ...p, checks: p.checks.map((c) => ({ ...c, read: 'f' })) })],
     ['a negative batch', (p) => ({ ...p, training: p.training && { ...p.training, batch: -1 } })],
-  ])('%s', (_name, change) => {
+  ])('is refused with %s', (_name, change) => {
     changePlan(folder, change);
     expect(refused()).toBe('plan/format');
   });
 });
 
-describe('the program, forged with the right hash', () => {
+describe('a forged program with the right hash', () => {
   test.each<[string, (text: string) => string]>([
     ['no text', () => ''],
     ['not UTF-8', () => '\ud800'],
     ['another language', () => 'hello'],
     ['an unknown operator', (t) => t.replace(/= matmul\(/, '= system(')],
     ['a missing argument', (t) => t.replace(/(= matmul\([^,]+), [^,]+,/, '$1,')],
-    ['a value that is not there', (t) => t.replace(/(= matmul\()[^,]+/, '$1nowhere')],
+    ['a value that does not exist', (t) => t.replace(/(= matmul\()[^,]+/, '$1nowhere')],
     ['another shape of a result', (t) => t.replace(/(= matmul\(.*\) : )\[[^\]]*\]/, '$1[3, 3]')],
     ['a shape of text', (t) => t.replace(/\[12, 784\]/, '["a", 784]')],
     ['a negative size', (t) => t.replace(/\[12, 784\]/, '[-12, 784]')],
     ['a size beyond all numbers', (t) => t.replace(/\[12, 784\]/, '[2147483647, 2147483647]')],
-    ['a size that is none', (t) => t.replace(/\[12, 784\]/, '[1e999]')],
+    ['a size that is not a number', (t) => t.replace(/\[12, 784\]/, '[1e999]')],
     ['a state twice', (t) => t.replace(/(state .*\n)/, '$1$1')],
     ['an unknown role', (t) => t.replace(' parameter = ', ' spy = ')],
     ['an unknown beginning', (t) => t.replace(/"kind":"\w+"/, '"kind":"file"')],
@@ -196,7 +196,7 @@ describe('the program, forged with the right hash', () => {
       'deep scalars',
       (t) => t.replace(/scalar (\S+) = .*/, `scalar $1 = ${'neg('.repeat(50_000)}1${')'.repeat(50_000)}`),
     ],
-  ])('%s', (_name, change) => {
+  ])('is refused with %s', (_name, change) => {
     const before = programText();
     const after = change(before);
     expect(after).not.toBe(before);

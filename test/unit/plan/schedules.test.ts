@@ -48,11 +48,11 @@ describe('a schedule', () => {
     ['nothing', null],
     ['a schedule without messages', { shard: 0, functions: [] }],
     ['a schedule whose shard is not a number', { shard: 'a', functions: [], messages: [] }],
-  ] as const)('is not %s', (_what, value) => {
+  ] as const)('is not read from %s', (_what, value) => {
     expect(scheduleOf(value)).toBeTypeOf('string');
   });
 
-  test('is what the compiler writes', () => {
+  test('reads back as the compiler writes it', () => {
     expect(scheduleOf(JSON.parse(JSON.stringify(made[0])))).toEqual(made[0]);
   });
 });
@@ -132,7 +132,7 @@ describe('schedules of two shards', () => {
     expect(problemAfter(change)).toContain(words);
   });
 
-  test('that wait for each other never come to their end', () => {
+  test('never end where they wait for each other', () => {
     const stage = (name: string) => ({ ...{ name, repeat: 1, firstTick: 0 }, begin: [], next: [], end: [] });
     const message = (id: number, from: number, to: number) => ({ id, from, to, values: [] });
     const waiting = (shard: number): ShardSchedule => ({

@@ -37,6 +37,6 @@ test.each<[string, unknown]>([
   ['no runs', { ...tile.slice, groups: 0 }],
   ['another width beside the axis', { ...tile.slice, shape: [3, 12] }],
   ['another rank', { ...tile.slice, shape: [2, 12, 1] }],
-])('refused: %s', (_, slice) => {
+])('a slice with %s is refused', (_, slice) => {
   expect(problemOf({ ...tile, slice })).toMatch(/tile of|tile without a whole|has no sound shape|too large/);
 });

@@ -63,7 +63,7 @@ const listed = (change: (plan: Plan) => unknown): Files =>
   new Map([...sound, ['plan.json', encode(JSON.stringify(change(plan)))]]);
 
 describe('a folder, a mesh and a page', () => {
-  test('take a sound plan', async () => {
+  test('read a sound plan', async () => {
     expect(await said(new Map(sound))).toEqual(alike('accepted'));
   });
 
@@ -133,7 +133,7 @@ describe('a folder, a mesh and a page', () => {
   }, 120_000);
 });
 
-test('a file of another size than the plan says is not read at all', () => {
+test('a file of another size than the plan says is never read', () => {
   const read: string[] = [];
   const whole = planInMemory('it', new Map(sound));
   const find = (path: string) => {

@@ -43,7 +43,7 @@ test('pieces are small, however long the text is', () => {
   expect(Math.max(...sizes)).toBeLessThan(1 << 17);
 });
 
-test('a character beyond 16 bits is never torn', () => {
+test('a character beyond 16 bits is never split', () => {
   const all = collected((sink) => {
     const out = textInto(sink);
     for (let i = 0; i < 40_000; i++) out.write('a\u{1f600}');
@@ -77,7 +77,7 @@ test('the entries are those of the files, and other files in the folder stay', (
   expect(files.map((f) => f.bytes)).toEqual([6, 6]);
 });
 
-test('what cannot be made leaves nothing', () => {
+test('a plan that cannot be made leaves nothing', () => {
   const place = join(folder, 'failed', 'a.plan');
   const broken: PlanPart = {
     path: 'x',
@@ -104,13 +104,13 @@ function plannedByte(place: string): string {
   }
 }
 
-test('a place where no folder can be is told in words', () => {
+test('a place where there can be no folder is reported in words', () => {
   const file = join(folder, 'file');
   writeFileSync(file, '');
   for (const place of [file, join(file, 'a.plan')]) expect(() => write(place, 1)).toThrow(EnvironmentError);
 });
 
-test('what a killed writer left goes with the next plan at its place, what others are writing stays', () => {
+test('the rest of a killed writer is removed with the next plan at its place, and that of a running one stays', () => {
   const place = join(folder, 'left', 'a.plan');
   const ended = spawnSync(process.execPath, ['--version']).pid;
   const living = [scratchFor(place), scratchFor(place).replace(`.${process.pid}-`, `.${process.ppid}-`)];

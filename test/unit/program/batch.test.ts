@@ -170,7 +170,7 @@ describe('equal elements of an array', () => {
   test.each([
     ['il', 'learn.il(steps = 4, rate = 0.1)'],
     ['bp', 'learn.bp()'],
-  ])('are replicas, too, under %s', async (_, METHOD) => {
+  ])('may be replicas under %s', async (_, METHOD) => {
     const lowered = lower(REPLICAS, { METHOD, OPTIMIZER: 'learn.adam()' });
     const batched = batchArrays(lowered);
     verify(batched);

@@ -70,7 +70,7 @@ test.each(cases)('a copy begins as its weight: %s', async (_, init, tile) => {
   }
 });
 
-test('what was saved of a copy is its own, whole or in tiles', async () => {
+test('a copy that was saved keeps its own values, whole or in tiles', async () => {
   for (const tile of [false, true]) {
     const states = pair(NORMAL, tile);
     const tensors = [given('a->b.w'), given('a->b.w@odd', () => 5)];
@@ -79,7 +79,7 @@ test('what was saved of a copy is its own, whole or in tiles', async () => {
   }
 });
 
-test('it is saved beside the parameters, not among them', async () => {
+test('a copy is saved beside the parameters, not among them', async () => {
   const states = pair(NORMAL, false);
   const session = await openReference({ name: 'copies', states, functions: [] });
   await fillStates(session, states, seeded);
@@ -87,7 +87,7 @@ test('it is saved beside the parameters, not among them', async () => {
   expect([parameters.map((t) => t.name), auxiliary.map((t) => t.name)]).toEqual([['a->b.w'], ['a->b.w@odd']]);
 });
 
-test('copies of nothing, and of copies, are refused', () => {
+test('copies of what does not exist, and of copies, are refused', () => {
   const [, copy] = pair(NORMAL, false);
   const refused = (init: unknown): string | undefined => stateProblem({ ...copy, init: init as Initializer });
   expect(refused({ kind: 'copy', of: NORMAL })).toBe('is a copy without an original');

@@ -15,18 +15,18 @@ function batchesOf(batch: number, lanes: number, method = il): Record<string, nu
   return Object.fromEntries(functions.map((f) => [f.name, f.batch]));
 }
 
-test('a program has as many lanes as it is asked for, however small', () => {
+test('a program has as many lanes as it is asked for, however small it is', () => {
   expect(batchesOf(64, 1)).toEqual({ [TRAIN]: 64 });
   expect(batchesOf(64, 2)).toEqual({ [TRAIN]: 64, [LANE]: 32, [STEP]: 64 });
   expect(batchesOf(8, 4)).toEqual({ [TRAIN]: 8, [LANE]: 2, [STEP]: 8 });
 });
 
-test('a program has no lanes where its rule has no seam, or where they would not be equal', () => {
+test('a program has no lanes where its rule cannot be divided, or where they would not be equal', () => {
   expect(batchesOf(64, 2, ipc)).toEqual({ [TRAIN]: 64 });
   expect(batchesOf(33, 2)).toEqual({ [TRAIN]: 33 });
 });
 
-test('a CPU wants two lanes of 16 samples or more, and none of a large model', () => {
+test('a CPU uses two lanes from 16 samples each, and none for a large model', () => {
   expect([30, 31, 32, 33, 34].map((batch) => lanesFor(graph, { batch }))).toEqual([1, 1, 2, 1, 2]);
   const [link] = graph.links;
   if (!link) throw new Error('no link');

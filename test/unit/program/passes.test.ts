@@ -49,7 +49,7 @@ async function trainThreeBatches(
 }
 
 describe.each(Object.keys(methods) as (keyof typeof methods)[])('%s', (method) => {
-  test('every pass leaves a sound program that computes the same', async () => {
+  test('stays sound through every pass, and computes the same', async () => {
     const program = programFor(method);
     verify(program);
     expect(parseProgram(printProgram(program))).toEqual(program);
@@ -68,7 +68,7 @@ describe.each(Object.keys(methods) as (keyof typeof methods)[])('%s', (method) =
     }
   });
 
-  test('the passes do not make the program longer than its ticks written out', () => {
+  test('the passes make no program longer than its ticks written out', () => {
     const program = programFor(method);
     const after = runPasses(program);
     const f = program.functions[0];
@@ -79,7 +79,7 @@ describe.each(Object.keys(methods) as (keyof typeof methods)[])('%s', (method) =
   });
 });
 
-test('what is selected between zeros and something leaves nothing of either where the choice is known', () => {
+test('a selection between zeros and a value leaves neither where its condition is known', () => {
   const program = runPasses(
     parseProgram(`program choosing
 

@@ -115,7 +115,7 @@ function firstOf(fields: Readonly<Record<string, FieldData>>, all: number, count
   return Object.fromEntries(cut);
 }
 
-test.each(Object.keys(MODELS))('three samples of %s are what they are among more', async (name) => {
+test.each(Object.keys(MODELS))('three samples of %s give alone what they give among more', async (name) => {
   const { program, f } = programOf(MODELS[name] ?? '');
   const small = rebatchable(program, f)(3, '@3');
   const states = [...program.states, ...small.states];
@@ -162,7 +162,7 @@ test.each(Object.keys(MODELS))('an exported file takes any number of samples of 
   await shard.close();
 });
 
-test('memory and noise are inputs of the exported file, and a read called as an input is has another name', () => {
+test('memory and noise are inputs of the exported file, and a read with the name of an input gets another', () => {
   const { program, f } = programOf(MODELS['arrays as wide as a batch that remember and begin at noise'] ?? '');
   const { inputs, outputs } = buildExport(program, f.name, { batch: 2 });
   const names = inputs.map((port) => `${port.name} ${port.shape.join('x')}`);
@@ -228,7 +228,7 @@ test.each([
       { id: '%r', op: 'add', args: ['sample.x', '%0'], shape: [4, 2] },
     ),
   ],
-])('samples that %s have one batch size only, and are exported for it', (_how, program) => {
+])('samples that %s have only one batch size, and are exported for it', (_how, program) => {
   const [f] = program.functions as [ProgramFunction];
   expect(() => rebatchable(program, f)).toThrow(expect.objectContaining({ name: 'FixedBatch' }));
   const exported = buildExport(program, f.name);

@@ -58,7 +58,7 @@ describe('the predicted time of a batch', () => {
     expect(batchSeconds(parts, [trainer('a', { upload: 1e6 })])).toBeCloseTo(1 + 0.05);
   });
 
-  test('counts the delay alone of a link whose upload and download nobody has measured', () => {
+  test('counts only the delay of a link whose upload and download are not measured', () => {
     const two = [trainer('a', { roundTrip: 40 }), trainer('b', { roundTrip: 40 })];
     expect(batchSeconds(timed(chain(2, 0, 1e9), 2), two)).toBeCloseTo(8 * 0.04);
   });
@@ -69,25 +69,25 @@ describe('a placement', () => {
     trainer('abc'[i] ?? '', { upload: mbit * MBIT, download: 100 * MBIT, roundTrip: 20 }),
   );
 
-  test('goes to one trainer alone where links are slow', () => {
+  test('uses one trainer alone where links are slow', () => {
     const { owners } = place(chain(2, 1e6, 64_000), links, [], undefined, paceOf(2));
     expect(new Set(owners).size).toBe(1);
   });
 
-  test('goes to the trainer of the fastest uplink, which sends the parts of snapshots soonest', () => {
+  test('uses the trainer with the fastest uplink, which sends parts of snapshots soonest', () => {
     const needs = chain(2, 1e6, 64_000).map((need) => ({ ...need, work: { ...workOf(need), state: 330_000 } }));
     const { owners } = place(needs, links, [], undefined, { ...paceOf(2), snapshotEvery: 19 });
     expect(owners).toEqual(['c', 'c']);
   });
 
-  test('spreads over the trainers of one place, of whose line one has measured more', () => {
+  test('spreads over the trainers of one place, whose line one of them has measured', () => {
     const needs = chain(2, 1e6, 64_000).map((need) => ({ ...need, work: { ...workOf(need), state: 1e6 } }));
     const near = [3e8, 5e8].map((upload, i) => trainer('ab'[i] ?? '', { upload, machine: 'm', cores: 2 }));
     const { owners } = place(needs, near, [], undefined, { ...paceOf(2), snapshotEvery: 1 });
     expect([...owners].sort()).toEqual(['a', 'b']);
   });
 
-  test('prefers no trainer of a place because its line is not measured yet', () => {
+  test('does not prefer a trainer of a place whose line it has not measured yet', () => {
     const needs = chain(2, 1e6, 64_000).map((need) => ({ ...need, work: { ...workOf(need), state: 1e6 } }));
     const near = [0, 5e6].map((upload, i) => trainer('ab'[i] ?? '', { upload, machine: 'm', cores: 2 }));
     const { owners } = place(needs, near, [], undefined, { ...paceOf(2), snapshotEvery: 1 });
@@ -154,14 +154,14 @@ describe('a placement', () => {
   });
 });
 
-describe('what a trainer is counted on', () => {
+describe('the speed that a trainer counts with', () => {
   const { capability } = trainer('a', { upload: 0, download: 5e5, roundTrip: 90 });
 
-  test('is what it says of itself, until its link is measured', () => {
+  test('is its own claim until its link is measured', () => {
     expect(withLink(capability, undefined)).toEqual(capability);
   });
 
-  test('is then the smaller of what is measured and declared, and the round trip that the gateway has seen', () => {
+  test('is then the smaller of the measured and the declared one, with the round trip that the gateway has seen', () => {
     const measured = { upload: 2e6, download: 8e6, roundTrip: 31, at: 7 };
     expect(withLink(capability, measured)).toEqual({ ...capability, upload: 2e6, download: 5e5, roundTrip: 31 });
   });

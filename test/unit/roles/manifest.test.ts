@@ -50,7 +50,7 @@ describe('a manifest', () => {
     expect(run).toMatchObject({ clock: 3000, manifestAt: 3000, trained: [['a'], ['b']] });
   });
 
-  test('within an epoch adds to its time, and the first of the next one begins anew', () => {
+  test('adds to its time within an epoch, and begins anew with the next one', () => {
     const first = manifestOf(runWith(both(2)), 2, 3000).run;
     const second = manifestOf({ ...first, parts: both(4) }, 4, 3500).run;
     expect(second.manifests.at(-1)?.milliseconds).toBe(2500);
@@ -59,7 +59,7 @@ describe('a manifest', () => {
     expect(manifestOf({ ...end, parts: both(7) }, 7, 5000).run.manifests.at(-1)?.milliseconds).toBe(1000);
   });
 
-  test('is kept beside the one before it, and parts behind it stay', () => {
+  test('is kept beside the one before it, and later parts stay', () => {
     let run = runWith({ ...both(2), ...both(4) });
     run = manifestOf(run, 2, 1).run;
     expect(Object.keys(run.parts)).toEqual(['4']);
@@ -68,7 +68,7 @@ describe('a manifest', () => {
     expect(run.manifests.map((m) => m.calls)).toEqual([4, 5]);
   });
 
-  test('at the end of an epoch reports energies by sample and the checks', () => {
+  test('reports energies by sample and the checks at the end of an epoch', () => {
     const totals: Record<string, number>[] = [{ 'energy.n0': 8, 'sum.0': 1, 'count.0': 2 }, { 'energy.n1': 4 }];
     const { run, events } = manifestOf(runWith(both(5, totals)), 5, 3000);
     const row = { epoch: 1, energy: 3, energyByNode: { n0: 2, n1: 1 }, accuracy: 0.5, seconds: 2, samplesPerSecond: 2 };
@@ -81,7 +81,7 @@ describe('a manifest', () => {
     ]);
   });
 
-  test('of the last call leaves a run with checks to be checked, and one without is done', () => {
+  test('of the last call leaves a run with checks to be checked, and finishes one without', () => {
     expect(manifestOf(runWith(both(10)), 10, 2000).run.phase).toBe('checking');
     const unchecked = { ...deployment, evaluations: [], checks: [] };
     const { run, events } = manifestOf(runWith(both(8), { deployment: unchecked }), 8, 2000);

@@ -11,7 +11,7 @@ const needs = (...flops: number[]) => flops.map((n) => ({ memory: 1, flops: n, b
 const owners = (...args: Parameters<typeof place>): readonly string[] => place(...args).owners;
 
 describe('a placement', () => {
-  test('gives each of two alike a stretch of neighbouring shards', () => {
+  test('gives each of two equal trainers a stretch of neighbouring shards', () => {
     expect(owners(needs(9, 9, 9, 9), [trainer('a'), trainer('b')])).toEqual(['a', 'a', 'b', 'b']);
   });
 
@@ -31,16 +31,16 @@ describe('a placement', () => {
     expect(owners(needs(9, 9, 9, 9), [x, y, alone]).filter((key) => key === 'alone')).toHaveLength(2);
   });
 
-  test('counts what a trainer does for other runs', () => {
+  test('counts the work of a trainer for other runs', () => {
     expect(owners(needs(9, 9), [trainer('busy', {}, 2), trainer('free')])).toEqual(['free', 'free']);
   });
 
-  test('moves nothing that need not move', () => {
+  test('moves only shards that have to move', () => {
     const all = [trainer('a'), trainer('b'), trainer('c')];
     expect(owners(needs(9, 9, 9), all, ['c', 'gone', 'a'])).toEqual(['c', 'b', 'a']);
   });
 
-  test('prefers the key with the smallest reluctance, and never takes one that may not have it', () => {
+  test('prefers the key with the smallest reluctance, and never one that is excluded', () => {
     const all = [trainer('a'), trainer('b'), trainer('c')];
     const unwilling = (key: string): number => ({ a: Number.POSITIVE_INFINITY, b: 1 })[key] ?? 0;
     expect(owners(needs(9), all, [], unwilling)).toEqual(['c']);
@@ -54,7 +54,7 @@ describe('a placement', () => {
     expect(place(needs(9, 9, 9, 9), [small, large]).problem).toContain('shard 3');
   });
 
-  test('says so where no trainer is there', () => {
+  test('says so where there is no trainer', () => {
     expect(place(needs(9), [])).toEqual({ owners: [], problem: 'there is no trainer' });
   });
 });

@@ -12,25 +12,25 @@ import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
 
 const cheap = { work: 1, commitment: 0, state: 0, frames: 0 };
 
-test('a commitment of a twentieth of a batch is worth every third one', () => {
+test('a commitment that costs a twentieth of a batch is made every third batch', () => {
   const one = { ...cheap, commitment: 0.05 };
   expect(stretchLength([one], 0.02)).toEqual({ batches: 3, share: 0.05 / 3, bytes: 0 });
   expect(stretchLength([{ ...one, commitment: 0.02 }], 0.02).batches).toBe(1);
   expect(stretchLength([cheap]).batches).toBe(1);
 });
 
-test('the shard whose commitments weigh most decides', () => {
+test('the shard whose commitments cost most decides', () => {
   expect(stretchLength([cheap, { ...cheap, commitment: 1 }, { ...cheap, commitment: 0.5 }], 0.02).batches).toBe(50);
 });
 
-test('a record has room for a state and the frames of so many batches', () => {
+test('a record has room for a state and the frames of a stretch', () => {
   const large = { work: 1, commitment: 1, state: 400, frames: 30 };
   expect(stretchLength([large], 0.02, 1000)).toEqual({ batches: 20, share: 0.05, bytes: 1000 });
   // The state alone does not fit: a stretch cannot be shorter than a batch.
   expect(stretchLength([large], 0.02, 100)).toEqual({ batches: 1, share: 1, bytes: 430 });
 });
 
-test('costs stay below the share and records within their bytes wherever both can be', () => {
+test('costs stay below their share and records within their bytes wherever both can hold', () => {
   const shard = fc.record({
     work: fc.double({ min: 1e-4, max: 10, noNaN: true }),
     commitment: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -50,7 +50,7 @@ test('costs stay below the share and records within their bytes wherever both ca
   );
 });
 
-test('of a deployment, by the machine on which hashing weighs most; without any that was measured by a named one', () => {
+test('the machine on which hashing costs most decides for a deployment, and a default machine without measurements', () => {
   const work = { calls: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };
   // A second of work on the default machine, 75 ms of hashing.
   const { costs } = DEFAULT_MACHINE;

@@ -62,7 +62,7 @@ const EVENTS: Readonly<Record<string, (mesh: Driver) => unknown>> = {
   'a stop': (mesh) => mesh.enter({ kind: 'stop', run: RUN }),
   'a stop of another run': (mesh) => mesh.enter({ kind: 'stop', run: 'other' }),
   'the end of the mesh': (mesh) => mesh.enter({ kind: 'close' }),
-  'an answer of a part that nobody asked for': (mesh) =>
+  'an answer of a part that was not asked for': (mesh) =>
     mesh.enter({ kind: 'verified', run: RUN, term: mesh.run.term, shard: 0, calls: 2 }),
   'checks that hold': (mesh) => mesh.enter({ kind: 'checked', run: RUN, calls: 10, values: [0.5] }),
   'checks that differ': (mesh) => mesh.enter({ kind: 'checked', run: RUN, calls: 10, values: [Number.NaN] }),
@@ -247,7 +247,7 @@ const RULES: Rules<Phase> = {
     running: 'halting, send pause',
     otherwise: 'nothing',
   },
-  'an answer of a part that nobody asked for': {
+  'an answer of a part that was not asked for': {
     waiting: 'refused as not-asked',
     preparing: 'refused as not-asked',
     running: 'refused as not-asked',
@@ -303,7 +303,7 @@ describe('a run', () => {
   holdRules(phases, RULES, (phase, event) => outcome(PHASES[phase](), EVENTS[event] ?? (() => undefined)));
 });
 
-test('an owner that connects again while a run halts is told again what it may have missed', () => {
+test('an owner that connects again while a run halts is told what it may have missed', () => {
   const halting = (): Driver => PHASES.halting();
   const toldAgain = (mesh: Driver): unknown[] => {
     const owner = mesh.run.owners[0] ?? '';
@@ -338,7 +338,7 @@ describe('a run that is restored', () => {
     expect(restoredSynchronizer([stored], 2_000_000).state.runs[RUN]?.phase).toBe(RESTORED[phase]);
   });
 
-  test('while others check it is checked from the beginning', () => {
+  test('is checked from the beginning where others check it', () => {
     const mesh = trained().enter({ kind: 'checked', run: RUN, calls: 10, problem: 'no' });
     expect(mesh.run).toMatchObject({ phase: 'preparing', checkingFrom: 9 });
     const { state, effects } = restoredSynchronizer([storedOf(mesh.run)], 2_000_000);

@@ -202,7 +202,7 @@ describe('a shard of a trainer', () => {
   holdRules(phases, RULES, (phase, event) => outcome(reached(PHASES[phase]), EVENTS[event] as TrainerEvent));
 });
 
-describe('what a trainer says', () => {
+describe('a message of a trainer', () => {
   const state = (hash: string) => ({ calls: 1, hash, sig: '' });
   const tick: TrainerEvent = { kind: 'tick', measured: measured(500) };
   const advancedWith = (...hashes: string[]): TrainerEvent => ({
@@ -223,7 +223,7 @@ describe('what a trainer says', () => {
     expect(types(saidAt([...away, connected, lost], connected))).toEqual([]);
   });
 
-  test('is not kept where it is said anew on each connection, or is of the moment', () => {
+  test('is dropped where each connection repeats it, or where it is only of the moment', () => {
     const away = [...RUNNING, lost, tick, { kind: 'offered', at, exchange } as const];
     expect(saidAt([...RUNNING, lost], tick)).toEqual([]);
     expect(saidAt(away, connected)).toEqual([]);
@@ -231,7 +231,7 @@ describe('what a trainer says', () => {
     expect(types(saidAt(disputed, connected))).toEqual(['dispute']);
   });
 
-  test('of a wish to leave is said on each connection, and without one it goes as soon as it holds no shard', () => {
+  test('about a wish to leave is repeated on each connection, and without one the trainer goes once it holds no shard', () => {
     const leaving: TrainerEvent = { kind: 'leaving' };
     const kinds = (before: readonly TrainerEvent[], event: TrainerEvent): readonly string[] =>
       trainer(reached(before), event).effects.map(wordOf);
@@ -244,7 +244,7 @@ describe('what a trainer says', () => {
     expect(types(saidAt([...RUNNING, leaving, lost], connected))).toEqual(['leave']);
   });
 
-  test('of signed states goes out with a heartbeat, once, the newest again before a part', () => {
+  test('with signed states goes out with a heartbeat, once, and the newest is repeated before a part', () => {
     const signed = [...RUNNING, advancedWith('a', 'b')];
     const first = saidAt(signed, tick);
     expect(first).toMatchObject([{ type: 'commit', states: [state('a'), state('b')] }, { type: 'heartbeat' }]);
@@ -259,18 +259,18 @@ describe('what a trainer says', () => {
     expect(types(again)).toEqual(['heartbeat', 'commit', 'part']);
   });
 
-  test('of many signed states takes several messages, none of them longer than a message may be', () => {
+  test('with many signed states is divided into several within the size of a message', () => {
     const hashes = Array.from({ length: 1001 }, (_, i) => String(i));
     const messages = saidAt([...RUNNING, advancedWith(...hashes)], tick);
     expect(messages.map((m) => (m.type === 'commit' ? m.states.length : m.type))).toEqual([500, 500, 1, 'heartbeat']);
   });
 
-  test('of signed states of an old term is nothing', () => {
+  test('about signed states of an old term is not sent', () => {
     const newTerm = [...RUNNING, advancedWith('a'), assign(TERM + 1, 0)];
     expect(types(saidAt(newTerm, tick))).toEqual(['heartbeat']);
   });
 
-  test('of a shard is how far it came since the last heartbeat', () => {
+  test('about a shard says how far it came since the last heartbeat', () => {
     const later = measured(1500).shards[shardName(at)];
     const moved = { now: 1500, refused: 3, shards: { [shardName(at)]: { ...STILL, ...later, ticks: 20, busyMilliseconds: 250 } } } as Measured; // biome-ignore format: one line
     expect(saidAt([...RUNNING, tick], { kind: 'tick', measured: moved })).toMatchObject([

@@ -41,7 +41,7 @@ function take(exchange: Exchange, key: FrameKey): number[][] | undefined {
   return values;
 }
 
-test('a frame arrives with its values, once, where it was meant to go', () => {
+test('a frame arrives with its values once, where it was sent to', () => {
   const [first, second] = ends();
   const key = keyOf(3, 0, 1, 4);
   expect(second.has(key)).toBe(false);
@@ -54,7 +54,7 @@ test('a frame arrives with its values, once, where it was meant to go', () => {
   expect(take(second, key)).toBeUndefined();
 });
 
-test('a writer outruns its reader by two frames, and its bell rings when there is room', () => {
+test('a writer runs ahead of its reader by two frames, and is woken when there is room', () => {
   const [first, second] = ends();
   const frames = [0, 1, 2].map((tick) => keyOf(7, 0, 0, tick));
   expect(frames.map((key) => put(second, key, [key.tick, 0, 0, 0, 0]))).toEqual([true, true, false]);
@@ -69,7 +69,7 @@ test('a writer outruns its reader by two frames, and its bell rings when there i
   expect(take(first, keyOf(7, 0, 0, 2))).toEqual([[2, 0, 0, 0, 0]]);
 });
 
-test('frames of other microbatches, and of two calls under way, do not stand in each other’s way', () => {
+test('frames of other microbatches, and of two calls under way, do not block each other', () => {
   const [first, second] = ends(true);
   const keys = [keyOf(7, 0, 0, 0), keyOf(7, 0, 0, 1), keyOf(7, 0, 1, 0), keyOf(7, 1, 0, 0)];
   keys.forEach((key, i) => {
@@ -83,7 +83,7 @@ test('frames of other microbatches, and of two calls under way, do not stand in 
   expect(first.waiting()).toBeUndefined();
 });
 
-test('whoever sleeps wakes for a frame and when all are stopped', async () => {
+test('a waiting thread wakes for a frame, and when all are stopped', async () => {
   const [first, second] = ends();
   const asleep = second.sleepAsync(second.bell);
   put(first, keyOf(3, 0, 0, 0), [1, 2, 3, 4, 5, 6], [7]);

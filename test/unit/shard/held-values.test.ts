@@ -88,8 +88,11 @@ async function trained(microbatches: number, held?: Spoiling): Promise<readonly 
 
 const copied = (frame: Frame): Frame => ({ ...frame, values: frame.values.map((v) => v.slice()) });
 
-test.each([1, 2])('memory of values is not used before they are read for the last time, %i microbatches', async (n) => {
-  const [own, again] = [await trained(n), await trained(n, new Spoiling())];
-  expect(again.length).toBe(own.length);
-  for (const [i, values] of own.entries()) if (i < own.length) expect([...(again[i] ?? [])]).toEqual([...values]);
-});
+test.each([1, 2])(
+  'memory of values is not reused before they are read for the last time: %i microbatches',
+  async (n) => {
+    const [own, again] = [await trained(n), await trained(n, new Spoiling())];
+    expect(again.length).toBe(own.length);
+    for (const [i, values] of own.entries()) if (i < own.length) expect([...(again[i] ?? [])]).toEqual([...values]);
+  },
+);

@@ -72,7 +72,7 @@ describe.each([
   { name: 'microbatches', text: IL, microbatches: 2, ahead: false },
   { name: 'batches that begin ahead', text: IL, microbatches: 2, ahead: true },
 ])('$name', ({ text, microbatches, ahead }) => {
-  test.each([1, 2])('on %i threads with the bits of calls that are run from here', async (threads) => {
+  test.each([1, 2])('gives on %i threads the bits of calls in this thread', async (threads) => {
     const compiled = compileText(text, undefined, {}, microbatches);
     const whole = compileText(text);
     const sources = sourcesOf(compiled, 3, ahead);
@@ -109,7 +109,7 @@ describe('a shard that fails', () => {
   });
 });
 
-test('a number that is none reaches the energies, or is told of by the shard that waits for it', async () => {
+test('a value that is not a number appears in the energies, or is reported by the shard that waits for it', async () => {
   const compiled = compileText(IL);
   const sources = sourcesOf(compiled, 3);
   const fields = inputsFor(compiled.program, 'train', 1);

@@ -25,7 +25,7 @@ const run = (samples: number, snapshotEvery: number, checked = 0) => ({
   checks: checked > 0 ? [{ length: checked }] : [],
 });
 
-test('all shards wait until each uplink has carried the parts that its trainers have', () => {
+test('all shards wait until each uplink has carried the parts of its trainers', () => {
   const trainers = [trainer('a', 1000), trainer('b', 100)];
   const apart = predictEpoch({ shards, owners: ['a', 'b'], trainers }, run(80, 100), 1);
   expect(apart).toMatchObject({ snapshots: 1, evaluationSeconds: 0 });
@@ -36,7 +36,7 @@ test('all shards wait until each uplink has carried the parts that its trainers 
   expect(together.snapshotSeconds).toBeCloseTo((states[0] + states[1]) / 100);
 });
 
-test('a snapshot is read and hashed twice by the trainer, and answered from the other end', () => {
+test('a snapshot is read and hashed twice by its trainer, and answered from the other end', () => {
   const slow = trainer('a', 0, { costs: { ...FREE, stateByte: 1e-3 }, roundTrip: 40 });
   const { snapshotSeconds } = predictEpoch({ shards, owners: ['a', 'a'], trainers: [slow] }, run(80, 100), 1);
   expect(snapshotSeconds).toBeCloseTo(0.04 + 2e-3 * (states[0] + states[1]));
@@ -52,7 +52,7 @@ test('every batch of an evaluation is a call of its own, without the hash of a s
   expect(predictEpoch({ ...placed, trainers: hashed }, run(80, 100, 8), 1).evaluationSeconds).toBeCloseTo(one ?? 0);
 });
 
-test('a simulated mesh makes as many snapshots as are counted', () => {
+test('a simulated mesh makes as many snapshots as are predicted', () => {
   const faults = { latency: 20, jitter: 0, loss: 0 };
   for (const snapshotEvery of [4, 5, 100]) {
     const epochs = 3;

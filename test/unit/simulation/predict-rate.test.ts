@@ -46,7 +46,7 @@ const alone = (costs: Partial<Costs>): number =>
 const inTwo = (costs: Partial<Costs>): number =>
   1 / (predictRate(halves, ['a', 'b'], trainersWith(costs))?.batchesPerSecond ?? Number.NaN);
 
-test('one shard: a call, the values that are handed over, and the hash of its state', () => {
+test('one shard costs a call, the values that are handed over, and the hash of its state', () => {
   const train = whole.work.get('train');
   expect(alone({ call: 1 })).toBeCloseTo(1);
   expect(alone({ value: 1 })).toBeCloseTo(train?.values ?? 0);
@@ -59,15 +59,15 @@ test('one shard: a call, the values that are handed over, and the hash of its st
   expect(alone({ flop: 1, byte: 1 })).toBeCloseTo(((train?.flops ?? 0) + (train?.bytes ?? 0)) / 2);
 });
 
-test('there is a border', () => expect(halves.some((h) => h.schedule.messages.length > 1)).toBe(true));
+test('a border exists between two shards', () => expect(halves.some((h) => h.schedule.messages.length > 1)).toBe(true));
 
-test('frames between two shards cost their ends something, each and by the byte', () => {
+test('frames between two shards cost their ends something each and by the byte', () => {
   const call = inTwo({ call: 1 });
   expect(inTwo({ call: 1, frame: 1 })).toBeGreaterThan(call + 2);
   expect(inTwo({ call: 1, frameByte: 1 })).toBeGreaterThan(call + 2 * 8 * 4);
 });
 
-test('two shards of one trainer: each run with what goes on around it, and each byte that is handed over', () => {
+test('two shards of one trainer cost each its runs with all around them, and each byte that is handed over', () => {
   const inOne = (costs: Partial<Costs>): number =>
     1 / (predictRate(halves, ['a', 'a'], trainersWith(costs))?.batchesPerSecond ?? Number.NaN);
   // A trainer of an earlier version does not say it: a run is a call.
@@ -83,7 +83,7 @@ test('two shards of one trainer: each run with what goes on around it, and each 
   expect(inOne({ frame: 1, frameByte: 1 })).toBeLessThan(1e-6);
 });
 
-test('programs of which all runs are short are computed where frames come and go', () => {
+test('programs of which all runs are short are computed in the thread of the sockets', () => {
   const inOne = (costs: Partial<Costs>): number =>
     1 / (predictRate(halves, ['a', 'a'], trainersWith(costs))?.batchesPerSecond ?? Number.NaN);
   expect(halves.every(({ short }) => short)).toBe(true);
@@ -98,7 +98,7 @@ test('programs of which all runs are short are computed where frames come and go
   expect(1 / (predictRate(long, ['a', 'b'], trainers)?.batchesPerSecond ?? 0)).toBeCloseTo(9 * inTwo({ run: 1 }));
 });
 
-test('behind each call both ends of a border sign what went over it', () => {
+test('both ends of a border sign after each call what went over it', () => {
   const signed = (costs: Partial<Costs>) => predictRate(halves, ['a', 'b'], trainersWith(costs))?.processorSeconds;
   expect(signed({ window: 1 })).toBeCloseTo(2);
   expect(predictRate(halves, ['a', 'a'], trainersWith({ window: 1 }))?.processorSeconds).toBeCloseTo(0);
@@ -119,7 +119,7 @@ test('processor time of a batch counts every frame and call once, whatever the d
   expect(inDelay(60_000)?.batchesPerSecond).toBeLessThan((inDelay(0)?.batchesPerSecond ?? 0) / 4);
 });
 
-test('a machine whose cores share what they have is slower with two shards at work', () => {
+test('a machine whose cores share their resources is slower with two shards at work', () => {
   expect(inTwo({ call: 1, speedup: 1 })).toBeGreaterThan(inTwo({ call: 1 }));
 });
 

@@ -26,10 +26,10 @@ test('as many jobs as there are cores run at a time', () => {
   expect(endsOf({ cores: 2 }, [[1], [2], [1]])).toEqual([1, 2, 2]);
 });
 
-test('jobs of one thread go one after the other, and other jobs do not wait behind them', () => {
+test('jobs of one thread run one after the other, and other jobs do not wait for them', () => {
   expect(endsOf({ cores: 2 }, [[1, 7], [1, 7], [1]])).toEqual([1, 2, 1]);
 });
 
-test('cores that share what they have slow each other down', () => {
+test('cores that share their resources slow each other down', () => {
   expect(endsOf({ cores: 2, speedup: 1 }, [[1], [1]])).toEqual([1, 2]);
 });

@@ -75,7 +75,7 @@ const anything = fc.string({ minLength: 1, unit: 'binary' });
 const count = fc.nat(1000);
 
 describe('a structured name', () => {
-  test('of a function says its role', () => {
+  test('of a function gives back its role', () => {
     expect([TRAIN, LANE, STEP, LAST, MOVE].map(functionRole)).toEqual(['train', 'lane', 'step', 'last', 'move']);
     fc.assert(
       fc.property(identifier, identifier, count, (task, stage, i) => {
@@ -111,7 +111,7 @@ describe('a structured name', () => {
     for (const text of ['', 'node', 'node ', 'h1', 'nodes h1', ' node h1']) expect(isOrigin(text), text).toBe(false);
   });
 
-  test('of a state gives back what it is made of', () => {
+  test('of a state gives back its parts', () => {
     fc.assert(
       fc.property(
         anything,

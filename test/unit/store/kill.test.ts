@@ -75,7 +75,7 @@ function checkRun(directory: string): number {
   return update;
 }
 
-it('leaves a run that opens, is consistent and resumes, 30 times of 30', async () => {
+it('a kill leaves a run that opens, is consistent and resumes, 30 times of 30', async () => {
   const directory = join(temporaryFolder(), 'run');
   createRun({ directory }, CONFIG, stateAt(0, 0, SIZE)).close();
   let update = 0;
@@ -88,7 +88,7 @@ it('leaves a run that opens, is consistent and resumes, 30 times of 30', async (
   }
 });
 
-it('creates a run whole or not at all', async () => {
+it('a kill leaves a new run whole or not at all', async () => {
   const parent = temporaryFolder();
   for (let round = 0; round < 8; round += 1) {
     const directory = join(parent, `run-${round}`);
@@ -101,7 +101,7 @@ it('creates a run whole or not at all', async () => {
   );
 });
 
-it('lets one of many processes take over from a dead one', async () => {
+it('one of many processes takes over from a killed one', async () => {
   const module = JSON.stringify(pathToFileURL(join(compiled, 'runtime/support/process-lock.js')).href);
   const script = `
     const { acquireLock } = await import(${module});

@@ -18,7 +18,7 @@ const eventsOf = (directory: string): number[] => {
 };
 
 describe('createRun', () => {
-  it('makes a folder that has everything, its first snapshot too', () => {
+  it('makes a folder that has everything, including its first snapshot', () => {
     const run = newRun();
     const names = readdirSync(run.directory).sort();
     const seconds = Math.floor(NOON / 1000);
@@ -40,7 +40,7 @@ describe('createRun', () => {
     expect(readdirSync(run.directory)).not.toContain('lock');
   });
 
-  it('numbers default folders by model and day, and never takes one that is there', () => {
+  it('numbers default folders by model and day, and never takes one that exists', () => {
     const parent = join(temporaryFolder(), 'runs');
     const names = [1, 2, 3].map(() => createRun({ parent }, CONFIG, stateAt(0), { now }).directory);
     expect(names).toEqual([1, 2, 3].map((number) => join(parent, `digits-20261122-${number}`)));
@@ -102,7 +102,7 @@ describe('snapshots', () => {
     expect(run.latestSnapshot().totals).toEqual(totals);
   });
 
-  it('that a disk has damaged give way to the one before, with a word about it', () => {
+  it('that a disk has damaged give way to the one before, with a warning', () => {
     const run = newRun();
     run.saveSnapshot(stateAt(1));
     run.saveSnapshot(stateAt(2));
@@ -129,7 +129,7 @@ describe('snapshots', () => {
     expect(readdirSync(run.directory)).not.toContain('lock');
   });
 
-  it('have the weights put right when a kill came between them', () => {
+  it('have their weights repaired when a kill came between them', () => {
     const run = newRun();
     run.saveSnapshot(stateAt(1));
     const weights = readFileSync(join(run.directory, 'model.safetensors'));
@@ -143,7 +143,7 @@ describe('snapshots', () => {
 });
 
 describe('metrics', () => {
-  it('are rewound to the snapshot, torn lines and all, in both files', () => {
+  it('are cut back to the snapshot, torn lines and all, in both files', () => {
     const run = newRun();
     run.finishEpoch({ epoch: 1, energy: 0.5, accuracy: 0.9, energyByNode: { h1: 0.1 } }, stateAt(1));
     run.finishEpoch({ epoch: 2, energy: 0.4, accuracy: Number.NaN }, stateAt(2));
@@ -190,7 +190,7 @@ describe('metrics', () => {
 });
 
 describe('opening', () => {
-  it('says why a folder is not a run', () => {
+  it('a folder that is not a run says why', () => {
     const parent = temporaryFolder();
     writeFileSync(join(parent, 'file'), '');
     mkdirSync(join(parent, 'empty'));
@@ -209,7 +209,7 @@ describe('opening', () => {
     expect(readdirSync(join(parent, 'empty'))).toEqual([]);
   });
 
-  it('notices a changed, broken or newer config.json', () => {
+  it('a config.json that is changed, broken or newer is noticed', () => {
     const run = newRun();
     const path = join(run.directory, 'config.json');
     const text = readFileSync(path, 'utf8');
@@ -223,7 +223,7 @@ describe('opening', () => {
     expect(code(text.replace('nmc-run-1', 'nmc-run-2'))).toBe('run/version');
   });
 
-  it('lets one process train, and any look', () => {
+  it('a run is trained by one process, and read by any', () => {
     const run = newRun();
     expect(codeOf(() => resumeRun(run.directory))).toBe('run/busy');
     expect(() => resumeRun(run.directory)).toThrow(`process ${process.pid}`);
@@ -236,7 +236,7 @@ describe('opening', () => {
     again.close();
   });
 
-  it('shows that a run is finished', async () => {
+  it('a finished run says so', async () => {
     const run = newRun();
     run.finishEpoch({ epoch: 1, energy: 0.5, accuracy: 0.91 }, stateAt(1));
     const results = [{ metric: 'accuracy', data: 'glyphs | test', value: 0.9794, requirement: '>= 0.97', holds: true }];

@@ -54,7 +54,7 @@ function fileOf(header: string, dataBytes = 0): Buffer {
 }
 
 describe('safetensors', () => {
-  it('reads what it writes, through bytes and through a file', () => {
+  it('come back as they were written, through bytes and through a file', () => {
     const path = join(temporaryFolder(), 'w.safetensors');
     const metadata = fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true });
     fc.assert(
@@ -71,7 +71,7 @@ describe('safetensors', () => {
     );
   });
 
-  it('is independent of the order of tensors and metadata', () => {
+  it('do not depend on the order of tensors and metadata', () => {
     fc.assert(
       fc.property(tensors, (list) => {
         fc.pre(!list.some(({ name }) => name === '__metadata__'));
@@ -81,7 +81,7 @@ describe('safetensors', () => {
     );
   });
 
-  it('has the layout of the format: padded header, aligned data, wide types first', () => {
+  it('have the layout of the format: padded header, aligned data, wide types first', () => {
     const bytes = encode([
       { name: 'b', dtype: 'U8', shape: [3], data: Uint8Array.of(1, 2, 3) },
       { name: 'a', dtype: 'F32', shape: [1], data: Float32Array.of(1) },
@@ -99,7 +99,7 @@ describe('safetensors', () => {
     expect([...bytes.subarray(8 + headerLength)]).toEqual([0, 0, 0x80, 0x3f, 1, 2, 3]);
   });
 
-  it('reads data that a foreign writer has not aligned', () => {
+  it('are read from a foreign writer that has not aligned its data', () => {
     const header =
       '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F64","shape":[],"data_offsets":[1,9]}}';
     const file = fileOf(header, 9);
@@ -112,7 +112,7 @@ describe('safetensors', () => {
     });
   });
 
-  it('keeps a name that objects treat specially', () => {
+  it('keep a name that objects treat specially', () => {
     const list: NamedTensor[] = [{ name: '__proto__', dtype: 'U8', shape: [], data: Uint8Array.of(7) }];
     expect(readSafetensors(encode(list)).tensors).toEqual(list);
   });
@@ -154,18 +154,18 @@ describe('safetensors', () => {
     ['metadata that is a list', fileOf('{"__metadata__":[]}'), /object of texts/],
     ['escape codes in a name', fileOf('{"\\u001b[2J":0}'), /"\?\[2J"/],
   ];
-  it.each(hostile)('refuses a file with: %s', (_, bytes, message) => {
+  it.each(hostile)('are refused in a file with %s', (_, bytes, message) => {
     expect(codeOf(() => readSafetensors(bytes, 'x.safetensors'))).toBe('weights/corrupt');
     expect(() => readSafetensors(bytes, 'x.safetensors')).toThrow(message);
     expect(() => readSafetensors(bytes, 'x.safetensors')).toThrow(/^x\.safetensors is not a sound safetensors file/);
   });
 
-  it('says so when a file is sound but of a type it does not read', () => {
+  it('are refused in a sound file of a type that is not supported', () => {
     const file = fileOf('{"a":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}', 2);
     expect(codeOf(() => readSafetensors(file))).toBe('weights/dtype');
   });
 
-  it('never fails on mutated files with anything but a UserError', () => {
+  it('are refused with a UserError, and nothing else, in mutated files', () => {
     const base = encode([
       { name: 'h1.weight', dtype: 'F32', shape: [2, 3], data: new Float32Array(6) },
       { name: 'steps', dtype: 'I64', shape: [], data: BigInt64Array.of(3n) },
@@ -188,7 +188,7 @@ describe('safetensors', () => {
     expect(refused).toBeGreaterThan(1000);
   });
 
-  it('survives deep nesting and random text as header', () => {
+  it('survive deep nesting and random text as header', () => {
     expect(codeOf(() => readSafetensors(fileOf('{"a":'.repeat(200_000))))).toBe('weights/corrupt');
     expect(codeOf(() => readSafetensors(fileOf(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)))).toBe(
       'weights/corrupt',
@@ -205,7 +205,7 @@ describe('safetensors', () => {
     );
   });
 
-  it('names a file that is missing, cut short or a folder', () => {
+  it('are refused with the name of a file that is missing, cut short or a folder', () => {
     const folder = temporaryFolder();
     const path = join(folder, 'w.safetensors');
     expect(codeOf(() => readSafetensors(path))).toBe('weights/missing');
@@ -216,7 +216,7 @@ describe('safetensors', () => {
     expect(() => readSafetensors(path)).toThrow(path);
   });
 
-  it('refuses to write what could not be read', () => {
+  it('are not written where they could not be read', () => {
     const tensor: NamedTensor = { name: 'a', dtype: 'U8', shape: [2], data: new Uint8Array(2) };
     expect(() => encodeSafetensors([tensor, tensor])).toThrow('two tensors');
     expect(() => encodeSafetensors([{ ...tensor, shape: [3] }])).toThrow('not [3]');

@@ -19,7 +19,7 @@ describe('crc32c', () => {
   });
 });
 
-describe('event file', () => {
+describe('an event file', () => {
   it('parses back to what was written', () => {
     const bytes = Buffer.concat([
       encodeFileHeader(1_795_348_800),

@@ -41,7 +41,7 @@ describe('writePieces', () => {
 });
 
 describe('writeFileAtomic', () => {
-  it('replaces texts, bytes and pieces of bytes, and leaves nothing beside them', () => {
+  it('replaces texts, bytes and pieces of bytes, and leaves nothing else in the folder', () => {
     const folder = newFolder();
     const path = join(folder, 'file');
     for (const content of ['text é', Uint8Array.of(1, 2), [Uint8Array.of(1), Uint8Array.of(2, 3)], '']) {
@@ -78,7 +78,7 @@ describe('writeFileAtomic', () => {
 });
 
 describe('appending and cutting', () => {
-  it('adds one line, cuts at a byte', () => {
+  it('add one line, and cut at a byte', () => {
     const path = join(newFolder(), 'lines');
     appendLineDurably(ownPath(path), '{"a":1}');
     appendLineDurably(ownPath(path), 'é');
@@ -88,7 +88,7 @@ describe('appending and cutting', () => {
     expect(() => appendLineDurably(ownPath(path), 'two\nlines')).toThrow('one line');
   });
 
-  it.runIf(existsSync('/dev/full'))('says that the disk is full', () => {
+  it.runIf(existsSync('/dev/full'))('say that the disk is full', () => {
     const error = failure(() => appendLineDurably(ownPath('/dev/full'), 'x'));
     expect(error.code).toBe('disk/full');
     expect(error.message).toContain('/dev/full');
@@ -114,7 +114,7 @@ describe('diskError', () => {
     expect(error).toHaveProperty('repair', expect.stringMatching(/./));
   });
 
-  it('leaves what is not a file error as it is', () => {
+  it('leaves errors that are not of files as they are', () => {
     const bug = new TypeError('a bug');
     expect(diskError(bug, '/a')).toBe(bug);
     const internal = systemError('ERR_OUT_OF_RANGE');
@@ -124,7 +124,7 @@ describe('diskError', () => {
   });
 });
 
-it('removeLeftovers takes temporary files only', () => {
+it('removeLeftovers removes only temporary files', () => {
   const folder = newFolder();
   for (const name of ['.model.safetensors.123-4.tmp', 'mine.tmp', '.hidden', '.a.tmp'])
     writeFileSync(join(folder, name), '');

@@ -86,7 +86,7 @@ describe('a value in a command', () => {
 });
 
 describe('a text with commands', () => {
-  test('is written with how the process was started', () => {
+  test('is written with the way in which the process was started', () => {
     commandsBegin((words) => `npx --no nmc ${words}`.trim());
     const text = `make another: ${nmc`keys new`}, or ${nmc`keys show`}`;
     const shown = 'make another: `npx --no nmc keys new`, or npx --no nmc keys show';
@@ -109,14 +109,14 @@ describe('a text with commands', () => {
     );
   });
 
-  test('is cut behind a command, not within', () => {
+  test('is cut after a command, never within', () => {
     const command = nmc`keys allow ${KEY} --role operator`;
     expect(printable(`${command} and more`, 20)).toBe(`${command}…`);
     expect(printed`${`${command} ${'and more '.repeat(300)}`}`).toContain(withCommands(command));
     expect(printable(`so many words ${command}`, 10)).toBe('so many wo…');
   });
 
-  test('keeps its marks as a page, and is the same for all in a file', () => {
+  test('keeps its marks as a page, and is the same for all readers of a file', () => {
     commandsBegin((words) => `node dist/nmc.cjs ${words}`);
     expect(
       pageWithCommands(

@@ -14,7 +14,7 @@ test.each([
   // By itself it is in megabytes, as it was before there were units.
   ['3', 3e6],
   ['0.5', 5e5],
-])('%s', (text, bytes) => {
+])('%s is read as a rate', (text, bytes) => {
   expect(parseRate(text)).toBe(bytes);
 });
 
@@ -25,7 +25,7 @@ test.each(['', '0', '-1', '1e3', '20Mb', '5 parsecs', 'NaN', '1MB/s/s', '999B/s'
   },
 );
 
-test('a rate with a unit is so many of them, whatever the number', () => {
+test('a rate with a unit is that many of the unit, for any number', () => {
   const units: readonly (readonly [string, number])[] = [
     ['B/s', 1],
     ['kB/s', 1e3],
@@ -49,7 +49,7 @@ test('a rate with a unit is so many of them, whatever the number', () => {
   );
 });
 
-test('whatever text there is, a rate is a finite number or nothing', () => {
+test('any text gives a rate that is a finite number, or nothing', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 12 }), (text) => {
       const bytes = parseRate(text);
@@ -58,7 +58,7 @@ test('whatever text there is, a rate is a finite number or nothing', () => {
   );
 });
 
-test('a rate that is shown is read back, to three digits', () => {
+test('a rate that is printed is read back, to three digits', () => {
   fc.assert(
     fc.property(fc.double({ min: 2000, max: 1e10, noNaN: true }), (bytes) => {
       const back = parseRate(formatRate(bytes)) ?? 0;

@@ -15,7 +15,7 @@ const text = fc.oneof(
     .map((parts) => parts.join('')),
 );
 
-test('any text becomes one line of what is seen', () => {
+test('any text becomes one line of printable characters', () => {
   fc.assert(
     fc.property(text, (words) => {
       expect(printable(words)).not.toMatch(UNSEEN);
@@ -27,7 +27,7 @@ test('any text becomes one line of what is seen', () => {
   expect(printable('x'.repeat(9000)).length).toBeLessThan(2100);
 });
 
-test('a line keeps what is ours and changes what is put into it', () => {
+test('a line keeps its own characters and changes those of its values', () => {
   expect(printed`run ${'a\nb'}: ${3}\n`).toBe('run a\\x0ab: 3\n');
 });
 

@@ -22,7 +22,7 @@ function expectTaken(path: string): void {
   expect(readdirSync(join(path, '..'))).toEqual(['lock']);
 }
 
-describe('acquireLock', () => {
+describe('a lock', () => {
   it('is taken once, and again after release', () => {
     const path = newPath();
     const first = acquireLock(path);
@@ -35,7 +35,7 @@ describe('acquireLock', () => {
     expect(acquireLock(path).ok).toBe(false);
   });
 
-  it('is given back where its folder has moved to', () => {
+  it('is released in the folder to which it has moved', () => {
     const folder = newFolder();
     const lock = acquireLock(join(folder, 'lock'));
     renameSync(folder, `${folder}-moved`);
@@ -70,7 +70,7 @@ describe('acquireLock', () => {
     }
   });
 
-  it('is taken over from heirs that died before they were done, not from one that lives', () => {
+  it('is taken over from successors that died before they had finished, not from one that lives', () => {
     const path = newPath();
     writeHolder(path, { nonce: 'aa' });
     writeHolder(`${path}.after-aa`, { nonce: 'bb' });

@@ -30,8 +30,8 @@ function epochThree({ progress, clock }: Recorder): void {
   progress.update(44, 44 * 1280);
 }
 
-describe('on a terminal', () => {
-  it('draws the bar of a running epoch, then its result', () => {
+describe('progress on a terminal', () => {
+  it('is the bar of a running epoch, then its result', () => {
     const recorder = record(true);
     epochThree(recorder);
     expect(plain(recorder.writes.at(-1))).toBe(
@@ -46,7 +46,7 @@ describe('on a terminal', () => {
     expect(recorder.writes.at(-1)).toMatch(/\n$/);
   });
 
-  it('redraws at most ten times a second', () => {
+  it('is drawn at most ten times a second', () => {
     const { progress, clock, writes } = record(true);
     progress.startEpoch({ epoch: 1, epochs: 1, batches: 1000 });
     for (let batch = 1; batch <= 1000; batch += 1) {
@@ -66,7 +66,7 @@ describe('on a terminal', () => {
     }
   });
 
-  it('shows what goes on besides the batches in place of the time left, and work that is not an epoch alone', () => {
+  it('shows work beside the batches in place of the time left, and work that is not an epoch alone', () => {
     const recorder = record(true);
     epochThree(recorder);
     recorder.clock.time = 1500;
@@ -89,7 +89,7 @@ describe('on a terminal', () => {
     expect(recorder.writes.at(-1)?.startsWith('\r\x1b[2A\x1b[J')).toBe(true);
   });
 
-  it('keeps notes above the bar and leaves an empty line behind', () => {
+  it('keeps notes above the bar and leaves an empty line below', () => {
     const recorder = record(true);
     epochThree(recorder);
     recorder.progress.note('stopping after this batch');
@@ -102,7 +102,7 @@ describe('on a terminal', () => {
     expect(recorder.writes).toHaveLength(count);
   });
 
-  it('colours the bar, unless NO_COLOR is set', () => {
+  it('has a coloured bar, unless NO_COLOR is set', () => {
     const coloured = record(true, {});
     epochThree(coloured);
     expect(coloured.writes.at(-1)).toContain('\x1b[36m');
@@ -111,7 +111,7 @@ describe('on a terminal', () => {
     expect(plainly.writes.join('')).not.toContain('\x1b[3');
   });
 
-  it('measures speed and time left from where an epoch was resumed', () => {
+  it('has speed and time left from where an epoch was resumed', () => {
     const { progress, clock, writes } = record(true);
     progress.startEpoch({ epoch: 2, epochs: 2, batches: 100, batchesDone: 50 });
     clock.time = 1000;
@@ -120,11 +120,11 @@ describe('on a terminal', () => {
   });
 });
 
-describe('elsewhere', () => {
+describe('progress elsewhere', () => {
   it.each([
     [false, {}],
     [true, { TERM: 'dumb' }],
-  ])('writes whole lines without codes (terminal: %s)', (isTerminal, environment) => {
+  ])('is whole lines without control codes (terminal: %s)', (isTerminal, environment) => {
     const { progress, clock, writes } = record(isTerminal, environment, 20);
     progress.startEpoch({ epoch: 1, epochs: 10, batches: 79 });
     for (const seconds of [1, 5, 11, 12, 25]) {

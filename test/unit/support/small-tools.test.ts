@@ -6,7 +6,7 @@ import { createLog, DEBUG_LEVELS, debugLevel } from '../../../runtime/support/lo
 import { smallPlot, sparkline } from '../../../runtime/support/sparkline.ts';
 
 describe('sparkline', () => {
-  it('goes from the least to the greatest', () => {
+  it('goes from the smallest to the largest', () => {
     expect(sparkline([0, 1, 2, 3, 4, 5, 6, 7])).toBe('▁▂▃▄▅▆▇█');
     expect(sparkline([3, 3])).toBe('▁▁');
     expect(sparkline([1, Number.NaN, 2])).toBe('▁ █');

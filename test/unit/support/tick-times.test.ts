@@ -4,7 +4,7 @@ import { NO_TICK_TIMES, type ProcessTimes, TICK_ROWS, TickTimes } from '../../..
 describe('TickTimes', () => {
   const begin: ProcessTimes = { now: 1000, active: 10, collecting: 5, processor: 100 };
 
-  it('writes microseconds of a tick, row by row, since the last table', () => {
+  it('prints microseconds of a tick, row by row, since the last table', () => {
     const lines: string[] = [];
     let process = begin;
     const times = new TickTimes(
@@ -57,7 +57,7 @@ describe('TickTimes', () => {
     expect(times.enter('socket')).toBe(-1);
   });
 
-  it('reads no clock where it is not asked for', () => {
+  it('reads no clock unless it is asked for', () => {
     expect(NO_TICK_TIMES.enter('hashing')).toBe(-1);
     NO_TICK_TIMES.leave(-1);
     NO_TICK_TIMES.add('device', 1);

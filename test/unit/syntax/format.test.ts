@@ -20,7 +20,7 @@ function meaning(text: string): unknown {
 }
 
 describe('listings', () => {
-  test('are in canonical form but for three hand-aligned columns', () => {
+  test('are in canonical form except for three hand-aligned columns', () => {
     expect(formatted(DIGITS)).toBe(DIGITS);
     expect(formatted(LIBRARY)).toBe(LIBRARY);
     const canonicalBrain = BRAIN.replace(
@@ -97,7 +97,7 @@ method il(
   expect(formatted(text)).toBe(text);
 });
 
-test('comments inside expressions move above their statement; a doc moved becomes a plain comment', () => {
+test('comments inside expressions move above their statement, and a doc comment that moves becomes a plain one', () => {
   const text = 'pcn 1\nmodel m {\n  node a: f32[3] = x + // one\n    y\n    /// two\n    * z\n}\n';
   const result = formatted(text);
   expect(result).toBe('pcn 1\n\nmodel m {\n  // one\n  // two\n  node a: f32[3] = x + y * z\n}\n');
@@ -112,7 +112,7 @@ test('long lines break at brackets, one item a line', () => {
   expect(result).toContain('\n  )\n  batch = 1\n');
 });
 
-test('redundant brackets go, needed ones stay; numbers keep their spelling', () => {
+test('redundant brackets go and needed ones stay, and numbers keep their spelling', () => {
   const result = formatted('pcn 1\ncheck ((a)) + (b * c) - (d - e) < (3.0e-4) and (not (x))\n');
   expect(result).toBe('pcn 1\n\ncheck a + b * c - (d - e) < 3.0e-4 and not x\n');
 });
@@ -123,8 +123,8 @@ test('a text with mistakes is refused', () => {
   expect(diagnostics.map((d) => d.code)).toEqual(['syntax/expected']);
 });
 
-describe('properties', () => {
-  test('any tree prints, parses back to itself and is then in canonical form', () => {
+describe('formatting', () => {
+  test('prints any tree so that it parses back to itself and is then in canonical form', () => {
     fc.assert(
       fc.property(sourceFile, (ast) => {
         const text = printSourceFile(ast);
@@ -137,7 +137,7 @@ describe('properties', () => {
     );
   });
 
-  test('comments put between any tokens are all kept, once, and formatting again changes nothing', () => {
+  test('keeps all comments between any tokens, once, and formatting again changes nothing', () => {
     const texts = Object.values(LISTINGS);
     const insertion = fc.record({
       where: fc.nat(),

@@ -33,9 +33,9 @@ describe('size and depth', () => {
     ['sums', `${'x + '.repeat(50_000)}x`],
     ['members', `x${'.y'.repeat(50_000)}`],
     ['chained calls', `x${'()'.repeat(50_000)}`],
-  ])('%s', (_, expression) => expect(codes(check(expression))).toContain('too-deep'));
+  ])('%s that are too deep are refused', (_, expression) => expect(codes(check(expression))).toContain('too-deep'));
 
-  test('what is just within the limits is read, printed and read again', () => {
+  test('a text just within the limits is read, printed and read again', () => {
     for (const text of [
       check(`${'('.repeat(149)}x${')'.repeat(149)}`),
       check(`${'f('.repeat(149)}x${')'.repeat(149)}`),
@@ -49,17 +49,17 @@ describe('size and depth', () => {
     }
   });
 
-  test('a depth limit does not count what stands side by side', () => {
+  test('the limit of depth does not count what stands side by side', () => {
     expect(codes(check(`[${Array.from({ length: 5000 }, (_, i) => `-${i}`).join(', ')}]`))).toEqual([]);
   });
 
-  test('of braces end in one message', () => {
+  test('braces beyond the limits end in one message', () => {
     expect(codes(`pcn 1\n${'{'.repeat(50_000)}`)).toEqual(['unexpected']);
     expect(codes(`pcn 1\n${'}'.repeat(50_000)}`)).toEqual(['unexpected']);
     expect(codes(`pcn 1\n${'model m {\n'.repeat(2000)}`)).toContain('unclosed');
   });
 
-  test('there are no more messages than a person can read', () => {
+  test('messages are no more than a person can read', () => {
     const { diagnostics } = parse(`pcn 1\nmodel m {\n${'  node h f32\n'.repeat(5000)}}\n`, 'x.pcn');
     expect(diagnostics.length).toBe(MAX_DIAGNOSTICS + 1);
     expect(diagnostics.at(-1)?.code).toBe('syntax/too-many');
@@ -77,7 +77,7 @@ describe('characters', () => {
     ['emoji', check('\u{1f600}')],
     ['a no-width mark inside', check('a\u200bb')],
     ['delete', check('a \u007f')],
-  ])('%s', (_, text) => expect(codes(text)).toEqual(['unexpected-character']));
+  ])('%s is an unexpected character', (_, text) => expect(codes(text)).toEqual(['unexpected-character']));
 
   test('a byte order mark, returns and tabs are blanks', () => {
     expect(codes(`\ufeff${DIGITS.replaceAll('\n', '\r\n').replaceAll('  ', '\t')}`)).toEqual([]);
@@ -91,7 +91,7 @@ describe('characters', () => {
 
 describe('numbers', () => {
   test.each(['1e999', '1e-999', '9007199254740993', '.5', '5.', '0x10', '1_000', '3e', `${'9'.repeat(100_000)}`])(
-    '%s',
+    '%s is refused',
     (text) => expect(codes(check(`a > ${text}`))).toEqual(['number']),
   );
   test.each(['0', '0.0', '0e5', '1e308', '1.5e-300', '9007199254740991', '10000000000000000000.0'])(
@@ -100,7 +100,7 @@ describe('numbers', () => {
   );
 });
 
-test('an empty file is accepted, and one of comments only', () => {
+test('an empty file lacks only its version, and so does one with only comments', () => {
   expect(codes('')).toEqual(['version']);
   expect(codes('// nothing')).toEqual(['version']);
 });

@@ -27,7 +27,7 @@ test('the first file is in canonical form', () => {
   expect(format(file ?? '', 'x.pcn')).toEqual({ value: file, diagnostics: [] });
 });
 
-test('the first file checks', () => {
+test('the first file has no mistakes', () => {
   const [, file] = /```\n(pcn 1[\s\S]*?)```/.exec(page) ?? [];
   expect(checkText(file ?? '', 'first.pcn').diagnostics).toEqual([]);
 });

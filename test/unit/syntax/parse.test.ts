@@ -72,11 +72,11 @@ describe('expressions', () => {
     ['learn.il(rate = rate, method = 1, batch = node)', 'learn.il(rate = rate, method = 1, batch = node)'],
     ['f(a, b,)', 'f(a, b)'],
     ['3.0e-4', '0.0003'],
-  ])('%s', (text, shown) => expect(expression(text)).toBe(shown));
+  ])('group as their precedence says: %s', (text, shown) => expect(expression(text)).toBe(shown));
 });
 
 describe('statements', () => {
-  test('keywords are names where a name is wanted', () => {
+  test('keywords are names where a name is expected', () => {
     const model = only('model rate { param node: int = 3 param link: float sense model: f32[node] at rate }');
     expect(model.kind === 'model' && model.body.map((s) => ('name' in s ? s.name.text : ''))).toEqual([
       'node',
@@ -97,7 +97,7 @@ describe('statements', () => {
     ]);
   });
 
-  test('`on` is optional, `when` belongs to its clamp', () => {
+  test('`on` is optional, and `when` belongs to its clamp', () => {
     const train = only('train il of m { clamp x = e when c > 1 clamp eye[*] = f }');
     if (train.kind !== 'train') throw new Error('no train');
     expect(train.on).toBeUndefined();
@@ -119,7 +119,7 @@ describe('statements', () => {
     ]);
   });
 
-  test('import by name and by path', () => {
+  test('an import is read by name and by path', () => {
     const file = read('pcn 1 import std/nodes import ./column import ../../lib/model');
     expect(file.imports.map((i) => [i.path, i.name.text])).toEqual([
       ['std/nodes', 'nodes'],
@@ -128,7 +128,7 @@ describe('statements', () => {
     ]);
   });
 
-  test('doc comments belong to what follows; others do not', () => {
+  test('doc comments belong to what follows, and other comments do not', () => {
     const file = read(
       'pcn 1\n/// One.\n///\n///   Two.\n// plain\nmodel m {\n  /// A.\n  node a: f32 /// not a doc\n  node b: f32\n}\n',
     );
@@ -154,7 +154,7 @@ describe('statements', () => {
   });
 });
 
-test('the grammar has no ambiguities, its tokens no mistakes', () => {
+test('the grammar has no ambiguities, and its tokens no mistakes', () => {
   expect(() => new PcnParser(true)).not.toThrow();
   expect(() => makeLexer(true)).not.toThrow();
 });

@@ -275,11 +275,11 @@ model m {
   ],
 ];
 
-describe('one message for each mistake', () => {
+describe('each mistake gives one message', () => {
   test.each(CASES)('%s', (_, text, expected) => expect(mistakes(text)).toEqual(expected));
 });
 
-test('every message has a reason, and nearly all a repair', () => {
+test('every message has a reason, and nearly every one a repair', () => {
   const found = CASES.flatMap(([, text]) => parse(text, 'x.pcn').diagnostics);
   expect(found.filter((one) => one.reason === '' || /token|EOF|undefined|NaN/.test(one.reason))).toEqual([]);
   expect(found.filter((one) => one.repair === undefined).map((one) => one.reason)).toEqual([
@@ -288,7 +288,7 @@ test('every message has a reason, and nearly all a repair', () => {
   expect(found.every((one) => one.span.start >= 0 && one.span.end >= one.span.start)).toBe(true);
 });
 
-test('what is sound beside a mistake is understood', () => {
+test('declarations beside a mistake are read', () => {
   const { value } = parse('pcn 1\nimport a\nmodel m {\n  node a f32\n  node b: f32\n}\ncheck b > 1\n', 'x.pcn');
   expect(value?.version).toBe(1);
   expect(value?.imports.map((one) => one.path)).toEqual(['a']);
@@ -297,7 +297,7 @@ test('what is sound beside a mistake is understood', () => {
   expect(model?.kind === 'model' && model.body.map((one) => ('name' in one ? one.name.text : ''))).toEqual(['b']);
 });
 
-test('a misspelt word is understood as what was meant', () => {
+test('a misspelt word is read as the word that was meant', () => {
   const { value } = parse('pcn 1\nmodle m {\n  nod b: f32\n}\n', 'x.pcn');
   const [model] = value?.declarations ?? [];
   expect(model?.kind === 'model' && model.body.length).toBe(1);

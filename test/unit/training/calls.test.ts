@@ -55,7 +55,7 @@ test('every step of a sequence is a call of its own, of training and of evaluati
   expect(samplesOf(steps)).toBeCloseTo(4 / 3);
 });
 
-test('a run stops at the end of a batch, with all steps of its sequences', () => {
+test('a run stops at the end of a batch, after all steps of its sequences', () => {
   expect([0, 1, 2, 3, 4, 7, 8, 9, 11].map((n) => endOfBatch(steps, n))).toEqual([0, 3, 3, 3, 6, 8, 8, 10, 11]);
   expect([1, 2, 5, 6].map((n) => endOfBatch(flat, n))).toEqual([1, 2, 5, 6]);
   expect([0, 3, 6, 10, 12, 15].map((n) => batchesBehind(steps, n))).toEqual([0, 1, 2, 2, 0, 1]);
@@ -65,11 +65,11 @@ test('a snapshot lies between batches, never within a sequence', () => {
   expect([1, 2, 3, 4, 5, 6, 7, 12, 15].filter((n) => isCut(steps, n))).toEqual([3, 12, 15]);
 });
 
-test('an evaluation that remembers changes a state, one that does not changes none', () => {
+test('an evaluation that remembers changes a state, and one that does not changes none', () => {
   expect([5, 6, 7, 10, 11, 12, 13].map((n) => lastChange(steps, n))).toEqual([5, 6, 7, 10, 10, 10, 13]);
 });
 
-test('schedules count every step of every batch; an evaluation stands nowhere', () => {
+test('schedules count every step of every batch, and an evaluation has no place in them', () => {
   expect(positionOf(steps, { kind: 'train', epoch: 1, batch: 1, step: 2 })).toEqual({
     batch: 11,
     batches: 12,
@@ -81,7 +81,7 @@ test('schedules count every step of every batch; an evaluation stands nowhere', 
   });
 });
 
-test('what an evaluation has compared is counted by step, and its last batch as far as samples are there', () => {
+test('an evaluation counts its comparisons by step, and its last batch as far as there are samples', () => {
   expect([2, 3, 4, 5, 6].map((n) => comparedAfter(flat, n, 0, 2))).toEqual([0, 6, 12, 14, 0]);
   // Six sequences of two steps with one element each, four at a time.
   expect([6, 7, 8, 9, 10, 12].map((n) => comparedAfter(steps, n, 0, 2))).toEqual([0, 4, 8, 10, 12, 12]);

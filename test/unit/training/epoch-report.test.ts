@@ -15,7 +15,7 @@ const evaluation = (metric: string, of?: 'validation'): Evaluation => ({
   ...(of === undefined ? {} : { of }),
 });
 
-test('a report has the first accuracy, the validation, and what was left out; energies are those of a sample', () => {
+test('a report has the first accuracy, the validation, the samples left out, and energies for each sample', () => {
   const evaluations = [evaluation('error'), evaluation('accuracy'), evaluation('accuracy', 'validation')];
   const run = { train: { length: 7 }, batch: 3, evaluations, epsilon: 1e-8 };
   const totals = { 'energy.a': 12, 'energy.b': 0, 'sum.1': 1 };
@@ -30,7 +30,7 @@ test('a report has the first accuracy, the validation, and what was left out; en
   });
 });
 
-test('what is not there is not said, but for an accuracy, which is null', () => {
+test('a report leaves out what does not exist, except for an accuracy, which is null', () => {
   const run = { train: { length: 6 }, batch: 3, evaluations: [evaluation('error')] };
   const report = epochReport(run, { epoch: 1, totals: { 'energy.a': 6 }, seconds: 1, values: [9] });
   expect(Object.keys(report)).toEqual(['epoch', 'energy', 'accuracy', 'seconds', 'samplesPerSecond', 'energyByNode']);

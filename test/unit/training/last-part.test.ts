@@ -68,7 +68,7 @@ function byHand(from: number, keeps: boolean): number {
   return w;
 }
 
-test('the kept part moves the weight by the mean over its own samples, and nothing is left out', async () => {
+test('a kept last part moves the weight by the mean over its own samples, and no sample is left out', async () => {
   const { reports, weights, before } = await trainHere(planOf('last = keep'), data, 2, planOf('last = keep', 3));
   const [from, to] = [before, weights].map((all) => [...all.values()][0]?.[0] as number) as [number, number];
   expect(to).toBeCloseTo(byHand(from, true), 12);
@@ -76,7 +76,7 @@ test('the kept part moves the weight by the mean over its own samples, and nothi
   expect(reports.map((r) => r.leftOut)).toEqual([undefined, undefined]);
 });
 
-test('a part is dropped by default, which is said', async () => {
+test('a last part is dropped by default, which is reported', async () => {
   const { reports, weights, before } = await trainHere(planOf('last = drop'), data, 2);
   const [from, to] = [before, weights].map((all) => [...all.values()][0]?.[0] as number) as [number, number];
   expect(to).toBeCloseTo(byHand(from, false), 12);
@@ -89,7 +89,7 @@ writeFileSync(
   `x[0],y[0]\n${xs.map((x, i) => `${x.toFixed(2)},${ys[i]?.toFixed(2)}`).join('\n')}\n`,
 );
 
-test('nmc train keeps it, and refuses it in shards by name', async () => {
+test('nmc train keeps a last part, and refuses by name to keep it in shards', async () => {
   const path = join(folder, 'keep.pcn');
   writeFileSync(path, model('last = keep'));
   const train = (...more: string[]) => nmcInProcess('train', path, '--device', 'reference', '--json', ...more);
@@ -106,7 +106,7 @@ test('nmc train keeps it, and refuses it in shards by name', async () => {
   expect([cut.code, cut.stderr]).toEqual([2, expect.stringContaining('error[train/last]')]);
 });
 
-test('it is trained, and again when a run is resumed, where links remember values of a whole batch', async () => {
+test('a last part is trained, and again after a resume, where links remember values of a whole batch', async () => {
   const path = join(folder, 'remembers.pcn');
   writeFileSync(path, model('last = keep').replace('(bias = false)', '$&\n  link y -> y = links.dense(delay = 1)'));
   const [run, json] = [join(folder, 'remembers'), ['--device', 'reference', '--json']];

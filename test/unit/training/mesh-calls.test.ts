@@ -42,13 +42,13 @@ describe('the calls of a run', () => {
     expect(words).toEqual([...epoch(0), ...epoch(1)]);
   });
 
-  test('are cut behind every so many batches, and behind an epoch, never before or within its checks', () => {
+  test('are cut after every so many batches and after an epoch, never before or within its checks', () => {
     expect(behind.filter((calls) => isCut(run, calls))).toEqual([1, 6, 7, 12]);
     expect(behind.filter((calls) => isCut({ ...run, snapshotEvery: 2 }, calls))).toEqual([6, 12]);
     expect(behind.filter((calls) => isCut({ ...run, snapshotEvery: 100 }, calls))).toEqual([6, 12]);
   });
 
-  test('make so many snapshots an epoch', () => {
+  test('include as many snapshots in an epoch as are counted for it', () => {
     for (const snapshotEvery of [1, 2, 3, 100]) {
       const cuts = behind.slice(1, PER_EPOCH + 1).filter((calls) => isCut({ ...run, snapshotEvery }, calls));
       expect(snapshotsPerEpoch({ ...run, snapshotEvery }), `every ${snapshotEvery}`).toBe(cuts.length);
@@ -59,7 +59,7 @@ describe('the calls of a run', () => {
     expect(behind.map((calls) => lastChange(run, calls))).toEqual([0, 1, 2, 2, 2, 2, 2, 7, 8, 8, 8, 8, 8]);
   });
 
-  test('end an epoch behind its last check', () => {
+  test('end an epoch after its last check', () => {
     expect(behind.filter((calls) => endsEpoch(run, calls))).toEqual([6, 12]);
   });
 });

@@ -17,15 +17,15 @@ const steps: StretchedRun = {
 const ends = (run: StretchedRun): number[] =>
   Array.from({ length: allCalls(run) + 1 }, (_, calls) => calls).filter((calls) => endsStretch(run, calls));
 
-test('stretches end every so many batches of an epoch, at snapshots and behind the epoch', () => {
+test('stretches end after every so many batches of an epoch, at snapshots and after the epoch', () => {
   expect(ends(flat)).toEqual([2, 4, 5, 6, 10, 12, 14, 15, 16, 20]);
 });
 
-test('no sequence is cut in two, and evaluations belong to the stretch before them', () => {
+test('stretches cut no sequence in two, and evaluations belong to the stretch before them', () => {
   expect(ends(steps)).toEqual([6, 16]);
 });
 
-test('a run that says no stretches ends one behind each call that changes a state', () => {
+test('a run without a length of stretches ends one after each call that changes a state', () => {
   const { stretches: _flat, ...old } = flat;
   const { stretches: _steps, ...oldSteps } = steps;
   expect(ends(old)).toEqual([1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 20]);

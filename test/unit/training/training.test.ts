@@ -42,14 +42,14 @@ function optionsWith(training: Partial<PlanTraining>, energy: (call: number) => 
   return { options, asked, reports };
 }
 
-test('an energy that is not finite names the node, the tick, the batch and what is left', async () => {
+test('an energy that is not finite names the node, the tick, the batch and what remains', async () => {
   const { options } = optionsWith({ ticks: 8 }, (call) => (call === 4 ? Number.NaN : 1));
   await expect(train(options)).rejects.toThrow(
     'energy of node h1 is no longer a finite number after tick 8, the last, of batch 2 of epoch 2',
   );
 });
 
-test('steps of a sequence are updates of their own, and count for their share of the samples', async () => {
+test('steps of a sequence are updates of their own, and count as their share of the samples', async () => {
   const { options, asked, reports } = optionsWith({ sequence: 2 }, (call) => call);
   expect(await train(options)).toMatchObject({ kind: 'done' });
   expect(asked.map((a) => a.position)).toEqual(
@@ -61,7 +61,7 @@ test('steps of a sequence are updates of their own, and count for their share of
   ]);
 });
 
-test('energies of sequences are those of whole samples, though shares of them do not add up to any', async () => {
+test('energies of sequences are those of whole samples, even where their shares do not add up exactly', async () => {
   const { options, reports } = optionsWith({ sequence: 7 }, () => 1);
   await train(options);
   const shares = Array.from({ length: 14 }, () => 2 / 7).reduce((sum, share) => sum + share, 0);
