@@ -64,7 +64,7 @@ export interface Fault {
   readonly at: number;
   /** Of the newest manifest at that time. */
   readonly calls: number;
-  /** Other runs that held the trainer's memory when it had no room: it is no fault once they are gone. */
+  /** Other runs that held the trainer's memory when it had no room; that is not a fault once they are gone. */
   readonly beside?: readonly string[];
 }
 

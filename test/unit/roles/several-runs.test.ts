@@ -74,8 +74,8 @@ describe('a second run', () => {
   });
 });
 
-describe('what becomes of one run', () => {
-  test('a kill, a refill, a drain and a stop restart no other', () => {
+describe('events of one run', () => {
+  test('restart no other run: a kill, a refill, a drain and a stop', () => {
     const mesh = new MeshOfRuns({ ...three(10), d: 10 }).deploy('first', 2).deploy('second', 2);
     expect(mesh.of('second')).toBe('c d');
     mesh.kill('a').load().join('e', 10).load().snapshot('first');
@@ -128,7 +128,7 @@ describe('runs that wait', () => {
     expect(mesh.of('large')).toBe('a b');
   });
 
-  test('hold no other up where no trainers here could ever train them', () => {
+  test('hold up no other run where no trainers here could ever train them', () => {
     const mesh = new MeshOfRuns({ a: 1 }).deploy('impossible', 1, 100);
     for (let i = 0; i < 2 * MAX_OVERTAKEN; i++) {
       expect(mesh.deploy(`run-${i}`, 1).of(`run-${i}`)).toBe('a');
@@ -138,7 +138,7 @@ describe('runs that wait', () => {
 });
 
 describe('runs and trainers that come and go', () => {
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])('seed %i: memory holds, all begin, and each settles', (seed) => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('keep within memory, and every run begins and settles, with seed %i', (seed) => {
     const random = stream(seed, 'several-runs');
     let drawn = 0;
     const pick = (n: number): number => random.bits(drawn++) % n;
@@ -191,17 +191,20 @@ describe('runs and trainers that come and go', () => {
     }
   });
 
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])('seed %i: with room for everything, each comes near its fair share', (seed) => {
-    const random = stream(seed, 'fair-share');
-    const trainers = 2 + (random.bits(0) % 6);
-    const mesh = new MeshOfRuns(Object.fromEntries(Array.from({ length: trainers }, (_, i) => [`t${i}`, 100])));
-    const names = Array.from({ length: 2 + (random.bits(1) % 3) }, (_, i) => `run-${i}`);
-    for (const [i, name] of names.entries()) mesh.deploy(name, 1 + (random.bits(2 + i) % 6));
-    for (let round = 0; round < 6; round++) for (const name of names) mesh.snapshot(name);
-    const fair = fairSharesOf(mesh.state);
-    for (const name of names) {
-      const share = shareOf(mesh.state, name, mesh.run(name).owners);
-      expect(share, `${name} of ${trainers}`).toBeGreaterThan((fair.get(name) ?? 0) - 0.75);
-    }
-  });
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'get each run near its fair share where there is room for all, with seed %i',
+    (seed) => {
+      const random = stream(seed, 'fair-share');
+      const trainers = 2 + (random.bits(0) % 6);
+      const mesh = new MeshOfRuns(Object.fromEntries(Array.from({ length: trainers }, (_, i) => [`t${i}`, 100])));
+      const names = Array.from({ length: 2 + (random.bits(1) % 3) }, (_, i) => `run-${i}`);
+      for (const [i, name] of names.entries()) mesh.deploy(name, 1 + (random.bits(2 + i) % 6));
+      for (let round = 0; round < 6; round++) for (const name of names) mesh.snapshot(name);
+      const fair = fairSharesOf(mesh.state);
+      for (const name of names) {
+        const share = shareOf(mesh.state, name, mesh.run(name).owners);
+        expect(share, `${name} of ${trainers}`).toBeGreaterThan((fair.get(name) ?? 0) - 0.75);
+      }
+    },
+  );
 });
