@@ -65,3 +65,6 @@ export const pairExport = (name: string): string => `${name}.pair`;
 
 /** Kernels go over so many bytes at a time (a line of the cache): tensors begin at a multiple of it and are padded to one. */
 export const CHUNK_BYTES = 64;
+
+/** Gradients of so many bytes are made one after the other, each read by its kernels before the next one is made. */
+export const LARGE_GRADIENT_BYTES = 4 * 1024 * 1024;

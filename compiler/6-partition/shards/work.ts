@@ -3,7 +3,8 @@ import type { CountedWork } from '../../../spec/costs.ts';
 import { LAST, TRAIN } from '../../../spec/names.ts';
 import type { Program, ProgramFunction } from '../../../spec/program.ts';
 import type { Stage } from '../../../spec/schedule.ts';
-import { countFlops, countMemory, countWork } from '../../5-program/cost.ts';
+import { countFlops, countWork } from '../../5-program/cost.ts';
+import { countInPlace } from '../../5-program/step-memory.ts';
 import { runsOf, tickOf } from './runs.ts';
 import type { ShardProgram } from './split.ts';
 
@@ -11,7 +12,7 @@ const BYTES = 4;
 
 /** Bytes of parameters, optimiser state, values of one batch and all messages at once, in f32. */
 export function shardMemory({ program, schedule }: ShardProgram): number {
-  return countMemory(program) + localBytes(schedule);
+  return countInPlace(program) + localBytes(schedule);
 }
 
 /** Bytes of the values that go between segments and shards: at most all messages at once, of all that is in flight. */

@@ -8,6 +8,7 @@ import { inputName, outputName } from '../../../spec/names.ts';
 import { type Op, type Program, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
 import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
 import { unroll } from '../../5-program/passes/peel.ts';
+import { elementwiseTails, type TailChain } from '../../5-program/tail.ts';
 import { isOperator } from '../../operators/table.ts';
 import { type Chain, chainFunction } from '../wasm/elementwise.ts';
 import { encodeModule, type WasmFunction } from '../wasm/encoder.ts';
@@ -19,7 +20,6 @@ import { encodeModel, type OnnxGraph, type OnnxType, type OnnxValue } from './mo
 import { onnxLowerings } from './operators.ts';
 import { scaleErrors } from './scaled-errors.ts';
 import { Slopes } from './slopes.ts';
-import { elementwiseTails, type TailChain } from './tail.ts';
 
 const FIELD_TYPES = { u8: 'uint8', i32: 'int32', f32: 'float' } as const satisfies Record<string, OnnxType>;
 

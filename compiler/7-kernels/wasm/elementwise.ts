@@ -4,6 +4,7 @@
  */
 import { CHUNK_BYTES } from '../../../spec/cpu-manifest.ts';
 import type { Op } from '../../../spec/program.ts';
+import type { VectorOperator } from '../../5-program/tail.ts';
 import {
   advance,
   doWhileBelow,
@@ -20,7 +21,7 @@ import {
 const VECTOR_BYTES = 16;
 
 /** Instructions that take their arguments from the stack. */
-const INSTRUCTIONS: Readonly<Record<string, readonly number[]>> = {
+const SIMPLE: Readonly<Record<Exclude<VectorOperator, 'square' | 'select'>, readonly number[]>> = {
   add: simd('add'),
   sub: simd('sub'),
   mul: simd('mul'),
@@ -37,9 +38,7 @@ const INSTRUCTIONS: Readonly<Record<string, readonly number[]>> = {
   equal: [...simd('eq'), ...floatConstant(1), ...simd('splat'), ...simd('and')],
 };
 
-export function isVectorOperator(op: string): boolean {
-  return op === 'square' || op === 'select' || Object.hasOwn(INSTRUCTIONS, op);
-}
+const INSTRUCTIONS: ReadonlyMap<string, readonly number[]> = new Map(Object.entries(SIMPLE));
 
 export interface Chain {
   /** In order; every argument is an operation of the chain, a tensor, a scalar or a constant. */
@@ -102,7 +101,7 @@ function instruction(op: Op, read: (id: string) => number[]): number[] {
     const [condition = [], yes = [], no = []] = args;
     return [...yes, ...no, ...condition, ...floatConstant(0), ...simd('splat'), ...simd('ne'), ...simd('bitselect')];
   }
-  return [...args.flat(), ...(INSTRUCTIONS[op.op] ?? missing(op.op))];
+  return [...args.flat(), ...(INSTRUCTIONS.get(op.op) ?? missing(op.op))];
 }
 
 function missing(what: string): never {

@@ -12,7 +12,9 @@ import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
 import type { Position, RunInput } from '../device.ts';
 import { Layouts } from './laid-out.ts';
-import { readManifest } from './manifest.ts';
+import type { GraphSplitter } from './large-gradients.ts';
+import type { LateGradient, SplitGraph } from './late-gradients.ts';
+import { manifestsIn } from './manifest.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
 import type { ValuePool } from './value-pool.ts';
 
@@ -23,6 +25,8 @@ export interface EngineState {
 
 export interface EngineOptions {
   readonly threads: number;
+  /** Takes products apart whose results are made one after the other; absent: all are made at once. */
+  readonly split?: GraphSplitter | undefined;
 }
 
 type KernelFunction = (...args: number[]) => void;
@@ -37,6 +41,18 @@ interface Loaded {
   readonly results: ReadonlyMap<string, Placed>;
   /** The part of the graph that kernels read. */
   readonly read: ReadonlySet<string>;
+  /** Values that the graph hands over to the products that follow it. */
+  readonly handed: readonly string[];
+  /** Gradients that are made behind it, one after the other. */
+  readonly late: readonly LoadedGradient[];
+}
+
+interface LoadedGradient {
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly session: ort.InferenceSession;
+  readonly placed: Placed;
+  readonly kernels: readonly LoadedKernel[];
 }
 
 /** A graph with all that its runs have in common looked up. */
@@ -91,6 +107,9 @@ export class CpuEngine {
   readonly #files: ReadonlyMap<string, Uint8Array>;
   readonly #options: EngineOptions;
   readonly #memory: SharedMemory;
+  readonly #split = new Map<string, SplitGraph>();
+  /** Where gradients that are made late lie, one after the other. */
+  readonly #scratch: Placed;
   readonly #places = new Map<string, Places>();
   readonly #versions = new Map<string, number>();
   readonly #layouts = new Layouts({
@@ -101,18 +120,23 @@ export class CpuEngine {
   constructor(states: readonly EngineState[], files: ReadonlyMap<string, Uint8Array>, options: EngineOptions) {
     this.#files = files;
     this.#options = options;
-    for (const [path, bytes] of files) {
-      if (!path.endsWith('.json')) continue;
-      const manifest = readManifest(bytes);
-      this.#manifests.set(manifest.function, manifest);
+    for (const manifest of manifestsIn(files)) {
+      const name = manifest.function;
+      this.#manifests.set(name, manifest);
+      const graph = files.get(`cpu/${name}.onnx`);
+      const split = graph && options.split?.(graph, manifest);
+      if (split) this.#split.set(name, split);
     }
     const rewritten = new Set<string>();
     for (const manifest of this.#manifests.values())
       for (const output of manifest.outputs) if ('state' in output) rewritten.add(output.state);
     const placesOf = (s: EngineState): number => (rewritten.has(s.id) ? 2 : 1);
-    const others = [...this.#manifests.values()].flatMap((m) => m.outputs.filter((o) => !('state' in o)));
+    const others = [...this.#manifests.values()].flatMap((m) => this.#outputsOf(m).filter((o) => !('state' in o)));
+    const scratch = [...this.#split.values()].flatMap((s) => s.late.map(({ shape }) => sizeOf(shape)));
+    const largest = Math.max(0, ...scratch);
     this.#memory = createMemory([
       ...states.flatMap((s) => new Array<number>(placesOf(s)).fill(sizeOf(s.shape))),
+      largest,
       ...others.map((o) => sizeOf(o.shape)),
       ...[...this.#manifests.values()].flatMap((m) => m.kernelFields.map((k) => sizeOf(k.shape))),
       // Behind all else: the results of another lane.
@@ -122,8 +146,9 @@ export class CpuEngine {
       const current = this.#memory.place(s.shape);
       this.#states.set(s.id, { current, spare: rewritten.has(s.id) ? this.#memory.place(s.shape) : undefined });
     }
+    this.#scratch = this.#memory.place([largest]);
     for (const [name, manifest] of this.#manifests) {
-      const placed = manifest.outputs.flatMap((o) => {
+      const placed = this.#outputsOf(manifest).flatMap((o) => {
         if ('state' in o) return [];
         const place = this.#memory.place(o.shape);
         // Kernels name a gradient as the program does; the graph may call it otherwise where a state gets it, too.
@@ -134,6 +159,17 @@ export class CpuEngine {
       const fields = manifest.kernelFields.map((k) => [k.field, this.#memory.place(k.shape)] as const);
       this.#places.set(name, { outputs: new Map(placed), fields: new Map(fields) });
     }
+  }
+
+  /** Bytes of all that stays. */
+  get bytes(): number {
+    return this.#memory.memory.buffer.byteLength;
+  }
+
+  /** Outputs of its graph, without those that are made behind it. */
+  #outputsOf(manifest: CpuManifest): CpuManifest['outputs'] {
+    const late = this.#split.get(manifest.function)?.late;
+    return late ? manifest.outputs.filter((o) => !late.some((l) => l.output === o.output)) : manifest.outputs;
   }
 
   write(id: string, values: Float32Array | Float64Array): void {
@@ -161,8 +197,7 @@ export class CpuEngine {
     const loaded = await this.#load(name);
     const { fields } = loaded.places;
     for (const [field, placed] of fields) dataOf(placed).set(inputs[field] ?? []);
-    await this.#runGraph(this.#bind(loaded, inputs), position);
-    this.#runKernels(loaded, position, (field) => [placeOf(fields, field).address]);
+    await this.#runAll(this.#bind(loaded, inputs), position);
     const results: Record<string, Float32Array> = {};
     for (const [result, placed] of loaded.results) results[result] = dataOf(placed).slice();
     return results;
@@ -176,7 +211,7 @@ export class CpuEngine {
     position: Position,
   ): Promise<Record<string, Float32Array>> {
     const loaded = await this.#load(name);
-    if (!loaded.session) return this.run(name, inputs, position);
+    if (!loaded.session && loaded.late.length === 0) return this.run(name, inputs, position);
     const { fields } = loaded.places;
     for (const [field, placed] of fields) dataOf(placed).set(inputs[field] ?? []);
     const bound = this.#bind(loaded, inputs, pool);
@@ -187,8 +222,7 @@ export class CpuEngine {
         bound.fetches[o.output] = tensor;
         pooled[o.result] = tensor.data as Float32Array;
       }
-    await this.#runGraph(bound, position);
-    this.#runKernels(loaded, position, (field) => [placeOf(fields, field).address]);
+    await this.#runAll(bound, position);
     const results: Record<string, Float32Array> = {};
     for (const [result, placed] of loaded.results) results[result] = pooled[result] ?? dataOf(placed).slice();
     return results;
@@ -209,7 +243,9 @@ export class CpuEngine {
     return {
       own: this.#part(0),
       other: this.#part(this.#memory.end() - address),
-      share: (position) => this.#runGraph(bound, position),
+      share: async (position) => {
+        await this.#runGraph(bound, position);
+      },
       sum: (first, second, results) => {
         for (const [result, placed] of sums) {
           const at = (placed.address - address) / 4;
@@ -251,13 +287,32 @@ export class CpuEngine {
     if (manifest.scalars.length > 0)
       feeds.scalars = new ort.Tensor('float32', new Float32Array(manifest.scalars.length), [manifest.scalars.length]);
     const fetches: Record<string, ort.Tensor> = {};
-    for (const o of manifest.outputs) if (!('state' in o)) fetches[o.output] = placeOf(places.outputs, o.output).tensor;
+    for (const o of this.#outputsOf(manifest))
+      if (!('state' in o)) fetches[o.output] = placeOf(places.outputs, o.output).tensor;
     return { loaded, feeds, fetches };
   }
 
-  async #runGraph({ loaded, feeds, fetches }: Bound, position: Position): Promise<void> {
-    const { manifest, session } = loaded;
-    if (!session) return;
+  /** The graph, and behind it all that moves weights. */
+  async #runAll(bound: Bound, position: Position): Promise<void> {
+    const { loaded, feeds } = bound;
+    const { places, late } = loaded;
+    const addressesOf = (field: string): readonly number[] => [placeOf(places.fields, field).address];
+    const made = await this.#runGraph(bound, position);
+    this.#runKernels(loaded, position, addressesOf);
+    for (const { inputs, output, session, placed, kernels } of late) {
+      const sides = inputs.map((name) => [name, made[name] ?? feeds[name]] as const);
+      await session.run(Object.fromEntries(sides) as Record<string, ort.Tensor>, { [output]: placed.tensor });
+      this.#runKernels({ ...loaded, kernels }, position, addressesOf, placed);
+    }
+  }
+
+  /** @returns what it hands over */
+  async #runGraph(
+    { loaded, feeds, fetches }: Bound,
+    position: Position,
+  ): Promise<Readonly<Record<string, ort.Tensor | undefined>>> {
+    const { manifest, session, handed } = loaded;
+    if (!session) return {};
     const scope = { ...position, tick: position.tick ?? 0 };
     // States change places.
     for (const id of manifest.states) feeds[nameIn(manifest, id)] = this.#state(id).current.tensor;
@@ -268,26 +323,30 @@ export class CpuEngine {
     manifest.scalars.forEach((s, i) => {
       if (scalars) scalars[i] = evaluateScalar(s, scope);
     });
-    await session.run(feeds, fetches);
+    const given: Record<string, ort.Tensor | null> = { ...fetches };
+    for (const name of handed) given[name] = null;
+    const made = await session.run(feeds, handed.length > 0 ? given : fetches);
     for (const o of manifest.outputs)
       if ('state' in o) {
         swap(this.#state(o.state));
         this.#changed(o.state);
       }
+    return made as Readonly<Record<string, ort.Tensor | undefined>>;
   }
 
   /** @param fieldAddresses where a field lies: one place, or two parts of a sum */
   #runKernels(
-    { kernels, places }: Loaded,
+    { kernels, places }: Pick<Loaded, 'kernels' | 'places'>,
     position: Position,
     fieldAddresses: (field: string) => readonly number[],
+    late?: Placed,
   ): void {
     const scope = { ...position, tick: position.tick ?? 0 };
     for (const { kernel, call, callPair } of kernels) {
       let parts = 1;
       const tensors = kernel.tensors.flatMap((t) => {
         if ('state' in t) return this.#state(t.state).current.address;
-        if ('gradient' in t) return placeOf(places.outputs, t.gradient).address;
+        if ('gradient' in t) return (late ?? placeOf(places.outputs, t.gradient)).address;
         const addresses = fieldAddresses(t.field);
         parts = addresses.length;
         return addresses;
@@ -301,7 +360,10 @@ export class CpuEngine {
   }
 
   async close(): Promise<void> {
-    for (const loaded of this.#functions.values()) await (await loaded).session?.release();
+    for (const loading of this.#functions.values()) {
+      const { session, late } = await loading;
+      for (const one of [session, ...late.map((l) => l.session)]) await one?.release();
+    }
   }
 
   #changed(id: string): void {
@@ -323,7 +385,8 @@ export class CpuEngine {
   }
 
   async #open(name: string): Promise<Loaded> {
-    const graph = this.#files.get(`cpu/${name}.onnx`);
+    const split = this.#split.get(name);
+    const graph = split ? split.graph : this.#files.get(`cpu/${name}.onnx`);
     const manifest = this.#manifests.get(name);
     const places = this.#places.get(name);
     if (!manifest || !places) throw new Error(`the plan has no cpu form of ${name}`);
@@ -333,7 +396,8 @@ export class CpuEngine {
     const read = new Set(
       manifest.kernels.flatMap((k) => k.tensors.flatMap((t) => ('gradient' in t ? t.gradient : []))),
     );
-    if (!module) return { manifest, session, places, results, read, kernels: [] };
+    const handed = split?.handed ?? [];
+    if (!module) return { manifest, session, places, results, read, kernels: [], handed, late: [] };
     const { instance } = await WebAssembly.instantiate(new Uint8Array(module), {
       env: { memory: this.#memory.memory },
     });
@@ -343,7 +407,26 @@ export class CpuEngine {
       call: exports[kernel.export] as KernelFunction,
       callPair: exports[pairExport(kernel.export)] as KernelFunction | undefined,
     }));
-    return { manifest, session, places, results, read, kernels };
+    const late = await Promise.all((split?.late ?? []).map((gradient) => this.#openLate(gradient, manifest, kernels)));
+    const own = kernels.filter((k) => !late.some((l) => l.kernels.includes(k)));
+    return { manifest, session, places, results, read, kernels: own, handed, late };
+  }
+
+  async #openLate(
+    { graph, output, shape, inputs }: LateGradient,
+    manifest: CpuManifest,
+    kernels: readonly LoadedKernel[],
+  ): Promise<LoadedGradient> {
+    const names = manifest.outputs.flatMap((o) => (o.output === output && 'gradient' in o ? [o.gradient] : []));
+    const reads = ({ kernel }: LoadedKernel): boolean =>
+      kernel.tensors.some((t) => 'gradient' in t && names.includes(t.gradient));
+    const data = dataOf(this.#scratch).subarray(0, sizeOf(shape));
+    return {
+      ...{ inputs, output },
+      session: await this.#openSession(graph),
+      placed: { address: this.#scratch.address, tensor: new ort.Tensor('float32', data, shape) },
+      kernels: kernels.filter(reads),
+    };
   }
 
   #openSession(graph: Uint8Array): Promise<ort.InferenceSession> {

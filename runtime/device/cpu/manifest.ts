@@ -8,6 +8,11 @@ export function readManifest(bytes: Uint8Array): CpuManifest {
   return value;
 }
 
+/** Those of all functions. */
+export function manifestsIn(files: ReadonlyMap<string, Uint8Array>): CpuManifest[] {
+  return [...files].flatMap(([path, bytes]) => (path.endsWith('.json') ? [readManifest(bytes)] : []));
+}
+
 const LISTS = ['fields', 'states', 'scalars', 'outputs', 'kernelFields', 'kernels'] as const;
 
 function isManifest(value: unknown): value is CpuManifest {

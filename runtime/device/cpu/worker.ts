@@ -6,6 +6,7 @@ import { reasonOf } from '../../../spec/reason-of.ts';
 import { carryOutOn } from './carry-out.ts';
 import { CpuEngine } from './engine.ts';
 import { Lane, OtherLaneFailed } from './lane.ts';
+import { splitterOf } from './large-gradients.ts';
 import { LOADED, ownBuffers, type Reply, type Request, type Value } from './messages.ts';
 
 const port = parentPort;
@@ -69,7 +70,7 @@ function engineOf({ engine = 0 }: Request): { readonly engine: CpuEngine; readon
 async function carryOut(request: Request): Promise<Value> {
   if (request.kind === 'open') {
     const { states, files, threads, lane } = request.start;
-    const engine = new CpuEngine(states, files, { threads });
+    const engine = new CpuEngine(states, files, { threads, split: await splitterOf(files) });
     opened.set(request.engine ?? 0, { engine, lane: lane && new Lane(engine, lane) });
     return undefined;
   }

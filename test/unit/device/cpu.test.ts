@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import type { OptimizerInstance } from '../../../compiler/3-check/checked.ts';
 import { lowerProgram } from '../../../compiler/5-program/lower.ts';
 import { runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { withLanes } from '../../../compiler/7-kernels/onnx/lanes.ts';
 import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
-import { apply, constant, type Expr, leaf } from '../../../compiler/operators/expr.ts';
+import { apply, type Expr } from '../../../compiler/operators/expr.ts';
 import { CpuEngine, type LaneRun } from '../../../runtime/device/cpu/engine.ts';
 import { openHere } from '../../../runtime/device/cpu/here.ts';
 import type { DeviceSession, FieldData, Position } from '../../../runtime/device/device.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
 import { parseProgram } from '../../../spec/program-text.ts';
+import { adam } from '../../support/adam.ts';
 import {
   call,
   chain,
@@ -53,33 +53,6 @@ describe.each(Object.keys(methods) as (keyof typeof methods)[])('%s', (method) =
     await cpu.close();
   });
 });
-
-/** An optimiser whose step is long enough to become a vector kernel. */
-function adam(): OptimizerInstance {
-  const [g, w, m, v] = ['gradient', 'weight', 'm', 'v'].map((name) => leaf(name, [], false)) as [
-    Expr,
-    Expr,
-    Expr,
-    Expr,
-  ];
-  const scaled = (by: number, x: Expr): Expr => apply('mul', [constant(by), x]);
-  const bias = (by: number): Expr => apply('sub', [constant(1), apply('pow', [constant(by), leaf('step', [], false)])]);
-  const root = apply('add', [apply('sqrt', [apply('div', [v, bias(0.999)])]), constant(1e-8)]);
-  const direction = apply('div', [apply('div', [m, bias(0.9)]), root]);
-  return {
-    name: 'adam',
-    rate: constant(0.01),
-    states: [
-      { name: 'm', init: 0 },
-      { name: 'v', init: 0 },
-    ],
-    nextStates: [
-      { name: 'm', value: apply('add', [scaled(0.9, m), scaled(0.1, g)]) },
-      { name: 'v', value: apply('add', [scaled(0.999, v), scaled(0.001, apply('square', [g]))]) },
-    ],
-    nextWeight: apply('sub', [w, apply('mul', [leaf('rate', [], false), direction])]),
-  };
-}
 
 const gelu = (x: Expr): Expr => apply('gelu', [x]);
 const leaky = (x: Expr): Expr => apply('leaky_relu', [x], { slope: 0.01 });

@@ -1,10 +1,35 @@
 /**
- * The end of a function, which changes the weights once their gradients are there: element-wise chains that leave
- * the ONNX graph and become vector kernels over the same memory.
+ * The end of a function, which changes the weights once their gradients are there: element-wise chains that on a CPU leave
+ * the graph and become vector kernels over the same memory.
  */
-import { append } from '../../../spec/append.ts';
-import { type Op, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
-import { isVectorOperator } from '../wasm/elementwise.ts';
+import { append } from '../../spec/append.ts';
+import { type Op, type ProgramFunction, type ScalarExpr, sizeOf } from '../../spec/program.ts';
+
+/** What kernels do with four numbers at a time. */
+const VECTOR_OPERATORS = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'max',
+  'min',
+  'neg',
+  'abs',
+  'sqrt',
+  'square',
+  'select',
+  'greater',
+  'greater_equal',
+  'less',
+  'less_equal',
+  'equal',
+] as const;
+
+export type VectorOperator = (typeof VECTOR_OPERATORS)[number];
+
+function isVectorOperator(op: string): boolean {
+  return VECTOR_OPERATORS.some((known) => known === op);
+}
 
 /** Shorter chains are better as part of the product that they follow (Gemm with C). */
 const MIN_OPERATIONS = 4;

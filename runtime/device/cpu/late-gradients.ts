@@ -1,0 +1,109 @@
+/**
+ * Gradients of large weights are made one after the other, each as soon as the kernels of the one before it are through,
+ * in memory that all of them share. The product that makes one becomes a graph of its own: the same operation on the
+ * same values.
+ */
+import onnxProto from 'onnx-proto';
+import { type CpuManifest, LARGE_GRADIENT_BYTES } from '../../../spec/cpu-manifest.ts';
+import type { Shape } from '../../../spec/program.ts';
+import { largeGradients } from './large-gradients.ts';
+
+const { onnx } = onnxProto;
+
+type Model = InstanceType<typeof onnx.ModelProto>;
+type Node = NonNullable<NonNullable<Model['graph']>['node']>[number];
+
+export interface LateGradient {
+  /** As the graph names it. */
+  readonly output: string;
+  readonly shape: Shape;
+  readonly graph: Uint8Array;
+  /** Inputs of the function's graph, or values that it hands over. */
+  readonly inputs: readonly string[];
+}
+
+export interface SplitGraph {
+  /** The function's graph without these products; nothing where nothing else is left. */
+  readonly graph: Uint8Array | undefined;
+  /** Further outputs of it, which the products read. */
+  readonly handed: readonly string[];
+  readonly late: readonly LateGradient[];
+}
+
+/** A larger graph is not taken apart: that would take long, and it is no graph of one large product. */
+const MAX_GRAPH_BYTES = 4 * 1024 * 1024;
+
+/**
+ * @param least bytes of a gradient that is made late
+ * @returns nothing where there is none of these
+ */
+export function splitGraph(
+  graph: Uint8Array,
+  manifest: CpuManifest,
+  least = LARGE_GRADIENT_BYTES,
+): SplitGraph | undefined {
+  const wanted = largeGradients(manifest, least);
+  if (wanted.size === 0 || graph.length > MAX_GRAPH_BYTES) return undefined;
+  const model = onnx.ModelProto.decode(graph);
+  const nodes = model.graph?.node ?? [];
+  const products = nodes.filter((node) => wanted.has(node.output?.[0] ?? '') && isAlone(node, nodes, manifest));
+  if (products.length === 0) return undefined;
+  return split(model, products, wanted);
+}
+
+/**
+ * A product whose result the graph does not read, and whose sides are neither states, which kernels change meanwhile, nor
+ * something that the product takes into itself.
+ */
+function isAlone(node: Node, nodes: readonly Node[], { states, graphNames }: CpuManifest): boolean {
+  const [output = ''] = node.output ?? [];
+  const sides = node.input ?? [];
+  const stateNames = new Set(states.map((id) => graphNames?.[id] ?? id));
+  return (
+    node.opType === 'Gemm' &&
+    !nodes.some((n) => n.input?.includes(output)) &&
+    !sides.some((side) => stateNames.has(side)) &&
+    !nodes.some((n) => n.opType === 'Transpose' && sides.includes(n.output?.[0] ?? ''))
+  );
+}
+
+function split(model: Model, products: readonly Node[], shapes: ReadonlyMap<string, Shape>): SplitGraph {
+  const graph = model.graph;
+  const { input = [], output = [], initializer = [], node = [] } = graph ?? {};
+  const inputs = new Map((input ?? []).map((i) => [i.name ?? '', i]));
+  const constants = new Map((initializer ?? []).map((i) => [i.name ?? '', i]));
+  const names = new Set(products.map((p) => p.output?.[0] ?? ''));
+  const read = [...new Set(products.flatMap((p) => p.input ?? []))];
+  const kept = (output ?? []).filter((o) => !names.has(o.name ?? ''));
+  const outputs = new Set(kept.map((o) => o.name ?? ''));
+  const handed = read.filter((name) => !inputs.has(name) && !constants.has(name) && !outputs.has(name));
+  const encode = (parts: object): Uint8Array =>
+    onnx.ModelProto.encode({ ...model, graph: { ...graph, ...parts } }).finish();
+  const rest = { node: (node ?? []).filter((n) => !products.includes(n)), output: [...kept, ...handed.map(floats)] };
+  return {
+    graph: rest.output.length > 0 ? encode(rest) : undefined,
+    handed,
+    late: products.map((product) => {
+      const [name = ''] = product.output ?? [];
+      const sides = [...new Set(product.input ?? [])];
+      const own = sides.filter((side) => !constants.has(side));
+      return {
+        output: name,
+        shape: shapes.get(name) ?? [],
+        inputs: own,
+        graph: encode({
+          node: [product],
+          input: own.map((side) => inputs.get(side) ?? floats(side)),
+          output: (output ?? []).filter((o) => o.name === name),
+          initializer: sides.flatMap((side) => constants.get(side) ?? []),
+          valueInfo: [],
+        }),
+      };
+    }),
+  };
+}
+
+/** A value of the graph, of whatever shape it has there. */
+function floats(name: string): object {
+  return { name, type: { tensorType: { elemType: onnx.TensorProto.DataType.FLOAT } } };
+}
