@@ -100,8 +100,24 @@ function outcome(before: PredictorState, event: PredictorEvent): string {
   return effects.map(wordOf).join(', ') || noted;
 }
 
+/** A new kind of event does not type-check until it is here. */
+const KINDS: Readonly<Record<PredictorEvent['kind'], true>> = {
+  tick: true,
+  found: true,
+  loaded: true,
+  failed: true,
+  request: true,
+  ended: true,
+  close: true,
+};
+
 describe('a predictor', () => {
   test('has a rule for every event', () => expect(Object.keys(RULES)).toEqual(Object.keys(EVENTS)));
+
+  test('has a rule for every kind of event', () => {
+    const kinds = new Set(Object.values(EVENTS).map(({ kind }) => kind));
+    expect([...kinds].sort()).toEqual(Object.keys(KINDS).sort());
+  });
 
   holdRules(Object.keys(STATES) as State[], RULES, (state, event) =>
     outcome(reached(STATES[state]), EVENTS[event] as PredictorEvent),

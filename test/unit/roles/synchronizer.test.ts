@@ -1,8 +1,13 @@
 /** The synchronizer's state machine as rules: what becomes of a run in each phase, whatever comes. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { nameOf } from '../../../runtime/roles/recording.ts';
 import { restoredSynchronizer } from '../../../runtime/roles/synchronizer.ts';
-import { type Phase, type StoredRun, storedOf } from '../../../runtime/roles/synchronizer-state.ts';
+import {
+  type Phase,
+  type StoredRun,
+  type SynchronizerEvent,
+  storedOf,
+} from '../../../runtime/roles/synchronizer-state.ts';
 import { Driver, hash, RUN } from '../../mesh/hostile/role-driver.ts';
 import { holdRules, type Rules } from './rules.ts';
 
@@ -59,6 +64,19 @@ const EVENTS: Readonly<Record<string, (mesh: Driver) => unknown>> = {
   'the end of a connection': (mesh) => mesh.enter({ kind: 'disconnected', key: mesh.run.owners[0] ?? 'a' }),
   'the same deployment again': (mesh) =>
     mesh.enter({ kind: 'deploy', deployment: mesh.run.deployment, hash: hash('d') }),
+  'a sign that an owner lives': (mesh) =>
+    mesh.enter({ kind: 'alive', key: mesh.run.owners[0] ?? 'a', instance: '0'.repeat(16) }),
+  'a measured link of an owner': (mesh) =>
+    mesh.enter({
+      kind: 'measured',
+      key: mesh.run.owners[0] ?? 'a',
+      link: { upload: 1e6, download: 1e6, roundTrip: 9 },
+    }),
+  'a drain of an owner': (mesh) => mesh.enter({ kind: 'drain', name: mesh.run.owners[0] ?? 'a' }),
+  'a drain of a stranger': (mesh) => mesh.enter({ kind: 'drain', name: 'stranger' }),
+  'a signed state': (mesh) => mesh.commit(0, 2),
+  'a signed state of an old term': (mesh) =>
+    mesh.ofShard(0, { type: 'commit', states: [{ calls: 2, hash: hash('a'), sig: '' }], ...old(mesh) }),
   'a stop': (mesh) => mesh.enter({ kind: 'stop', run: RUN }),
   'a stop of another run': (mesh) => mesh.enter({ kind: 'stop', run: 'other' }),
   'the end of the mesh': (mesh) => mesh.enter({ kind: 'close' }),
@@ -229,6 +247,30 @@ const RULES: Rules<Phase> = {
   'the same deployment again': {
     otherwise: 'refused as known-already',
   },
+  'a sign that an owner lives': { waiting: 'refused as not-a-member', otherwise: 'nothing' },
+  'a measured link of an owner': { waiting: 'refused as not-a-member', otherwise: 'nothing' },
+  'a drain of an owner': {
+    waiting: 'nothing',
+    preparing: 'nothing',
+    running: 'nothing',
+    halting: 'nothing',
+    otherwise: 'send dismissed, dismiss',
+  },
+  'a drain of a stranger': { otherwise: 'nothing' },
+  'a signed state': {
+    waiting: 'refused as not-a-member, reconnect',
+    preparing: 'noted, keep',
+    running: 'noted, keep',
+    halting: 'noted, keep',
+    otherwise: 'refused as not-active',
+  },
+  'a signed state of an old term': {
+    waiting: 'refused as not-a-member, reconnect',
+    preparing: 'refused as another-term',
+    running: 'refused as another-term',
+    halting: 'refused as another-term',
+    otherwise: 'refused as not-active',
+  },
   'a stop': {
     waiting: 'stopped, log interrupted',
     preparing: 'stopped, log interrupted, send release',
@@ -295,10 +337,26 @@ function outcome(mesh: Driver, event: (mesh: Driver) => unknown): string {
 
 const phases = Object.keys(PHASES) as Phase[];
 
+/** A new kind of event does not type-check until it is here. */
+const KINDS: Readonly<Record<SynchronizerEvent['kind'], true>> = {
+  ...{ tick: true, message: true, disconnected: true, alive: true, measured: true, deploy: true, stop: true },
+  ...{ verified: true, checked: true, drain: true, expelled: true, 'manifest-damaged': true, close: true },
+};
+
 describe('a run', () => {
   test.each(phases)('reaches %s', (phase) => expect(PHASES[phase]().run.phase).toBe(phase));
 
   test('has a rule for every event', () => expect(Object.keys(RULES)).toEqual(Object.keys(EVENTS)));
+
+  test('has a rule for every kind of event', () => {
+    const entered = Object.values(EVENTS).flatMap((event) => {
+      const mesh = PHASES.preparing();
+      const enter = vi.spyOn(mesh, 'enter');
+      event(mesh);
+      return enter.mock.calls.map(([{ kind }]) => kind);
+    });
+    expect([...new Set(entered)].sort()).toEqual(Object.keys(KINDS).sort());
+  });
 
   holdRules(phases, RULES, (phase, event) => outcome(PHASES[phase](), EVENTS[event] ?? (() => undefined)));
 });

@@ -192,12 +192,23 @@ function outcome(before: TrainerState, event: TrainerEvent): string {
   return [...change, ...effects.map(wordOf)].join(', ') || 'nothing';
 }
 
+/** A new kind of event does not type-check until it is here. */
+const KINDS: Readonly<Record<TrainerEvent['kind'], true>> = {
+  ...{ connected: true, disconnected: true, message: true, tick: true, leaving: true, opened: true, offered: true },
+  ...{ advanced: true, news: true, saved: true, disputed: true, failed: true },
+};
+
 describe('a shard of a trainer', () => {
   const phases = Object.keys(PHASES) as ShardPhase[];
 
   test.each(phases)('reaches %s', (phase) => expect(shardOf(reached(PHASES[phase]))?.phase).toBe(phase));
 
   test('has a rule for every event', () => expect(Object.keys(RULES)).toEqual(Object.keys(EVENTS)));
+
+  test('has a rule for every kind of event', () => {
+    const kinds = new Set(Object.values(EVENTS).map(({ kind }) => kind));
+    expect([...kinds].sort()).toEqual(Object.keys(KINDS).sort());
+  });
 
   holdRules(phases, RULES, (phase, event) => outcome(reached(PHASES[phase]), EVENTS[event] as TrainerEvent));
 });
