@@ -222,32 +222,42 @@ export class ShardHost {
     this.#session.start({ name, position, inputs: this.#data.inputs(call), callIndex, microbatch: 0 });
   }
 
+  /** Goes on until it has to wait, or a call has ended: what it sends on the way leaves at once. */
   async advance(): Promise<'send' | 'needs' | 'done' | 'idle'> {
-    const reader = this.#borders.blockedBy;
-    this.#waits = reader === undefined ? [] : [reader];
-    this.#awaits = reader === undefined ? '' : `the reader of shard ${reader} or the way there`;
-    if (reader !== undefined) return 'needs';
-    const unwritten = this.#log?.waits;
-    if (unwritten !== undefined) {
-      this.#awaits = unwritten;
-      return 'needs';
-    }
-    const step = await watched(this.#session.advance());
-    if (this.#closed) return 'idle';
-    if (step.kind === 'needs') {
-      this.#borders.settle();
-      this.#waits = this.#sendersOf(step.frames);
-      this.#awaits = `shard ${this.#waits.slice(0, 4).join(', ')}`;
-    }
-    if (step.kind === 'send') {
-      for (const frame of step.frames) {
-        this.#countTick(frame);
-        this.#send(frame);
+    for (;;) {
+      if (this.#isHeldUp()) return 'needs';
+      const step = await watched(this.#session.advance());
+      if (this.#closed) return 'idle';
+      switch (step.kind) {
+        case 'send':
+          for (const frame of step.frames) {
+            this.#countTick(frame);
+            this.#send(frame);
+          }
+          // Whether it goes on with a border less is not decided here.
+          if (this.#borders.disputes !== undefined) return 'send';
+          break;
+        case 'needs':
+          this.#borders.settle();
+          this.#waits = this.#sendersOf(step.frames);
+          this.#awaits = `shard ${this.#waits.slice(0, 4).join(', ')}`;
+          return 'needs';
+        case 'done':
+          await this.#finish(step.part.callIndex, step.results);
+          return 'done';
+        case 'idle':
+          return 'idle';
       }
-    } else if (step.kind === 'done') {
-      await this.#finish(step.part.callIndex, step.results);
     }
-    return step.kind;
+  }
+
+  /** A neighbour that does not read, or a disk that does not write. */
+  #isHeldUp(): boolean {
+    const reader = this.#borders.blockedBy;
+    const unwritten = reader === undefined ? this.#log?.waits : undefined;
+    this.#waits = reader === undefined ? [] : [reader];
+    this.#awaits = reader === undefined ? (unwritten ?? '') : `the reader of shard ${reader} or the way there`;
+    return reader !== undefined || unwritten !== undefined;
   }
 
   /** What holds it up now, in words; nothing while the device works. */

@@ -10,13 +10,20 @@ import { inviteText } from './invite-argument.ts';
 import { TrainerGuard } from './trainer-guard.ts';
 
 /**
+ * Megabytes that a trainer's heap may hold before all of it is looked through. Frames are memory outside the heap that
+ * counts as if it were in it: from the few megabytes where Node begins, a small network's frames would have all live
+ * objects walked every ten ticks, on five threads.
+ */
+const HEAP = '--initial-heap-size=128';
+
+/**
  * Runs this command line once more, as a child.
  * @param allowed bytes that shards may use
  * @returns the child's exit code
  * @throws EnvironmentError `trainer/memory`, `device/stuck`, `trainer/ended`
  */
 export async function guardTrainer(allowed: number | undefined, invite: Invite | undefined): Promise<number> {
-  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+  const child = spawn(process.execPath, [HEAP, ...process.execArgv, ...process.argv.slice(1)], {
     env: { ...process.env, NMC_INVITE: invite ? inviteText(invite) : '', ...parentEnvironment(BY_JOIN) },
     stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
   });
