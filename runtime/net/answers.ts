@@ -7,6 +7,7 @@ import {
   list,
   number,
   object,
+  oneOf,
   optional,
   orNull,
   type Shape,
@@ -71,6 +72,10 @@ const RUN: Shape<RunStatus> = object({
   limit: optional(text),
   limitedBy: optional(list(number)),
   version: optional(orNull(text)),
+  share: optional(number),
+  fairShare: optional(number),
+  trainers: optional(list(text)),
+  start: optional(orNull(object({ seconds: number, at: oneOf('snapshot', 'end'), of: text }))),
   shards: list(SHARD),
 });
 
@@ -92,6 +97,7 @@ const STATUS: Shape<MeshStatus> = object({
     object({
       ...{ name: text, key: text, state: text, pid: orNull(number), refused: number, capability: CAPABILITY },
       ...{ version: optional(orNull(text)), heard: optional(number), used: optional(number) },
+      work: optional(list(object({ run: text, shards: list(count) }))),
       link: optional(object({ upload: number, download: number, roundTrip: number, age: number })),
     }),
   ),

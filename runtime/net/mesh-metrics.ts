@@ -13,6 +13,28 @@ export function metricsText(state: SynchronizerState, counters: GatewayCounters)
   const lines = [
     ...metric('nmc_trainers', 'Trainers by state', counted('state', countBy(trainers.map((t) => t.state)))),
     ...metric('nmc_runs', 'Runs by state', counted('state', countBy(runs.map((r) => r.state)))),
+    ...metric(
+      'nmc_trainer_shards',
+      'Shards that a trainer has, by run',
+      trainers.flatMap(({ name, work = [] }) =>
+        work.map(({ run, shards: own }): Row => [{ trainer: name, run }, own.length]),
+      ),
+    ),
+    ...metric(
+      'nmc_trainer_used_bytes',
+      'Memory that the shards of a trainer hold',
+      trainers.map(({ name, used = 0 }): Row => [{ trainer: name }, used]),
+    ),
+    ...metric(
+      'nmc_run_trainers',
+      'Trainers that work for a run; one that works for two runs is half a trainer to each',
+      runs.flatMap(({ run, share = 0, fairShare }): Row[] => (fairShare === undefined ? [] : [[{ run }, share]])),
+    ),
+    ...metric(
+      'nmc_shard_trainer',
+      'The trainer of a shard',
+      shards((s) => (s.trainer === null ? [] : [[{ trainer: s.trainer }, 1]])),
+    ),
     ...metric('nmc_refused_total', 'Messages refused, by reason', counted('reason', counters.refused)),
     ...metric('nmc_relayed_bytes_total', 'Bytes of border packets that went through the relay', [
       [{}, counters.relayedBytes],

@@ -1,6 +1,8 @@
 /** The state of a mesh, as `nmc status` shows it. */
 import type { Checked } from '../../spec/run-events.ts';
 import { type MeasuredLink, withLink } from '../roles/measured-link.ts';
+import { fairSharesOf, heldByTrainer, shareOf } from '../roles/sharing.ts';
+import { startEstimate } from '../roles/start-estimate.ts';
 import { isActive } from '../roles/synchronizer.ts';
 import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { allCalls, batchesOf, callAt } from '../training/calls.ts';
@@ -8,6 +10,11 @@ import type { Capability } from '../wire/messages.ts';
 import type { GatewayCounters } from './gateway.ts';
 import type { LostMember } from './lost-members.ts';
 import { runLimit } from './run-limit.ts';
+
+/** Of one trainer, or one run. */
+const MAX_LISTED_SHARDS = 1000;
+const MAX_LISTED_RUNS = 100;
+const MAX_LISTED_TRAINERS = 500;
 
 export interface ShardStatus {
   readonly shard: number;
@@ -61,7 +68,21 @@ export interface RunStatus {
   readonly limitedBy?: readonly number[];
   /** Of the programs that train it. */
   readonly version?: string | null;
+  /** Trainers that work for it; one that works for two runs is half a trainer to each. */
+  readonly share?: number;
+  /** As many as it is entitled to; absent of one that is over. */
+  readonly fairShare?: number;
+  /** Names of its trainers. */
+  readonly trainers?: readonly string[];
+  /** Of one that waits for trainers: when it will probably begin, in seconds, and what it waits for. */
+  readonly start?: { readonly seconds: number; readonly at: 'snapshot' | 'end'; readonly of: string } | null;
   readonly shards: readonly ShardStatus[];
+}
+
+/** Shards of one run that a trainer has. */
+export interface TrainerWork {
+  readonly run: string;
+  readonly shards: readonly number[];
 }
 
 export interface LinkStatus {
@@ -89,6 +110,8 @@ export interface MeshStatus {
     readonly heard?: number;
     /** Bytes that its shards hold. */
     readonly used?: number;
+    /** Whose work it does. */
+    readonly work?: readonly TrainerWork[];
     /** As the gateway has measured it, so many seconds ago; absent: not yet. */
     readonly link?: LinkStatus;
   }[];
@@ -124,29 +147,42 @@ export function meshStatus(state: SynchronizerState, counters: GatewayCounters):
 
 export function trainersStatus(state: SynchronizerState): MeshStatus['trainers'] {
   const members = Object.values(state.members).filter((m) => m.name !== '');
-  const used = usedBytes(state);
+  const work = workByTrainer(state);
+  const held = heldByTrainer(state);
   return members.map(({ name, key, pid, connected, draining, refused, capability, measured, version, seen }) => ({
     name,
     key,
-    state: !connected ? 'silent' : draining ? 'leaving' : used.has(key) ? 'training' : 'idle',
+    state: !connected ? 'silent' : draining ? 'leaving' : work.has(key) ? 'training' : 'idle',
     pid: pid ?? null,
     refused,
     capability: withLink(capability, measured),
     ...(measured ? { link: linkStatus(measured, state.now) } : {}),
     version: version ?? null,
     heard: Math.max(0, state.now - seen) / 1000,
-    used: used.get(key) ?? 0,
+    used: held.get(key)?.memory ?? 0,
+    work: listed(work.get(key) ?? []),
   }));
 }
 
 /** Of those that own a shard. */
-function usedBytes(state: SynchronizerState): Map<string, number> {
-  const used = new Map<string, number>();
+function workByTrainer(state: SynchronizerState): Map<string, TrainerWork[]> {
+  const work = new Map<string, TrainerWork[]>();
   for (const { owners, deployment } of Object.values(state.runs).filter(isActive))
-    owners.forEach((key, shard) => {
-      used.set(key, (used.get(key) ?? 0) + (deployment.needs[shard]?.memory ?? 0));
-    });
-  return used;
+    for (const key of new Set(owners)) {
+      const shards = owners.flatMap((owner, shard) => (owner === key ? [shard] : []));
+      work.set(key, [...(work.get(key) ?? []), { run: deployment.run, shards }]);
+    }
+  return work;
+}
+
+/** As many shards as fit into an answer with certainty. */
+function listed(work: readonly TrainerWork[]): TrainerWork[] {
+  let left = MAX_LISTED_SHARDS;
+  return work.slice(0, MAX_LISTED_RUNS).map(({ run, shards }) => {
+    const some = shards.slice(0, left);
+    left -= some.length;
+    return { run, shards: some };
+  });
 }
 
 function linkStatus({ at, ...link }: MeasuredLink, now: number): LinkStatus {
@@ -181,6 +217,25 @@ export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStat
     batches: batchesOf(deployment),
     ...limitOf(state, run),
     version: run.version ?? null,
+    ...sharingOf(state, run),
+  };
+}
+
+function sharingOf(
+  state: SynchronizerState,
+  run: RunState,
+): Pick<RunStatus, 'share' | 'fairShare' | 'trainers' | 'start'> {
+  if (!isActive(run)) return { share: 0, trainers: [] };
+  const { run: id } = run.deployment;
+  const names = [...new Set(run.owners)].map((key) => state.members[key]?.name ?? '');
+  const fair = fairSharesOf(state).get(id);
+  const estimate = startEstimate(state, run);
+  const start = estimate ? { seconds: estimate.in / 1000, at: estimate.at, of: estimate.of } : null;
+  return {
+    share: shareOf(state, id, run.owners),
+    ...(fair === undefined ? {} : { fairShare: fair }),
+    trainers: names.filter((name) => name !== '').slice(0, MAX_LISTED_TRAINERS),
+    ...(run.phase === 'waiting' ? { start } : {}),
   };
 }
 

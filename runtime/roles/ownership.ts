@@ -5,7 +5,7 @@ import type { Message } from '../wire/messages.ts';
 import { isBarred, reluctanceOf } from './candidates.ts';
 import { withLink } from './measured-link.ts';
 import { type Candidate, type Placement, place } from './place.ts';
-import { heldFor, isFree } from './sharing.ts';
+import { heldByTrainer, isFree } from './sharing.ts';
 import { freshTerm, type RunState } from './synchronizer-state.ts';
 import { isActive, members, nameOf, runs, type Work } from './work.ts';
 
@@ -109,12 +109,13 @@ export type RunCandidate = Candidate & { readonly version: string | undefined };
 
 /** With the memory that shards of other runs leave them. */
 export function candidates(work: Work, run: RunState): RunCandidate[] {
+  const held = heldByTrainer(work.state, run.deployment.run);
   return members(work)
     .filter((m) => isFree(m) && !isBarred(work, run, m.key))
     .map(({ key, capability, measured, version }) => {
-      const held = heldFor(work.state, key, run.deployment.run);
-      const left = { ...capability, memory: capability.memory - held.memory };
-      return { key, capability: withLink(left, measured), version, runs: held.runs.length };
+      const { memory = 0, runs: others = [] } = held.get(key) ?? {};
+      const left = { ...capability, memory: capability.memory - memory };
+      return { key, capability: withLink(left, measured), version, runs: others.length };
     });
 }
 

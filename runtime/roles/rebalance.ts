@@ -5,7 +5,7 @@
  */
 import { candidates, dismissIfFree, placed, reassign } from './ownership.ts';
 import { placeWaiting, someoneWaits, wouldBegin } from './queue.ts';
-import { fairSharesOf, heldFor, shareOf, sharing } from './sharing.ts';
+import { fairSharesOf, heldByTrainer, shareOf, sharing } from './sharing.ts';
 import type { RunState } from './synchronizer-state.ts';
 import { members, Work } from './work.ts';
 
@@ -75,7 +75,8 @@ function giveWay(work: Work, run: RunState): boolean {
   const lacking = lackingOnes(work, run);
   if (lacking.length === 0) return false;
   // Those that work for others as well are the first to go.
-  const runsAt = (key: string): number => heldFor(work.state, key, id).runs.length;
+  const held = heldByTrainer(work.state, id);
+  const runsAt = (key: string): number => held.get(key)?.runs.length ?? 0;
   const order = owners.map((key, i) => ({ key, i })).sort((a, b) => runsAt(a.key) - runsAt(b.key) || a.i - b.i);
   for (let count = owners.length - 1; count >= least; count--) {
     const keeps = new Set(order.slice(0, count).map(({ key }) => key));

@@ -17,29 +17,38 @@ export interface Held {
   readonly runs: readonly string[];
 }
 
-/** Work of a trainer for others than this run. */
-export function heldFor({ runs }: Pick<SynchronizerState, 'runs'>, key: string, except = ''): Held {
-  const others = Object.values(runs).filter(
-    (run) => HOLDING.includes(run.phase) && run.deployment.run !== except && run.owners.includes(key),
-  );
-  return {
-    memory: others.reduce((sum, run) => sum + memoryAt(run, key), 0),
-    runs: others.map((run) => run.deployment.run),
-  };
+type Runs = Pick<SynchronizerState, 'runs'>;
+
+const NOTHING: Held = { memory: 0, runs: [] };
+
+/** By trainer, its work for others than this run. */
+export function heldByTrainer({ runs }: Runs, except = ''): Map<string, Held> {
+  const all = new Map<string, Held>();
+  for (const { phase, owners, deployment } of Object.values(runs)) {
+    if (!HOLDING.includes(phase) || deployment.run === except) continue;
+    for (const [shard, key] of owners.entries()) {
+      const { memory, runs: known } = all.get(key) ?? NOTHING;
+      const names = known.at(-1) === deployment.run ? known : [...known, deployment.run];
+      all.set(key, { memory: memory + (deployment.needs[shard]?.memory ?? 0), runs: names });
+    }
+  }
+  return all;
 }
 
-function memoryAt({ owners, deployment }: RunState, key: string): number {
-  return owners.reduce((sum, owner, i) => sum + (owner === key ? (deployment.needs[i]?.memory ?? 0) : 0), 0);
+/** Work of a trainer for others than this run. */
+export function heldFor(state: Runs, key: string, except = ''): Held {
+  return heldByTrainer(state, except).get(key) ?? NOTHING;
 }
 
 /** Trainers that a run has: one that works for two runs is half a trainer to each. */
-export function shareOf(state: Pick<SynchronizerState, 'runs'>, run: string, owners: readonly string[]): number {
+export function shareOf(state: Runs, run: string, owners: readonly string[]): number {
+  const held = heldByTrainer(state, run);
   const keys = [...new Set(owners)].filter((key) => key !== '');
-  return keys.reduce((sum, key) => sum + 1 / (1 + heldFor(state, key, run).runs.length), 0);
+  return keys.reduce((sum, key) => sum + 1 / (1 + (held.get(key)?.runs.length ?? 0)), 0);
 }
 
 /** Runs between which the trainers are divided, in the order in which they were deployed. */
-export function sharing({ runs }: Pick<SynchronizerState, 'runs'>): RunState[] {
+export function sharing({ runs }: Runs): RunState[] {
   return Object.values(runs)
     .filter((run) => AT_WORK.includes(run.phase))
     .sort(byDeployment);

@@ -78,6 +78,7 @@ function runLines(run: RunStatus, all: boolean): string[] {
     ...reason.flatMap((words) => wrapped([`  because: ${words}`], 4)),
     ...wrapped([`  ${run.model} ${run.task}, ${scheduleText(run)}`, ...resultParts(run)], 4),
     ...(ended || !run.limit ? [] : wrapped([`  limited by ${run.limit}`], 4)),
+    ...(ended ? [] : sharingLines(run)),
     ...(ended ? [] : shardLines(run, all)),
   ];
 }
@@ -100,6 +101,29 @@ function resultParts({ samplesPerSecond, energy, accuracy, snapshotAge, state }:
     ...(accuracy === null ? [] : [`accuracy ${formatPercent(accuracy)}`]),
     ...(ENDED.includes(state) && snapshotAge !== null ? [] : [snapshot]),
   ];
+}
+
+/** Where it has parts of trainers, or waits for some. */
+function sharingLines({ share = 0, fairShare = 0, trainers = [], start }: RunStatus): string[] {
+  if (start) {
+    const until = start.at === 'end' ? 'the end' : 'the next snapshot';
+    return wrapped(
+      [`  begins in about ${formatDuration(start.seconds)}, at ${until} of ${shortened(start.of, 40)}`],
+      4,
+    );
+  }
+  if (trainers.length === 0 || share > trainers.length - 0.01) return [];
+  return wrapped(
+    [
+      `  shares ${trainers.length} trainers with other runs, which makes ${rounded(share)} of them;`,
+      `its fair share is ${rounded(fairShare)}`,
+    ],
+    4,
+  );
+}
+
+function rounded(trainers: number): string {
+  return String(Math.round(10 * trainers) / 10);
 }
 
 /** Of many shards those that limit the run, those that do not train, then the first ones. */
@@ -152,13 +176,24 @@ function trainerLines(trainers: MeshStatus['trainers']): string[] {
     [...[cell(name, 18), cell(state, 11), cell(version, 8), cell(memory, 20)], shortened(link, 19)].join(' ').trimEnd();
   return [
     row('trainer', 'state', 'nmc', 'memory', 'link'),
-    ...trainers.map((t) => {
+    ...trainers.flatMap((t) => {
       const { memory } = t.capability;
       const lent = memory > 0 ? `${formatBytes(t.used ?? 0)} of ${formatBytes(memory)}` : '-';
       const state = t.state === 'silent' && t.heard !== undefined ? `silent ${Math.round(t.heard)} s` : t.state;
-      return row(t.name, state, t.version ?? '-', lent, linkText(t.capability));
+      return [row(t.name, state, t.version ?? '-', lent, linkText(t.capability)), ...workLines(t.work)];
     }),
   ];
+}
+
+/** Whose work it does. */
+function workLines(work: MeshStatus['trainers'][number]['work'] = []): string[] {
+  if (work.length === 0) return [];
+  const parts = work.map(({ run, shards }) => {
+    const some = shards.slice(0, MAX_SHARDS).join(', ');
+    const rest = shards.length > MAX_SHARDS ? ` and ${shards.length - MAX_SHARDS} more` : '';
+    return `${shortened(run, 40)} (shard${shards.length === 1 ? '' : 's'} ${some}${rest})`;
+  });
+  return wrapped(['  works for', ...parts], 4);
 }
 
 function cell(text: string, width: number): string {
