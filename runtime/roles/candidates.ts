@@ -41,7 +41,7 @@ export function isBarred(work: Work, run: RunState, key: string): boolean {
 }
 
 /** It had no room beside other runs, one of which is still there. */
-function isFull({ state }: Work, run: RunState, key: string): boolean {
+export function isFull({ state }: Work, run: RunState, key: string): boolean {
   const told = run.faults.filter((f) => f.key === key && f.beside !== undefined);
   if (told.length === 0) return false;
   const { runs } = heldFor(state, key, run.deployment.run);

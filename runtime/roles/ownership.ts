@@ -2,7 +2,7 @@
 
 import { endsEpoch } from '../training/calls.ts';
 import type { Message } from '../wire/messages.ts';
-import { isBarred, reluctanceOf } from './candidates.ts';
+import { isBarred, isFull, reluctanceOf } from './candidates.ts';
 import { withLink } from './measured-link.ts';
 import { type Candidate, type Placement, place } from './place.ts';
 import { heldByTrainer, isFree } from './sharing.ts';
@@ -95,10 +95,14 @@ export function placed(
     if (placement.problem === undefined) return { placement, version };
     first ??= { placement, version };
   }
-  const nothing = members(work).some(isFree)
-    ? 'none of the trainers may train it: its log says why'
-    : 'there is no trainer';
-  return first ?? { placement: { owners: [], problem: nothing }, version: '' };
+  return first ?? { placement: { owners: [], problem: withoutCandidates(work, run) }, version: '' };
+}
+
+function withoutCandidates(work: Work, run: RunState): string {
+  const free = members(work).filter(isFree);
+  if (free.length === 0) return 'there is no trainer';
+  if (free.some(({ key }) => isFull(work, run, key))) return 'no trainer has room for it beside other runs';
+  return 'none of the trainers may train it: its log says why';
 }
 
 export function canPlace(work: Work, run: RunState): boolean {

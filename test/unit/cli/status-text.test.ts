@@ -56,6 +56,24 @@ test('nmc status says what goes on, what limits it, which trainers are there and
   expect(statusText(STATUS, false, '0.4.0')).toContain('wire 2.0, 2 trainers  this is version 0.4.0');
 });
 
+test('nmc status says whose work a trainer does, and when a run that waits begins', () => {
+  const work = [
+    { run: 'tiny-1', shards: [0, 1] },
+    { run: 'other', shards: [2] },
+  ];
+  const waits = { ...RUN, run: 'late', state: 'waiting', reason: 'shard 0 needs 9 MB', limit: '', shards: [] };
+  const start = { seconds: 240, at: 'end' as const, of: 'tiny-1' };
+  const trainers = [{ ...A, used: 1, work }];
+  const runs = [
+    { ...RUN, share: 1.5, fairShare: 2, trainers: ['a', 'b'] },
+    { ...waits, start, share: 0 },
+  ];
+  const text = statusText({ ...STATUS, runs, trainers }, false, '0.3.0');
+  expect(text).toContain('  works for  tiny-1 (shards 0, 1)  other (shard 2)\n');
+  expect(text).toContain('  shares 2 trainers with other runs, which makes 1.5 of them;\n    its fair share is 2\n');
+  expect(text).toContain('  begins in about 4 min 00 s, at the end of tiny-1\n');
+});
+
 test('nmc status folds runs of yesterday, and those of today beyond the newest', () => {
   const ended = (run: string, hours: number): RunStatus => ({ ...RUN, run, state: 'done', snapshotAge: 3600 * hours });
   const runs = [ended('old', 20), ...[6, 5, 4, 3, 2, 1].map((hours) => ended(`r-${hours}`, hours)), RUN];

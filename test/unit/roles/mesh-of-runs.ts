@@ -90,6 +90,17 @@ export class MeshOfRuns {
     return this.load();
   }
 
+  /** All shards of the run have ended so many calls. */
+  report(run: string, calls: number): this {
+    const { term, owners } = this.run(run);
+    const nothing = { ticksPerSecond: 0, busy: 0, bytesSent: 0, bytesReceived: 0, reason: '', limit: '' };
+    for (const [shard, key] of owners.entries()) {
+      const shards = [{ run, term, shard, state: 'running', calls, ...nothing }];
+      this.say(key, { type: 'heartbeat', shards, refused: 0 });
+    }
+    return this;
+  }
+
   run(name: string): RunState {
     return this.state.runs[name] as RunState;
   }
