@@ -20,9 +20,12 @@ export interface Costs {
   readonly flop: number;
   /** A byte of the state, read and hashed after a weight step. */
   readonly stateByte: number;
-  /** A frame, sealed, sent, received and opened, whatever is in it; and each of its bytes. */
+  /** A frame, sealed, sent, received and opened, whatever is in it; and each of its bytes. Of processors, of both ends. */
   readonly frame: number;
   readonly frameByte: number;
+  /** The same by the clock, on one machine: less where both ends work at once, more where one wakes the other. Absent: as much. */
+  readonly framePath?: number;
+  readonly framePathByte?: number;
   /**
    * A run of the device of one of several shards, with all that goes on around it until another shard of this process
    * begins on its values; and each byte of these. Absent: a run is a `call`, and handing over costs nothing.
@@ -31,6 +34,12 @@ export interface Costs {
   readonly handByte?: number;
   /** A run of a program of which all are short, which is done where frames come and go. Absent: as any other. */
   readonly shortRun?: number;
+  /**
+   * A run that a trainer hands to its device's thread where all other shards are on other trainers; and what that adds to
+   * each byte of a frame. Absent: a `run`, and nothing.
+   */
+  readonly apartRun?: number;
+  readonly apartByte?: number;
   /** Behind each call, for each direction of a border: signatures of both ends over what went over it, and their checks. */
   readonly window?: number;
   /** How many times as fast as one thread all of them together are. */
@@ -56,6 +65,10 @@ export const OPTIONAL_COSTS = [
   'handByte',
   'shortRun',
   'window',
+  'framePath',
+  'framePathByte',
+  'apartRun',
+  'apartByte',
 ] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */
@@ -84,7 +97,22 @@ export function secondsOfCounted(work: CountedWork, costs: Costs, running: Runni
   return work.calls * run + handed + computed;
 }
 
+/** Of a shard whose neighbours are all on other trainers. */
+export function runningApart(costs: Costs): Costs {
+  const { run = costs.call, apartRun = run } = costs;
+  return { ...costs, run: apartRun };
+}
+
 /** Of both ends together. */
 export function secondsOfFrame(bytes: number, { frame, frameByte }: Pick<Costs, 'frame' | 'frameByte'>): number {
   return frame + bytes * frameByte;
+}
+
+/** By the clock beyond that: less than nothing where both ends work at once. */
+export function lagOfFrame(
+  bytes: number,
+  costs: Pick<Costs, 'frame' | 'frameByte' | 'framePath' | 'framePathByte'>,
+): number {
+  const { frame, frameByte, framePath = frame, framePathByte = frameByte } = costs;
+  return framePath + bytes * framePathByte - secondsOfFrame(bytes, costs);
 }

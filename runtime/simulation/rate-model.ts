@@ -48,8 +48,10 @@ export interface ModelNetwork {
   readonly places: readonly ModelPlace[];
   /** Seconds one way between two trainers. */
   readonly delay: (from: number, to: number) => number;
-  /** Seconds of processor time that sealing, sending, receiving and opening a frame of so many bytes takes. */
-  readonly frame: (bytes: number) => number;
+  /** Seconds of processor time that a frame of so many bytes takes at both ends together. @param from shards @param to */
+  readonly frame: (bytes: number, from: number, to: number) => number;
+  /** Seconds by the clock beyond that: less than nothing where both ends work at once; absent: none. */
+  readonly lag?: (bytes: number, from: number, to: number) => number;
   /** The same of one that a trainer hands to another of its own shards; absent: none. */
   readonly handover?: (bytes: number) => number;
   readonly bytesPerValue: number;
@@ -295,9 +297,18 @@ class RateModel {
       return;
     }
     this.#count(shard, to, bytes);
-    const oneEnd = this.#network.frame(bytes) / 2;
+    const lag = this.#network.lag?.(bytes, shard, to) ?? 0;
+    // What goes on beside the way of the frame is done behind it.
+    const aside = Math.max(0, -lag) / 2;
+    const oneEnd = this.#network.frame(bytes, shard, to) / 2 - aside;
+    const arrived = (): void =>
+      this.#handle(other, oneEnd, () => {
+        arrive();
+        this.#beside(other, aside);
+      });
     this.#handle(runner.shard, oneEnd, () => {
-      this.#carry(runner.shard, other, bytes, () => this.#handle(other, oneEnd, arrive));
+      this.#carry(runner.shard, other, bytes, Math.max(0, lag), arrived);
+      this.#beside(runner.shard, aside);
       runner.busy = false;
       this.#send(shard, others);
       this.#goOn(shard);
@@ -322,6 +333,19 @@ class RateModel {
     });
   }
 
+  /** Work of any thread, for which no one waits. */
+  #beside({ machine }: ModelShard, seconds: number): void {
+    if (seconds > 0)
+      this.#processors.do({
+        machine,
+        seconds,
+        done: (took) => {
+          this.#framing[machine] = (this.#framing[machine] ?? 0) + took;
+          this.#processorSeconds += took;
+        },
+      });
+  }
+
   #count(from: number, to: number, bytes: number): void {
     const name = `${from} ${to}`;
     const sent = this.#sent.get(name) ?? { from, to, bytes: 0, frames: 0, times: new Set<number>() };
@@ -332,8 +356,8 @@ class RateModel {
   }
 
   /** Out of one place, over the network, into the other: each link takes one frame after the other. */
-  #carry(from: ModelShard, to: ModelShard, bytes: number, arrived: () => void): void {
-    const delay = this.#network.delay(from.trainer, to.trainer);
+  #carry(from: ModelShard, to: ModelShard, bytes: number, lag: number, arrived: () => void): void {
+    const delay = this.#network.delay(from.trainer, to.trainer) + lag;
     if (from.place === to.place) {
       this.#queue.add(this.#now + delay, arrived);
       return;

@@ -1,106 +1,103 @@
-/** Costs of a border frame: sealed, through a socket of this machine, opened and acknowledged. */
-import { randomBytes } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
-import { WebSocket, WebSocketServer } from 'ws';
+/**
+ * Costs of a border between two trainers: of a frame, from the driver of one to the run that begins on it at the other;
+ * of a run that the trainer's device thread does; and of what ends a call.
+ */
 import type { Costs } from '../../../spec/costs.ts';
-import { newKeyPair } from '../../identity/ed25519.ts';
-import { noMask } from '../../net/dial.ts';
-import { borderKeys, newEphemeral, signExchange } from '../../wire/border-keys.ts';
-import { BorderChannel } from '../../wire/channel.ts';
-import { MAX_BINARY_BYTES } from '../../wire/routing.ts';
-import { quartileOf } from './measure.ts';
+import { TRAIN } from '../../../spec/names.ts';
+import type { Device } from '../../device/device.ts';
+import type { ShardSource } from '../../shard/shards.ts';
+import { BorderPair, type RoundTime } from './border-pair.ts';
+import { type Turns, turnSources } from './turn-programs.ts';
 
-const PLACE = { run: 'measuring', term: 1 };
-/** Values in the frames of each message. */
-const LENGTHS = [64, 32 * 1024] as const;
-const BYTES = 4;
-const RUNS = 21;
+/** Rounds of a call: where its end hardly counts, and where it does. */
+const [ROUNDS, BRIEF] = [24, 2] as const;
+/** Values of a frame. */
+const [FEW, MANY] = [64, 32 * 1024] as const;
+const BYTES = 4 * (MANY - FEW);
 
-/** Both ends' share together. */
-export async function borderCosts(): Promise<Pick<Costs, 'frame' | 'frameByte'> & { readonly window: number }> {
-  const server = new WebSocketServer({
-    host: '127.0.0.1',
-    port: 0,
-    maxPayload: MAX_BINARY_BYTES,
-    perMessageDeflate: false,
-  });
+/** Rounds of two trainers, each a frame there and one back. */
+export interface BorderTimes {
+  /** Where runs are short, and are done where frames come and go. */
+  readonly few: RoundTime;
+  readonly many: RoundTime;
+  /** The same with few values, in calls of two rounds. */
+  readonly brief: RoundTime;
+  /** Where runs are done by the device's thread. */
+  readonly fewApart: RoundTime;
+  readonly manyApart: RoundTime;
+}
+
+type BorderCosts = Pick<Costs, 'frame' | 'frameByte'> &
+  Required<Pick<Costs, 'framePath' | 'framePathByte' | 'window' | 'apartRun' | 'apartByte'>>;
+
+/** @param turn seconds of a run that is handed over within a process and done in its thread @param byte of an operation */
+export async function borderCosts(device: Device, turn: number, byte: number): Promise<BorderCosts> {
+  return costsOfRounds(await borderTimes(device), turn, byte);
+}
+
+const [SHORT, APART] = [true, false];
+const SETTINGS = {
+  few: { rounds: ROUNDS, values: FEW, short: SHORT },
+  many: { rounds: ROUNDS, values: MANY, short: SHORT },
+  brief: { rounds: BRIEF, values: FEW, short: SHORT },
+  fewApart: { rounds: ROUNDS, values: FEW, short: APART },
+  manyApart: { rounds: ROUNDS, values: MANY, short: APART },
+} as const satisfies Record<keyof BorderTimes, Omit<Turns, 'name'> & { readonly short: boolean }>;
+const NAMES = Object.keys(SETTINGS) as (keyof BorderTimes)[];
+/** By turns: of a machine that does something else for a while the better one counts. */
+const PASSES = 2;
+
+async function borderTimes(device: Device): Promise<BorderTimes> {
+  const pair = await BorderPair.open(device);
+  const time = async (name: keyof BorderTimes): Promise<RoundTime> => {
+    const { short, ...turns } = SETTINGS[name];
+    const [here, there] = await turnSources(device, { name: TRAIN, ...turns });
+    const as = (source: ShardSource): ShardSource => ({ ...source, executable: { ...source.executable, short } });
+    return pair.time([as(here), as(there)]);
+  };
   try {
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as AddressInfo;
-    const incoming = new Promise<WebSocket>((resolve) => server.once('connection', resolve));
-    const out = new WebSocket(`ws://127.0.0.1:${port}`, { perMessageDeflate: false, generateMask: noMask });
-    await new Promise((resolve) => out.once('open', resolve));
-    const [small, large] = await times(out, await incoming);
-    const frameByte = Math.max(0, large - small) / (BYTES * (LENGTHS[1] - LENGTHS[0]));
-    out.terminate();
-    return { frame: small, frameByte, window: await windowSeconds() };
+    // Of the first one the code is being compiled.
+    await time('many');
+    const found = new Map<keyof BorderTimes, RoundTime>();
+    for (let pass = 0; pass < PASSES; pass++)
+      for (const name of NAMES) found.set(name, better(found.get(name), await time(name)));
+    return Object.fromEntries(found) as Record<keyof BorderTimes, RoundTime>;
   } finally {
-    for (const socket of server.clients) socket.terminate();
-    server.close();
+    await pair.close();
   }
 }
 
-async function times(out: WebSocket, incoming: WebSocket): Promise<[number, number]> {
-  const { sender, receiver } = twoEnds();
-  let arrived: () => void = () => undefined;
-  incoming.on('message', (packet: Buffer) => {
-    const { frames, packets } = receiver.receive(packet, 'direct');
-    for (const answer of packets) incoming.send(answer);
-    if (frames.length > 0) arrived();
-  });
-  out.on('message', (packet: Buffer) => {
-    for (const more of sender.receive(packet, 'direct').packets) out.send(more);
-  });
-  let callIndex = 0;
-  const seconds = async (message: 0 | 1): Promise<number> => {
-    const values = [new Float32Array(LENGTHS[message]).fill(0.5)];
-    const one = (): Promise<void> =>
-      new Promise((resolve) => {
-        arrived = resolve;
-        for (const packet of sender.send({ message, callIndex: callIndex++, microbatch: 0, tick: 0, values }))
-          out.send(packet);
-      });
-    return (await quartileOf(one, RUNS)) / 1000;
-  };
-  return [await seconds(0), await seconds(1)];
+function better(one: RoundTime | undefined, other: RoundTime): RoundTime {
+  if (!one) return other;
+  return { processor: Math.min(one.processor, other.processor), lag: Math.min(one.lag, other.lag) };
 }
 
-/** A call's end: the sender signs, the receiver checks and signs, the sender checks that. Nothing is sent. */
-async function windowSeconds(): Promise<number> {
-  const { sender, receiver } = twoEnds();
-  let callIndex = 0;
-  const one = async (): Promise<void> => {
-    const call = callIndex++;
-    const values = [new Float32Array(LENGTHS[0]).fill(0.5)];
-    const frames = sender.send({ message: 0, callIndex: call, microbatch: 0, tick: 0, values });
-    let packets: readonly Uint8Array[] = [...frames, ...sender.closeWindow(call)];
-    for (let [here, there] = [receiver, sender]; packets.length > 0; [here, there] = [there, here])
-      packets = packets.flatMap((packet) => here.receive(packet, 'direct').packets);
+/** Each from what the others leave over; none of them is less than nothing, whatever disturbed the measurement. */
+export function costsOfRounds(
+  { few, many, brief, fewApart, manyApart }: BorderTimes,
+  turn: number,
+  byte: number,
+): BorderCosts {
+  const some = (seconds: number): number => Math.max(0, seconds);
+  const call = some(brief.processor - few.processor) / (1 / BRIEF - 1 / ROUNDS);
+  const ofFrame = (time: RoundTime): number => some(time.processor - call / ROUNDS) / 2;
+  // More is other work of the machine, not the way of a frame.
+  const lagOf = ({ lag, processor }: RoundTime): number => Math.min(lag, processor) / 2;
+  const [small, large, smallApart, largeApart] = [few, many, fewApart, manyApart].map(ofFrame) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const frameByte = some((large - small) / BYTES - 2 * byte);
+  return {
+    frame: some(small - turn),
+    frameByte,
+    framePath: some(small - turn + lagOf(few)),
+    framePathByte: some(frameByte + (lagOf(many) - lagOf(few)) / BYTES),
+    // Of both directions.
+    window: call / 2,
+    apartRun: some(smallApart - small) + turn,
+    apartByte: some((largeApart - smallApart) / BYTES - 2 * byte - frameByte),
   };
-  return (await quartileOf(one, RUNS)) / 1000;
-}
-
-function twoEnds(): { readonly sender: BorderChannel; readonly receiver: BorderChannel } {
-  const identities = [newKeyPair(), newKeyPair()] as const;
-  const ephemerals = [newEphemeral(0, randomBytes(32)), newEphemeral(0, randomBytes(32))] as const;
-  const exchanges = [0, 1].map((i) => signExchange(PLACE, i, ephemerals[i as 0 | 1], identities[i as 0 | 1]));
-  const [sender, receiver] = ([0, 1] as const).map((own) => {
-    const channel = new BorderChannel({
-      run: PLACE.run,
-      runTag: new Uint8Array(16),
-      plan: new Uint8Array(32),
-      term: PLACE.term,
-      own,
-      peer: 1 - own,
-      keys: identities[own],
-      codec: 'f32',
-      lengthsOf: (message) => (message in LENGTHS ? [LENGTHS[message as 0 | 1]] : undefined),
-    });
-    const [mine, theirs] = [exchanges[own], exchanges[1 - own]];
-    const keys = mine && theirs && borderKeys(PLACE, ephemerals[own], mine, theirs);
-    if (!keys || !theirs) throw new Error('two ends of this process agree on no keys');
-    channel.rekey(keys, theirs.key);
-    return channel;
-  }) as [BorderChannel, BorderChannel];
-  return { sender, receiver };
 }

@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import type { Costs } from '../../../spec/costs.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
+import { loadCpu } from '../../device/load-cpu.ts';
 import { stateHash } from '../../net/shard-state.ts';
 import { saveStates } from '../../shard/shard.ts';
 import { borderCosts } from './border-costs.ts';
@@ -63,8 +64,11 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     const states = program.states.reduce((sum, s) => sum + BYTES * sizeOf(s.shape), 0);
     const hash = await quartileOf(async () => stateHash(await saveStates(session, program.states)), RUNS, PAUSE);
     const speedup = await speedupOf(device, large, () => session.run('large', {}, POSITION));
-    const turns = turnCosts(await handoverTimes(device), pieces);
-    return { ...pieces, stateByte: hash / 1000 / states, speedup, ...turns, ...(await borderCosts()) };
+    const handovers = await handoverTimes(device);
+    const turns = turnCosts(handovers, pieces);
+    // Frames are the processor's, whatever device a shard is on.
+    const borders = await borderCosts(await loadCpu(), handovers.here, pieces.byte);
+    return { ...pieces, stateByte: hash / 1000 / states, speedup, ...turns, ...borders };
   } finally {
     await session.close();
   }

@@ -3,14 +3,11 @@
  * each other and back, over and over. Nothing is worked out but one operation each, so all that remains is a run of the
  * device with what goes on around it.
  */
-import type { OpOrigin } from '../../../spec/names.ts';
-import { type Op, type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
-import type { Message, ScheduledValue, Segment, ShardSchedule, Stage } from '../../../spec/schedule.ts';
 import type { Device, DeviceSession, Executable } from '../../device/device.ts';
 import { Lockstep } from '../../shard/lockstep.ts';
 import { openSession } from '../../shard/session.ts';
-import type { ShardSource } from '../../shard/shards.ts';
-import { formsOf, lowerQuartile, POSITION } from './measure.ts';
+import { lowerQuartile, POSITION } from './measure.ts';
+import { halve, turnSources } from './turn-programs.ts';
 
 /** There and back so many times in a call: what begins and ends it hardly counts. */
 const ROUNDS = 24;
@@ -40,14 +37,7 @@ export async function secondsOfTurn(
   values: number,
   where: 'threads' | 'here' = 'threads',
 ): Promise<number> {
-  const sources: ShardSource[] = [];
-  for (const shard of [0, 1]) {
-    const program = programOf(shard, values);
-    sources.push({
-      executable: { program, files: await formsOf(device, program) },
-      schedule: scheduleOf(shard, values),
-    });
-  }
+  const sources = await turnSources(device, { name: 'turns', rounds: ROUNDS, values });
   const executables = sources.map((s) => s.executable);
   const devices = await opened(device, executables, where);
   try {
@@ -79,79 +69,4 @@ async function opened(
   };
   const together = where === 'here' ? undefined : device.openAll?.(executables);
   return together ?? Promise.all(executables.map(open));
-}
-
-/** A half everywhere: numbers that stay what they are. */
-async function halve(session: DeviceSession, { states }: Program): Promise<void> {
-  for (const { id, shape } of states) await session.write(id, new Float32Array(sizeOf(shape)).fill(0.5));
-}
-
-const there = (values: number): ScheduledValue => ({ name: 'there', shape: [1, values] });
-const back = (values: number): ScheduledValue => ({ name: 'back', shape: [1, values] });
-
-function messagesOf(values: number): Message[] {
-  return [
-    { id: 0, from: 0, to: 1, values: [there(values)] },
-    { id: 1, from: 1, to: 0, values: [back(values)] },
-  ];
-}
-
-/** The first shard begins a round and waits for its answer; the second one answers. */
-function scheduleOf(shard: number, values: number): ShardSchedule {
-  const stage = (name: string, repeat: number, segments: readonly Segment[], more: Partial<Stage> = {}): Stage => ({
-    ...{ name, repeat, firstTick: 0, begin: [], segments, next: [], end: [] },
-    ...more,
-  });
-  const next = [{ from: 'back', to: 'ready' }];
-  const stages =
-    shard === 0
-      ? [
-          stage('start', 1, [{ receive: [], run: 'first', send: [] }]),
-          stage(
-            'round',
-            ROUNDS,
-            [
-              { receive: [], run: 'ask', send: [0] },
-              { receive: [1], send: [] },
-            ],
-            { next, end: next },
-          ),
-        ]
-      : [stage('round', ROUNDS, [{ receive: [0], run: 'answer', send: [1] }])];
-  const turns = { name: 'turns', batch: 1, inputs: [], stages, results: [] };
-  return { shard, functions: [turns], messages: messagesOf(values) };
-}
-
-function programOf(shard: number, values: number): Program {
-  const shape: Shape = [1, values];
-  const init = { kind: 'constant', value: 0.5 } as const;
-  const state = { id: `x${shard}`, shape, role: 'parameter', init } as const;
-  const functions =
-    shard === 0
-      ? [functionOf('first', undefined, 'ready', shape, state.id), functionOf('ask', 'ready', 'there', shape, state.id)]
-      : [functionOf('answer', 'there', 'back', shape, state.id)];
-  return { name: `turns ${shard}`, states: [state], functions };
-}
-
-/** Half of what it is given and of its state, which keeps numbers as they are. */
-function functionOf(
-  name: string,
-  given: string | undefined,
-  made: string,
-  shape: Shape,
-  state: string,
-): ProgramFunction {
-  const op = (id: string, kind: string, args: readonly string[], of: Shape, attributes: Op['attributes'] = {}): Op => ({
-    ...{ id, op: kind, args, attributes, shape: of, origin: kind as OpOrigin },
-  });
-  const ops = [
-    op('half', 'constant', [], [], { value: 0.5 }),
-    op('sum', 'add', [given ?? state, state], shape),
-    op(made, 'mul', ['sum', 'half'], shape),
-  ];
-  return {
-    ...{ name, role: 'other', batch: 1, updates: [], results: [{ name: made, value: made }] },
-    inputs: given === undefined ? [] : [{ id: given, field: given, type: 'f32', shape }],
-    blocks: [{ name: 'work', repeat: 1, firstTick: 0, scalars: [], carries: [], ops }],
-  };
 }

@@ -1,7 +1,14 @@
 /** How fast a training in shards will go on the trainers of a mesh, from what they have measured of themselves. */
 
 import type { Work } from '../../../compiler/5-program/cost.ts';
-import { type Running, secondsOfCounted, secondsOfFrame } from '../../../spec/costs.ts';
+import {
+  type Costs,
+  lagOfFrame,
+  type Running,
+  runningApart,
+  secondsOfCounted,
+  secondsOfFrame,
+} from '../../../spec/costs.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { placeOf, secondsOfWork } from '../../roles/batch-time.ts';
@@ -99,9 +106,8 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, 
   const parts = division?.microbatches ?? 1;
   const stretch = name === TRAIN ? stretchOf(shards, used as readonly RatedTrainer[], division) : 1;
   const divided = shards.map(({ schedule, program, work, state, short }, i) => {
-    const { capability } = used[i] as RatedTrainer;
-    const onlyShort = short && capability.costs?.shortRun !== undefined;
-    const running = shards.length === 1 ? 'alone' : onlyShort ? 'short' : 'shard';
+    const capability = onItsOwn(i, owners, (used[i] as RatedTrainer).capability);
+    const running = runningOf(shards.length, short, capability);
     return {
       program,
       schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
@@ -114,20 +120,51 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, 
     };
   });
   const roundTrip = (trainer: number): number => (trainers[trainer]?.capability.roundTrip ?? 0) / 1000;
+  const arePlacedTogether = (from: number, to: number): boolean => {
+    const [one, other] = [trainers[from], trainers[to]];
+    return one !== undefined && other !== undefined && placeOf(one.capability) === placeOf(other.capability);
+  };
   const costs = used.map((t) => t?.capability.costs);
-  const most = (cost: 'frame' | 'frameByte' | 'handByte' | 'window'): number =>
-    Math.max(...costs.map((c) => c?.[cost] ?? 0));
-  const framing = { frame: most('frame'), frameByte: most('frameByte') };
+  const most = (cost: 'handByte' | 'window'): number => Math.max(...costs.map((c) => c?.[cost] ?? 0));
   const handByte = most('handByte');
+  const ends = shards.map(({ short }, i) => endOf(short, (used[i] as RatedTrainer).capability));
   const network = {
     places,
-    delay: (from: number, to: number) => (roundTrip(from) + roundTrip(to)) / 2,
-    frame: (bytes: number) => secondsOfFrame(bytes, framing),
+    // Within a place a frame's own cost has all of its way.
+    delay: (from: number, to: number) => (arePlacedTogether(from, to) ? 0 : (roundTrip(from) + roundTrip(to)) / 2),
+    frame: (bytes: number, from: number, to: number) => bothEnds(ends, from, to, (end) => secondsOfFrame(bytes, end)),
+    lag: (bytes: number, from: number, to: number) => bothEnds(ends, from, to, (end) => lagOfFrame(bytes, end)),
     handover: (bytes: number) => bytes * handByte,
     window: most('window'),
     bytesPerValue: BYTES[codec] / parts,
   };
   return { modelled: modelRate(divided, machines, network, name), machines, places };
+}
+
+/** A trainer that has one shard alone hands its runs to a thread that no other shard uses. */
+function onItsOwn(shard: number, owners: readonly string[], capability: Capability): Capability {
+  const { costs } = capability;
+  const own = owners.filter((key) => key === owners[shard]).length === 1;
+  return costs && own ? { ...capability, costs: runningApart(costs) } : capability;
+}
+
+function runningOf(shards: number, short: boolean, { costs }: Capability): Running {
+  if (shards === 1) return 'alone';
+  return short && costs?.shortRun !== undefined ? 'short' : 'shard';
+}
+
+type EndCosts = Pick<Costs, 'frame' | 'frameByte' | 'framePath' | 'framePathByte'>;
+const NO_COSTS: EndCosts = { frame: 0, frameByte: 0 };
+
+/** Of a frame whose values a thread of its own makes, or takes, each byte costs more. */
+function endOf(short: boolean, { costs }: Capability): EndCosts {
+  if (!costs || short) return costs ?? NO_COSTS;
+  const { frameByte, framePathByte = frameByte, apartByte = 0 } = costs;
+  return { ...costs, frameByte: frameByte + apartByte, framePathByte: framePathByte + apartByte };
+}
+
+function bothEnds(ends: readonly EndCosts[], from: number, to: number, seconds: (end: EndCosts) => number): number {
+  return (seconds(ends[from] ?? NO_COSTS) + seconds(ends[to] ?? NO_COSTS)) / 2;
 }
 
 /** Batches between two commitments, as a deployment would have it. */

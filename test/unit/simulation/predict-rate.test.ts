@@ -110,13 +110,43 @@ test('processor time of a batch counts every frame and call once, whatever the d
     'train',
   ).flatMap((b) => b.flows);
   const frames = flows.reduce((sum, f) => sum + f.messagesPerBatch, 0);
-  const inDelay = (roundTrip: number) => {
-    const trainers = trainersWith({ frame: 1 }).map((t) => ({ ...t, capability: { ...t.capability, roundTrip } }));
+  const inDelay = (roundTrip: number, places: readonly string[] = ['a', 'b']) => {
+    const trainers = trainersWith({ frame: 1 }).map((t, i) => ({
+      ...t,
+      capability: { ...t.capability, roundTrip, place: places[i] ?? '' },
+    }));
     return predictRate(halves, ['a', 'b'], trainers);
   };
   expect(inDelay(0)?.processorSeconds).toBeCloseTo(frames);
   expect(inDelay(60_000)?.processorSeconds).toBeCloseTo(frames);
   expect(inDelay(60_000)?.batchesPerSecond).toBeLessThan((inDelay(0)?.batchesPerSecond ?? 0) / 4);
+  // Measured in one place, where it is the mesh's time to answer.
+  expect(inDelay(60_000, ['a', 'a'])).toEqual(inDelay(0, ['a', 'a']));
+});
+
+test('a frame that takes longer than its work delays a batch, and one whose ends work at once does not', () => {
+  const both = (costs: Partial<Costs>) => predictRate(halves, ['a', 'b'], trainersWith({ frame: 1, ...costs }));
+  const plain = both({});
+  const seconds = 1 / (plain?.batchesPerSecond ?? Number.NaN);
+  for (const framePath of [2, 0.75, 0]) {
+    const changed = both({ framePath });
+    expect(changed?.processorSeconds).toBeCloseTo(plain?.processorSeconds ?? 0);
+    const longer = 1 / (changed?.batchesPerSecond ?? Number.NaN) - seconds;
+    if (framePath > 1) expect(longer).toBeGreaterThan(2 * (framePath - 1));
+    else expect(longer).toBeLessThan(-0.1);
+  }
+  const byte = inTwo({ frame: 1, framePathByte: 1 });
+  expect(byte).toBeGreaterThan(inTwo({ frame: 1 }) + 2 * 8 * 4);
+});
+
+test('a shard by itself on its trainer hands its runs, and the bytes of its frames, to a thread of its own', () => {
+  const long = halves.map((half) => ({ ...half, short: false }));
+  const of = (owners: readonly string[], costs: Partial<Costs>): number =>
+    1 / (predictRate(long, owners, trainersWith(costs))?.batchesPerSecond ?? Number.NaN);
+  expect(of(['a', 'b'], { run: 9, apartRun: 1 })).toBeCloseTo(of(['a', 'b'], { run: 1 }));
+  expect(of(['a', 'a'], { run: 9, apartRun: 1 })).toBeCloseTo(of(['a', 'a'], { run: 9 }));
+  expect(of(['a', 'b'], { frameByte: 1, apartByte: 2 })).toBeCloseTo(of(['a', 'b'], { frameByte: 3 }));
+  expect(inTwo({ frameByte: 1, apartByte: 2 })).toBeCloseTo(inTwo({ frameByte: 1 }));
 });
 
 test('a machine whose cores share their resources is slower with two shards at work', () => {

@@ -1,0 +1,150 @@
+/**
+ * One end of a border that is measured: a trainer's driver, its shard and its connection to the neighbour are those of a
+ * training. The words of a mesh come from whoever measures, and what the shard computes is next to nothing.
+ */
+import type { Device } from '../../device/device.ts';
+import { settle } from '../../driver/ending.ts';
+import type { ShardCalls } from '../../driver/ports.ts';
+import { TrainerDriver } from '../../driver/trainer-driver.ts';
+import type { KeyPair } from '../../identity/ed25519.ts';
+import { keyText } from '../../identity/key-text.ts';
+import { DirectBorders } from '../../net/direct.ts';
+import { RecordStore } from '../../net/records/record-store.ts';
+import { deviceClass, StretchLog } from '../../net/records/stretch-log.ts';
+import { ShardHost } from '../../net/shard-host.ts';
+import { LoadedShard } from '../../net/trainer-host.ts';
+import { type ShardId, shardName } from '../../roles/trainer-state.ts';
+import type { ShardSource } from '../../shard/shards.ts';
+import type { SafePath } from '../../support/safe-path.ts';
+import type { Deployment } from '../../wire/deployment.ts';
+import type { Exchange, Message } from '../../wire/messages.ts';
+
+const MACHINE = 'here';
+const TERM = 1;
+/** More than are ever made; of such a small epoch the order of its samples is drawn at once. */
+const [CALLS, EPOCHS] = [4096, 1000];
+const NO_BLOB = '0'.repeat(64);
+
+export class BorderEnd {
+  readonly #device: Device;
+  readonly #shard: number;
+  readonly #keys: KeyPair;
+  readonly #driver: TrainerDriver<LoadedShard>;
+  readonly #sources = new Map<string, ShardSource>();
+  readonly #offered = new Map<string, (exchange: Exchange) => void>();
+  readonly #records: RecordStore;
+  #direct: DirectBorders | undefined;
+
+  private constructor(device: Device, shard: number, keys: KeyPair, records: SafePath) {
+    [this.#device, this.#shard, this.#keys] = [device, shard, keys];
+    this.#records = new RecordStore(records);
+    const now = (): number => performance.now();
+    this.#driver = new TrainerDriver<LoadedShard>({
+      clock: { now, every: () => () => undefined },
+      link: {
+        send: (message) => this.#said(message),
+        carry: (packet, to, left) => this.#direct?.send(to, packet, left),
+        // The connection stays from one measurement to the next.
+        meet: (neighbours) => neighbours.length > 0 && this.#direct?.setNeighbours(neighbours),
+        refused: () => 0,
+        leave: () => undefined,
+      },
+      host: {
+        open: (at, _deployment, calls, ending) => settle(this.#load(at, calls), ending),
+        close: (_at, shard, ending) => settle(shard?.close() ?? Promise.resolve(), ending),
+      },
+      log: () => undefined,
+    });
+  }
+
+  /** @param records folder of its own, which it fills */
+  static async open(device: Device, shard: number, keys: KeyPair, records: SafePath): Promise<BorderEnd> {
+    const end = new BorderEnd(device, shard, keys, records);
+    end.#direct = await DirectBorders.open({
+      keys,
+      listen: { host: '127.0.0.1', port: 0, secure: false },
+      machine: MACHINE,
+      onPacket: (_from, _head, packet) => void end.#driver.receive(packet, 'direct'),
+      onChange: (key) => {
+        for (const loaded of end.#driver.shards) loaded.reroute(key);
+      },
+    });
+    end.#driver.connected();
+    return end;
+  }
+
+  /** @returns its part of the border's keys */
+  load(run: string, source: ShardSource): Promise<Exchange> {
+    this.#sources.set(run, source);
+    const offered = new Promise<Exchange>((resolve) => this.#offered.set(run, resolve));
+    this.#driver.hear({ type: 'assign', run, term: TERM, deployment: NO_BLOB, shards: [{ shard: this.#shard }] });
+    return offered;
+  }
+
+  start(run: string, peers: readonly Exchange[]): void {
+    this.#driver.hear({ type: 'peers', run, term: TERM, peers });
+    this.#driver.hear({ type: 'start', run, term: TERM, calls: 0 });
+  }
+
+  /** Rounds that its shard has begun. */
+  rounds(run: string): number {
+    const shard = this.#driver.shards.find((s) => s.deployment.run === run);
+    return shard?.measure().ticks ?? 0;
+  }
+
+  /** Why its shard has failed, if it has. */
+  failure(run: string): string | undefined {
+    const { phase, reason } = this.#driver.state.shards[shardName({ run, shard: this.#shard })] ?? {};
+    return phase === 'failed' ? reason : undefined;
+  }
+
+  release(run: string): void {
+    this.#driver.hear({ type: 'release', run, term: TERM });
+  }
+
+  async close(): Promise<void> {
+    this.#driver.stop();
+    await this.#direct?.close();
+  }
+
+  #said(message: Message): void {
+    if (message.type === 'ready') this.#offered.get(message.run)?.(message.exchange);
+  }
+
+  async #load({ run, shard }: ShardId, calls: ShardCalls): Promise<LoadedShard> {
+    const source = this.#sources.get(run);
+    const direct = this.#direct;
+    if (!source || !direct) throw new Error(`nothing is known of ${run}`);
+    const host = await ShardHost.open(shard, deploymentOf(run, source), source, {
+      ...{ device: this.#device, keys: this.#keys, ...calls },
+      blob: () => Promise.reject(new Error('a measurement has no data')),
+      putBlob: async () => NO_BLOB,
+      listen: { address: direct.address, machine: MACHINE },
+      now: () => performance.now(),
+      records: (deployment, _shard, news) =>
+        new StretchLog({
+          ...{ deployment, deploymentHash: NO_BLOB, shard, news, owner: keyText(this.#keys.publicKey) },
+          ...{ folder: this.#records, device: deviceClass(this.#device, '', false) },
+        }),
+    });
+    return new LoadedShard(host, (key) => direct.has(key));
+  }
+}
+
+/** Of two ends that can dial each other the one with the smaller key begins: it is that of the first shard. */
+export function keysInOrder(make: () => KeyPair): readonly [KeyPair, KeyPair] {
+  const [one, other] = [make(), make()];
+  return Buffer.compare(one.publicKey, other.publicKey) < 0 ? [one, other] : [other, one];
+}
+
+function deploymentOf(run: string, { schedule }: ShardSource): Deployment {
+  const { name = '' } = schedule.functions[0] ?? {};
+  return {
+    ...{ run, model: 'turns', task: name, plan: [], shards: 2, needs: [], checks: [], statistics: [], evaluations: [] },
+    train: { name: 'nothing', length: CALLS, columns: [] },
+    ...{ batch: 1, epochs: EPOCHS, seed: 0, snapshotEvery: CALLS, schedule: 'lockstep', microbatches: 1, codec: 'f32' },
+    // What states cost is counted by itself.
+    stretches: { batches: CALLS, bytes: 0, keep: 0 },
+    source: { path: '', text: '', compiler: '' },
+  };
+}

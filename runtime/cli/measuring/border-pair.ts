@@ -1,0 +1,118 @@
+/**
+ * Two trainers whose shards answer each other over a connection of this machine, one here and one in a thread: what a
+ * turn takes there, by the clock and of processors, with all that a training does around it.
+ */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { Device } from '../../device/device.ts';
+import { type KeyPair, newKeyPair } from '../../identity/ed25519.ts';
+import type { ShardSource } from '../../shard/shards.ts';
+import { ownPath, type SafePath } from '../../support/safe-path.ts';
+import type { Exchange } from '../../wire/messages.ts';
+import { BorderEnd, keysInOrder } from './border-end.ts';
+
+export interface EndStart {
+  readonly keys: KeyPair;
+  readonly records: SafePath;
+}
+
+export type EndRequest =
+  | { readonly kind: 'load'; readonly run: string; readonly source: ShardSource }
+  | { readonly kind: 'start'; readonly run: string; readonly peers: readonly Exchange[] }
+  | { readonly kind: 'release'; readonly run: string };
+
+export interface EndAnswer {
+  readonly exchange?: Exchange;
+  readonly error?: string;
+}
+
+/** Seconds. */
+export interface RoundTime {
+  /** Of processors, of both ends and all their threads together. */
+  readonly processor: number;
+  /** By the clock beyond that: less than nothing where both ends, or their threads, work at once. */
+  readonly lag: number;
+}
+
+/** Milliseconds before it is measured, and while it is: so long that garbage is collected, too; some rounds at least. */
+const [WARM_MS, WINDOW_MS, MIN_ROUNDS] = [15, 50, 8];
+/** A machine that is never so slow. */
+const PATIENCE_MS = 30_000;
+
+export class BorderPair {
+  readonly #here: BorderEnd;
+  readonly #there: Worker;
+  readonly #folder: string;
+  #runs = 0;
+
+  private constructor(here: BorderEnd, there: Worker, folder: string) {
+    [this.#here, this.#there, this.#folder] = [here, there, folder];
+  }
+
+  static async open(device: Device): Promise<BorderPair> {
+    const [own, other] = keysInOrder(newKeyPair);
+    const folder = mkdtempSync(join(tmpdir(), 'nmc-doctor-'));
+    const start: EndStart = { keys: other, records: ownPath(folder, 'there') };
+    const there = new Worker(new URL('./border-end-thread.js', import.meta.url), { workerData: start });
+    return new BorderPair(await BorderEnd.open(device, 0, own, ownPath(folder, 'here')), there, folder);
+  }
+
+  /** Of a round: each shard has its turn once. */
+  async time([here, there]: readonly [ShardSource, ShardSource]): Promise<RoundTime> {
+    const run = `turns-${this.#runs++}`;
+    const [own, other] = await Promise.all([
+      this.#here.load(run, here),
+      this.#ask({ kind: 'load', run, source: there }),
+    ]);
+    if (!other.exchange) throw new Error(`the other end has not begun: ${other.error ?? ''}`);
+    const peers = [own, other.exchange];
+    // It knows who may connect before the first one does.
+    await this.#ask({ kind: 'start', run, peers });
+    this.#here.start(run, peers);
+    try {
+      await this.#reaches(run, MIN_ROUNDS, performance.now() + WARM_MS);
+      return await this.#window(run);
+    } finally {
+      this.#here.release(run);
+      await this.#ask({ kind: 'release', run });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#here.close();
+    await this.#there.terminate();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #window(run: string): Promise<RoundTime> {
+    const [rounds, began, used] = [this.#here.rounds(run), performance.now(), process.cpuUsage()];
+    await this.#reaches(run, rounds + MIN_ROUNDS, began + WINDOW_MS);
+    const done = this.#here.rounds(run) - rounds;
+    const { user, system } = process.cpuUsage(used);
+    const processor = (user + system) / 1e6 / done;
+    return { processor, lag: (performance.now() - began) / 1e3 / done - processor };
+  }
+
+  /** So many rounds, and so late. */
+  async #reaches(run: string, rounds: number, until: number): Promise<void> {
+    const late = performance.now() + PATIENCE_MS;
+    while (this.#here.rounds(run) < rounds || performance.now() < until) {
+      const failure = this.#here.failure(run);
+      if (failure !== undefined || performance.now() > late)
+        throw new Error(`a measurement of borders has stopped: ${failure ?? 'there was no answer'}`);
+      await sleep(1);
+    }
+  }
+
+  async #ask(request: EndRequest): Promise<EndAnswer> {
+    const answered = once(this.#there, 'message') as Promise<[EndAnswer]>;
+    this.#there.postMessage(request);
+    const [answer] = await answered;
+    if (answer.error !== undefined) throw new Error(`the other end of a measurement: ${answer.error}`);
+    return answer;
+  }
+}

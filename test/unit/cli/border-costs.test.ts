@@ -1,0 +1,44 @@
+/** Costs of a border come out of rounds of two trainers, whatever of them is whose. */
+import { expect, test } from 'vitest';
+import { type BorderTimes, costsOfRounds } from '../../../runtime/cli/measuring/border-costs.ts';
+
+const [TURN, BYTE] = [20e-6, 1e-11];
+const [FRAME, FRAME_BYTE, CALL, APART, APART_BYTE, LAG] = [500e-6, 5e-9, 2e-3, 100e-6, 2e-9, 50e-6];
+const BYTES = 4 * (32 * 1024 - 64);
+
+/** A round is a frame there, one back, and a share of its call. */
+function rounds(): BorderTimes {
+  const round = (bytes: number, apart: boolean, inCall = 24) => {
+    const turn = TURN + FRAME + bytes * (FRAME_BYTE + 2 * BYTE + (apart ? APART_BYTE : 0));
+    return { processor: 2 * (turn + (apart ? APART : 0)) + CALL / inCall, lag: 2 * LAG };
+  };
+  return {
+    few: round(0, false),
+    many: round(BYTES, false),
+    brief: round(0, false, 2),
+    fewApart: round(0, true),
+    manyApart: round(BYTES, true),
+  };
+}
+
+test('each cost is what the others leave over of a round', () => {
+  const costs = costsOfRounds(rounds(), TURN, BYTE);
+  const expected = {
+    ...{ frame: FRAME, frameByte: FRAME_BYTE, framePath: FRAME + LAG, framePathByte: FRAME_BYTE, window: CALL / 2 },
+    ...{ apartRun: APART + TURN, apartByte: APART_BYTE },
+  };
+  expect(Object.keys(costs).sort()).toEqual(Object.keys(expected).sort());
+  for (const [name, value] of Object.entries(expected))
+    expect(costs[name as keyof typeof costs]).toBeCloseTo(value, 12);
+});
+
+test('no cost is less than nothing, and the way of a frame no longer than twice its work', () => {
+  const [busy, idle] = [
+    { processor: 1e-3, lag: 1 },
+    { processor: 0, lag: -1 },
+  ];
+  const costs = costsOfRounds({ few: busy, many: idle, brief: idle, fewApart: idle, manyApart: busy }, 0, 1);
+  for (const seconds of Object.values(costs)) expect(seconds).toBeGreaterThanOrEqual(0);
+  expect(costs.framePath).toBe(2 * costs.frame);
+  expect(costsOfRounds({ ...rounds(), few: idle }, 1, 1).framePath).toBe(0);
+});
