@@ -201,7 +201,7 @@ export interface PlanInputs {
   readonly modules: readonly { readonly path: string; readonly text: string }[];
 }
 
-export interface PlanOptions extends Omit<CutOptions, 'note' | 'passed'> {
+export interface PlanOptions extends Omit<CutOptions, 'note' | 'passed' | 'quickest'> {
   /** One where nothing is said. */
   readonly shards?: number;
   /** One for each shard; as the model's schedule has them where nothing is said. */
@@ -237,7 +237,7 @@ export function buildPlan(
       ((name: string, program: Program): void =>
         made({ stage: 'program', name, task, print: () => printProgram(program) }));
     const fleet = machines ?? scheduledMachines(staged, shards);
-    const cut = cutModel(staged, fleet, { old, pinned, note, passed });
+    const cut = cutModel(staged, fleet, { old, pinned, note, passed, quickest: true });
     if (cut.kind === 'impossible') return cut;
     const programs = cut.split.map((shard) => shard.program);
     const files = lowerShardsToCpu(programs, note);

@@ -16,6 +16,7 @@ import {
   spreadPieces,
 } from './cut-pieces.ts';
 import type { Machines } from './problem.ts';
+import { isQuicker, mayGain } from './quickest-cut.ts';
 import type { ScheduledModel } from './scheduled-machines.ts';
 import { assignmentOf } from './shards/pieces.ts';
 import { type ShardProgram, splitting } from './shards/split.ts';
@@ -46,6 +47,8 @@ export interface CutOptions {
   readonly old?: OldPlaces | undefined;
   /** Of the machines that a mesh file lists, those that have to hold certain nodes. */
   readonly pinned?: ReadonlyMap<string, number> | undefined;
+  /** Whole nodes where shards in lockstep train quicker so, though their shares are less even. */
+  readonly quickest?: boolean;
   /** Called with what is being done, since cutting into many shards takes a while. */
   readonly note?: ((doing: string) => void) | undefined;
   /** Called with the program of the whole model behind each pass. */
@@ -60,10 +63,19 @@ const WORK_ROUNDS = 4;
 const EVEN = 1.045;
 
 /** Programs of the shards, one for each machine; nothing is written for any device yet. */
-export function cutModel(
+export function cutModel(uncut: Uncut, machines: Machines, options: CutOptions = {}): CutModel | CannotCut {
+  const even = evenCut(uncut, machines, options);
+  if (!options.quickest || options.old || even.kind !== 'cut' || even.tiling.size === 0) return even;
+  if (!mayGain(even.split, machines)) return even;
+  const whole = evenCut({ ...uncut, wholeNodes: true }, machines, { ...options, passed: undefined });
+  return whole.kind === 'cut' && isQuicker(whole.split, even.split, machines) ? whole : even;
+}
+
+/** Shares as even as they can be. */
+function evenCut(
   uncut: Uncut,
   machines: Machines,
-  { old, pinned = new Map(), note, passed }: CutOptions = {},
+  { old, pinned = new Map(), note, passed }: CutOptions,
 ): CutModel | CannotCut {
   const { checked, graph, wholeNodes = false, ahead = 0 } = uncut;
   const schedules = checked.schedules.filter((s) => s.model === graph.name);

@@ -38,7 +38,7 @@ export interface Phases {
 }
 
 /**
- * @param early FLOP in a loop that are done while frames are on their way; nothing where none are
+ * @param early FLOP that are done while frames are on their way; nothing where none are
  * @param nextId numbers what is told, in its order
  */
 export function findPhases(
@@ -58,7 +58,7 @@ export function findPhases(
     }
   const maps = { urgent: new ValueSet(values.count), uses: new ValueMap<number>(values.count) };
   values.f.blocks.forEach((one, block) => {
-    const place = { block, early: isLoop(one) ? early : undefined };
+    const place = { block, early, isStraight: !isLoop(one) };
     const found = phasesOfBlock(values, homes, parts, place, told[block] ?? [], maps, nextId);
     found.ops.forEach((phases, shard) => {
       ops[shard]?.push(phases);
@@ -77,6 +77,12 @@ export function toldIn({ f }: FunctionValues, { kind, block }: Value): number | 
   return next && next.repeat === 1 && next.carries.length === 0 ? block + 1 : undefined;
 }
 
+interface Place {
+  readonly block: number;
+  readonly early: number | undefined;
+  readonly isStraight: boolean;
+}
+
 interface Maps {
   readonly urgent: ValueSet;
   readonly uses: ValueMap<number>;
@@ -86,7 +92,7 @@ function phasesOfBlock(
   values: FunctionValues,
   homes: Homes,
   parts: readonly ShardPart[],
-  { block, early }: { readonly block: number; readonly early: number | undefined },
+  { block, early, isStraight }: Place,
   told: readonly (readonly Value[])[],
   maps: Maps,
   nextId: () => number,
@@ -103,6 +109,7 @@ function phasesOfBlock(
     const found: OwnOps = {
       ops: own,
       last,
+      isStraight,
       isUrgent: (op) => maps.urgent.has(op),
       phaseOf: (op) => phases.of(shard, op),
       sends: (phase) => sending.has(phase),

@@ -45,7 +45,7 @@ export function simulateRates(args: SimulateArguments): number {
   for (const microbatches of given === undefined ? evenMicrobatches(batch) : [given]) {
     const begun = microbatches > 1 ? ahead : 0;
     const staged = { ...buildStagesFor(shards, selected, microbatches), wholeNodes: chosen.wholeNodes, ahead: begun };
-    const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }));
+    const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }), { quickest: true });
     if (cut.kind === 'impossible') throw new UserError('partition/impossible', cut.reason, cut.repair);
     const owners = trainers.map((t) => t.key);
     const found = predictRate(cut.split.map(rated), owners, trainers);

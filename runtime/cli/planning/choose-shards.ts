@@ -83,7 +83,7 @@ function cutInto(staged: Staged, shards: number): Cut | undefined {
     const whole = { program, schedule: wholeSchedule(program) };
     return { needs: [{ memory, flops: 1, bytes: 0 }], rated: () => [rated(whole)] };
   }
-  const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }));
+  const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }), { quickest: true });
   if (cut.kind === 'impossible') return undefined;
   const needs = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, TRAIN), bytes: 0 }));
   return { needs, rated: () => cut.split.map(rated) };
