@@ -38,8 +38,10 @@ export function longestWay(split: readonly ShardProgram[], name: string, costs: 
   const ends: number[] = [];
   for (let moved = true; moved; ) {
     moved = false;
-    for (const walker of walkers) {
-      for (let step = stepAt(walker); step && step.receive.every((key) => arrived.has(key)); step = stepAt(walker)) {
+    for (const walker of walkers)
+      for (;;) {
+        const step = stepAt(walker);
+        if (!step?.receive.every((key) => arrived.has(key))) break;
         for (const key of step.receive) walker.now = Math.max(walker.now, arrived.get(key) ?? 0);
         walker.now += step.seconds;
         for (const key of step.send) arrived.set(key, walker.now + (seconds.get(messageOf(key)) ?? 0));
@@ -49,7 +51,6 @@ export function longestWay(split: readonly ShardProgram[], name: string, costs: 
         const batch = walker.done / walker.steps.length - 1;
         ends[batch] = Math.max(ends[batch] ?? 0, walker.now);
       }
-    }
   }
   return (ends[BATCHES - 1] ?? 0) - (ends[BATCHES - 2] ?? 0);
 }
