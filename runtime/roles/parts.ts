@@ -37,6 +37,13 @@ export function commit(
   return undefined;
 }
 
+/** Of states whose signatures do not hold nothing is kept: as evidence they would be worth nothing. */
+export function unsigned(work: Work, run: RunState, { shard }: { readonly shard: number }, key: string): Refusal {
+  const reason = 'it committed to a state without signing it';
+  fault(work, run, [{ key, shard, code: 'commit/signature', reason }]);
+  return 'a-fault';
+}
+
 export function part(
   work: Work,
   run: RunState,

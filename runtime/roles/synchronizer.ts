@@ -15,7 +15,7 @@ import { LIMITS, type Limits } from './limits.ts';
 import { heard, patienceWith } from './liveness.ts';
 import { drain, drainNamed, gone, joined } from './membership.ts';
 import { beginsBehind, reassign } from './ownership.ts';
-import { commit, part, verified } from './parts.ts';
+import { commit, part, unsigned, verified } from './parts.ts';
 import { forgiven, started, watchProgress, withReport } from './progress.ts';
 import { placeWaiting } from './queue.ts';
 import {
@@ -201,7 +201,7 @@ function ofShard(work: Work, run: RunState, received: OfShard, { from, proof, ev
     case 'pausing':
       return pausing(work, run, received);
     case 'commit':
-      return commit(work, run, received, from);
+      return proof === 'false' ? unsigned(work, run, received, from) : commit(work, run, received, from);
     case 'failed': {
       const { shard, code, reason } = received;
       fault(work, run, [{ key: from, shard, code, reason }]);

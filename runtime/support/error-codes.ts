@@ -12,6 +12,7 @@ export const ERROR_CODES = {
   'capability/unmeasured': 'the record does not say how fast its machine is',
   'capability/unreadable': 'the record of a machine cannot be read',
   'check/differs': 'the checks come out differently when they are computed again',
+  'commit/signature': 'a trainer did not sign a state that it committed to',
   'commit/two-states': 'a trainer signed two different states of one call',
   'data/archive': 'the downloaded archive cannot be unpacked',
   'data/changed': 'the data have changed since the run began',

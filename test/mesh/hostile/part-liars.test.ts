@@ -189,6 +189,15 @@ test.each<[string, string, HostedOptions['lie']]>([
         : undefined,
   ],
   [
+    'signs its states badly',
+    'commit/signature',
+    (message, { trainer }) => {
+      if (trainer !== 0 || message.type !== 'commit') return undefined;
+      const states = message.states.map((state) => ({ ...state, sig: '0'.repeat(128) }));
+      return [{ ...message, states }];
+    },
+  ],
+  [
     'loads for ever',
     'progress/late',
     (message, { trainer }) => (trainer === 0 && message.type === 'ready' ? [] : undefined),

@@ -57,6 +57,16 @@ describe('the failure of a shard', () => {
     expect(mesh.run.phase).toBe('failed');
   });
 
+  test('is counted against an owner that has not signed a state, of which nothing is kept', () => {
+    const mesh = new Driver(['a', 'b', 'c']).start();
+    const [owner = ''] = mesh.run.owners;
+    mesh.ofShard(0, { type: 'commit', states: [{ calls: 2, hash: hash('a'), sig: '' }] }, 'false');
+    expect(mesh.refused).toBe('a-fault');
+    expect(mesh.events('fault')).toMatchObject([{ key: owner, code: 'commit/signature' }]);
+    expect(mesh.effects.filter((e) => e.kind === 'keep')).toEqual([]);
+    expect(mesh.run.owners[0]).not.toBe(owner);
+  });
+
   test('is counted against an owner that has not signed its border key, and neighbours are not told', () => {
     for (const [key, proof] of [
       ['a', 'false'],
