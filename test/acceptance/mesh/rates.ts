@@ -41,45 +41,43 @@ export interface Trained {
   /** Options of `nmc deploy`. */
   readonly options: readonly string[];
   readonly seconds: number;
+  /** So many batches are watched at least, and so many of a run go by before. */
+  readonly batches?: number;
+  readonly before?: number;
 }
 
 const MNIST: Trained = { options: [], seconds: SECONDS };
 
 /** Of one mesh, with as many trainers as shards. @param delay milliseconds of a round trip */
-export async function ratesOf(
-  context: Context,
-  data: string,
-  shards: number,
-  delay: number,
-  networks: readonly Trained[] = [MNIST],
-): Promise<RateRow[]> {
+async function ratesOf(context: Context, data: string, shards: number, delay: number): Promise<RateRow[]> {
   const rows: RateRow[] = [];
   const mesh = new RunningMesh(context.root, `rates-${delay}-${shards}`);
   try {
     await mesh.up(shards, delay);
-    for (const network of networks)
-      for (const schedule of ['lockstep', 'pipelined']) {
-        // One shard waits for nobody: nothing is divided.
-        if (shards === 1 && schedule === 'pipelined') continue;
-        const row = await measure(context, mesh, data, { shards, schedule, delay, network });
-        context.progress(lineOf(row));
-        rows.push(row);
-      }
+    for (const schedule of schedulesOf(shards)) {
+      const row = await measure(context, mesh, data, { shards, schedule, delay, network: MNIST });
+      context.progress(lineOf(row));
+      rows.push(row);
+    }
   } finally {
     await mesh.down();
   }
   return rows;
 }
 
-interface Setting {
+/** One shard waits for nobody: nothing is divided. */
+export const schedulesOf = (shards: number): readonly string[] =>
+  shards === 1 ? ['lockstep'] : ['lockstep', 'pipelined'];
+
+export interface Setting {
   readonly shards: number;
   readonly schedule: string;
   readonly delay: number;
   readonly network: Trained;
 }
 
-async function measure(
-  { root }: Context,
+export async function measure(
+  { root }: Pick<Context, 'root'>,
   mesh: RunningMesh,
   data: string,
   { shards, schedule, delay, network }: Setting,
@@ -101,14 +99,17 @@ async function measure(
   const [placement = {}] = await mesh.json(...args, '--dry-run');
   const [deployed = {}] = await mesh.json(...args);
   const run = String(deployed.run);
-  let first = await progressOf(mesh, run, (p) => p.batch >= 3);
+  const { batches = 1, before = 3 } = network;
+  const begun = await progressOf(mesh, run, (p) => p.batch >= before);
+  // From the end of a batch to the end of another one.
+  let first = await progressOf(mesh, run, (p) => p.batch !== begun.batch);
   let began = mesh.processorSeconds();
   let last = first;
   let used = began;
   /** Each half second, up to the last batch that was counted, and since. */
   let busy: number[] = [];
   let since: number[] = [];
-  while (last.at - first.at < network.seconds * 1000) {
+  while (last.at - first.at < network.seconds * 1000 || last.batch - first.batch < batches) {
     await sleep(500);
     const now = await progressOf(mesh, run, () => true);
     since.push(now.busy);
@@ -148,7 +149,7 @@ interface Progress {
 
 /** Of the shard that is furthest behind. */
 async function progressOf(mesh: RunningMesh, name: string, enough: (p: Progress) => boolean): Promise<Progress> {
-  const end = Date.now() + 240_000;
+  const end = Date.now() + 300_000;
   while (Date.now() < end) {
     const runs = ((await mesh.status()).runs ?? []) as Json[];
     const run = runs.find((r) => r.run === name);

@@ -23,6 +23,7 @@ import { newcomerPart } from './newcomer.ts';
 import { newcomerMeshPart } from './newcomer-mesh.ts';
 import { packagePart } from './package.ts';
 import { peersPart } from './peers.ts';
+import { remotePart } from './remote.ts';
 import { shardsPart } from './shards.ts';
 import { testParts } from './tests.ts';
 
@@ -50,6 +51,7 @@ export const parts: readonly Part[] = [
   ...mnistParts,
   linksPart,
   dryRunPart,
+  remotePart,
   ...meshParts,
   largePart,
 ];
