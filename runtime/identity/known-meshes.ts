@@ -8,6 +8,8 @@ import { configFolder } from './key-file.ts';
 const path = (): string => join(configFolder(), 'meshes.json');
 /** Meshes that a trainer of this user has joined, and the file of the key that it has there. */
 const joinedPath = (): string => join(configFolder(), 'joined.json');
+/** Certificates of meshes that no authority of this machine has signed, in PEM. */
+const certificatesPath = (): string => join(configFolder(), 'certificates.json');
 
 /** The key of the mesh at an address, as it was last time. */
 export function knownMesh(address: string): string | undefined {
@@ -23,6 +25,14 @@ export function joinedMeshes(): string[] {
   return Object.entries(readAll(joinedPath())).flatMap(([address, file]) =>
     typeof file === 'string' && existsSync(file) ? [address] : [],
   );
+}
+
+export function knownCertificate(address: string): string | undefined {
+  return textAt(certificatesPath(), address);
+}
+
+export function rememberCertificate(address: string, pem: string): void {
+  remember(certificatesPath(), address, pem);
 }
 
 export function rememberJoined(address: string, keyFile: string): void {

@@ -1,9 +1,6 @@
 /** Faults of the certificate of a mesh that speaks wss, and their repairs. */
 import { EnvironmentError } from '../support/errors.ts';
 
-/** Node reads it once, when a program begins. */
-const TRUST = 'NODE_EXTRA_CA_CERTS';
-
 interface Trouble {
   readonly what: string;
   readonly repair: string;
@@ -11,11 +8,11 @@ interface Trouble {
 
 const SIGNS_ITSELF: Trouble = {
   what: 'its certificate signs itself, and this machine does not know it',
-  repair: `copy the file that was given to --cert there, and pin it: ${TRUST}=FILE before the same command`,
+  repair: 'copy the file that was given to --cert there, and pin it: the same command with --ca FILE',
 };
 const UNKNOWN_AUTHORITY: Trouble = {
   what: 'its certificate is signed by an authority that this machine does not know',
-  repair: `trust the authority’s certificate: ${TRUST}=FILE before the same command`,
+  repair: 'trust the authority’s certificate: the same command with --ca FILE',
 };
 const ANOTHER_HOST: Trouble = {
   what: 'its certificate is for another host',

@@ -1,6 +1,7 @@
 /** Connects to a gateway: the handshake, with what it may answer. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { rootCertificates } from 'node:tls';
 import { WebSocket } from 'ws';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
@@ -20,7 +21,7 @@ import { GatewayLink, type Link, type LinkOptions } from './link.ts';
 import { meshOptions } from './mesh-options.ts';
 import { parsedJson } from './parsed-json.ts';
 import { reasonText, SOCKET_LIMITS, setMaxPayload } from './socket-limits.ts';
-import { EXPELLED } from './welcome.ts';
+import { EXPELLED, OTHER_WIRE } from './welcome.ts';
 
 export interface DialOptions extends LinkOptions {
   readonly address: Address;
@@ -28,6 +29,10 @@ export interface DialOptions extends LinkOptions {
   readonly keys: KeyPair;
   /** The gateway's key, where it is known. */
   readonly pinned?: Uint8Array;
+  /** In PEM; trusted beside the authorities of the system. */
+  readonly certificate?: string;
+  /** Of the program: the other side names it where they cannot work together. */
+  readonly version?: string;
   readonly invite?: Invite;
   /**
    * Nothing but packets that are sealed already goes out behind the handshake: they look like chance without a mask.
@@ -38,6 +43,8 @@ export interface DialOptions extends LinkOptions {
 }
 
 const HANDSHAKE_MILLISECONDS = 5000;
+
+const SAME_RELEASE = 'install the same release on both';
 
 /** Dropped without an answer: when many connect at once, a later attempt gets through. */
 const ATTEMPTS = 4;
@@ -71,16 +78,17 @@ export async function dial(options: DialOptions): Promise<Link> {
 }
 
 function dialOnce(options: DialOptions): Promise<Link> {
-  const { emulated } = options;
+  const { emulated, certificate, version } = options;
   const socket = new WebSocket(addressUrl(options.address), {
     maxPayload: MAX_HANDSHAKE_BYTES,
     ...SOCKET_LIMITS,
     ...(options.sealed === true ? { generateMask: noMask } : {}),
+    ...(certificate === undefined ? {} : { ca: [...rootCertificates, certificate] }),
     ...(emulated ? { createConnection: connectEmulated(emulated, options.address.secure) } : {}),
   });
   const where = addressText(options.address);
   return new Promise<Link>((resolve, reject) => {
-    const first = hello(options.role, options.keys, randomBytes(32));
+    const first = hello(options.role, options.keys, randomBytes(32), version);
     let proved: Exclude<ReturnType<typeof prove>, string> | undefined;
     const timer = setTimeout(
       () => fail(new EnvironmentError('mesh/unreachable', `${where} does not answer`)),
@@ -102,6 +110,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
     socket.once('close', (code, reason) => {
       const words = `${where} refused the connection: ${reasonText(reason) || 'no reason given'}`;
       if (code === ABNORMAL && reason.length === 0) fail(new Dropped(where));
+      else if (code === OTHER_WIRE) fail(new UserError('mesh/version', words, SAME_RELEASE));
       else fail(new UserError(code === EXPELLED ? 'mesh/expelled' : 'mesh/refused', words, keyRepair(options, words)));
     });
     const onMessage = (data: unknown, binary: boolean): void => {
@@ -121,7 +130,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
       }
       const answer = prove(first, parsedJson(text), options.keys, options.pinned, options.invite);
       if (typeof answer === 'string') {
-        fail(refusalOf(where, answer, parsedJson(text), options.pinned));
+        fail(refusalOf(where, answer, parsedJson(text), options));
         return;
       }
       proved = answer;
@@ -151,13 +160,14 @@ function connectionError(code: string | undefined, where: string): EnvironmentEr
   );
 }
 
-function refusalOf(where: string, code: HandshakeRefusal, answer: unknown, pinned?: Uint8Array): UserError {
+function refusalOf(
+  where: string,
+  code: HandshakeRefusal,
+  answer: unknown,
+  { pinned, version }: Pick<DialOptions, 'pinned' | 'version'>,
+): UserError {
   if (code === 'version')
-    return new UserError(
-      'mesh/version',
-      `${where}: ${handshakeWords(code, answer)}`,
-      'install the same release on both',
-    );
+    return new UserError('mesh/version', `${where}: ${handshakeWords(code, answer, version)}`, SAME_RELEASE);
   const { key } = (answer ?? {}) as { readonly key?: unknown };
   const words = code === 'another key' && pinned ? `its key is ${printable(key)}, not ${keyText(pinned)}` : code;
   return new UserError('mesh/key', `${where}: ${words}`, 'if this is the right mesh, give its key: --fingerprint KEY');

@@ -28,7 +28,7 @@ export const DOOR_LIMITS: DoorLimits = {
   arrivalsAtOnce: 500,
 };
 
-export interface DoorOptions extends Pick<Welcoming, 'keys' | 'inviteKey' | 'refuse' | 'unlisted'> {
+export interface DoorOptions extends Pick<Welcoming, 'keys' | 'version' | 'inviteKey' | 'refuse' | 'unlisted'> {
   readonly limits?: Partial<DoorLimits>;
   /** Bytes of one message of those who are let in. */
   readonly maxPayload: number;

@@ -37,6 +37,8 @@ export interface GatewayOptions {
   /** Whether this key may have this role now; who may not any more is let go by `review`. */
   readonly mayBe: (key: string, role: Role) => boolean;
   readonly blobRights: BlobRights;
+  /** Of the program. */
+  readonly version?: string;
   readonly onMessage: (from: Visitor, message: Message) => void;
   readonly onAsk: (from: Visitor, ask: Ask['ask']) => Promise<unknown>;
   readonly onClosed: (visitor: Visitor) => void;
@@ -118,9 +120,10 @@ export class Gateway {
     this.blobs = new BlobTransfers(options.backplane, options.blobRights, options.holding, options.blobBounds);
     this.#places = new Places(options.places);
     this.#probes = new Probes(options.probes ?? { may: () => false, measured: () => undefined });
-    const { keys, inviteKey, refuse, origins = [], doorLimits = {} } = options;
+    const { keys, version, inviteKey, refuse, origins = [], doorLimits = {} } = options;
     this.#door = new FrontDoor({
       keys,
+      ...(version === undefined ? {} : { version }),
       inviteKey,
       refuse,
       unlisted: 'not listed',

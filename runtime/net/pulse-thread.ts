@@ -13,8 +13,9 @@ import type { PulseStart } from './pulse.ts';
 /** Nanoseconds. A trainer whose own thread has not come by for so long is not busy, it hangs. */
 const MAX_SILENCE_NANOSECONDS = 120_000_000_000n;
 
-const { address, keys, pinned, instance, beats, emulation } = workerData as PulseStart;
+const { address, keys, pinned, certificate, instance, beats, emulation } = workerData as PulseStart;
 const emulated = emulation ? { emulated: emulatedLink(emulation) } : {};
+const known = { ...(pinned ? { pinned } : {}), ...(certificate === undefined ? {} : { certificate }) };
 const beat = new BigInt64Array(beats);
 let link: Link | undefined;
 
@@ -22,7 +23,7 @@ async function beatOn(): Promise<void> {
   while (monotonicNanoseconds() - Atomics.load(beat, 0) < MAX_SILENCE_NANOSECONDS) {
     try {
       // A trainer's key may look as a viewer, and a second connection as trainer would end the first.
-      link ??= await dial({ address, role: 'viewer', keys, ...emulated, ...(pinned ? { pinned } : {}) });
+      link ??= await dial({ address, role: 'viewer', keys, ...emulated, ...known });
       await ask(link, { what: 'alive', instance });
     } catch {
       // The mesh is away for a moment, or does not know this key yet.

@@ -12,6 +12,7 @@ export interface PulseStart {
   readonly address: Address;
   readonly keys: KeyPair;
   readonly pinned?: Uint8Array;
+  readonly certificate?: string;
   /** A thread of its own has lines of its own: two beats a second are nothing to a rate. */
   readonly emulation?: Emulation;
   /** Of the process, as it has introduced itself. */

@@ -114,6 +114,7 @@ export class SynchronizerNode {
     });
     this.#gateway = new Gateway({
       keys,
+      ...(options.version === undefined ? {} : { version: options.version }),
       backplane,
       holding: this.#garbage,
       inviteKey: (id) => membership.inviteKey(id),

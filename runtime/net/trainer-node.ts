@@ -31,6 +31,8 @@ export interface TrainerOptions {
   readonly address: Address;
   readonly keys: KeyPair;
   readonly pinned?: Uint8Array;
+  /** In PEM; trusted beside the authorities of the system. */
+  readonly certificate?: string;
   readonly invite?: Invite;
   readonly name: string;
   /** Of the program. */
@@ -202,13 +204,15 @@ export class TrainerNode {
   }
 
   async #connect(before: boolean): Promise<Link | undefined> {
-    const { address, keys, pinned, invite } = this.#options;
+    const { address, keys, pinned, certificate, version, invite } = this.#options;
     try {
       return await dial({
         address,
         role: 'trainer',
         keys,
         ...(pinned ? { pinned } : {}),
+        ...(certificate === undefined ? {} : { certificate }),
+        ...(version === undefined ? {} : { version }),
         ...(invite ? { invite } : {}),
         onMessage: (message) => {
           if (message.type === 'admitted' && message.probes === true) this.#mayProbe();

@@ -15,9 +15,11 @@ export const HANDSHAKE_MILLISECONDS = 5000;
 const MAX_CONTROL = 8;
 const BAD_INVITE = 'the invite is unknown, used up or expired';
 
-/** Codes of connections that end: refused, and of a key that was put out and need not come again. */
+/** Codes of connections that end: refused, and of a key that was expelled and need not come again. */
 const REFUSED = 4001;
 export const EXPELLED = 4004;
+/** Of a connection whose wire is not understood. */
+export const OTHER_WIRE = 4005;
 
 /** Why a connection is not admitted. */
 export interface Unwelcome {
@@ -33,6 +35,8 @@ export type Refuse = (key: string, role: Role, invite: string | undefined) => Pr
 
 export interface Welcoming {
   readonly keys: KeyPair;
+  /** Of the program, which a refusal of another wire names. */
+  readonly version?: string;
   /** The public key of an invite that is good now. */
   readonly inviteKey: (invite: string) => Uint8Array | undefined;
   /** @returns why this key may not have this role, or nothing. @param invite that was shown */
@@ -57,7 +61,7 @@ interface Refused {
 
 export function welcome(
   socket: WebSocket,
-  { keys, inviteKey, refuse, unlisted, refused, enter, open, caught }: Welcoming,
+  { keys, version, inviteKey, refuse, unlisted, refused, enter, open, caught }: Welcoming,
 ): void {
   const timer = setTimeout(() => {
     refused('too slow');
@@ -70,7 +74,7 @@ export function welcome(
   };
   const close = ({ code, words = code, expelled = false }: Refused): void => {
     refused(code);
-    end(words, expelled ? EXPELLED : REFUSED);
+    end(words, code === 'version' ? OTHER_WIRE : expelled ? EXPELLED : REFUSED);
   };
   let session: Session | undefined;
   let control = 0;
@@ -82,13 +86,13 @@ export function welcome(
     const value = parsedJson(String(data));
     if (!session) {
       const answer = challenge(value, keys, randomBytes(32));
-      if (typeof answer === 'string') return { code: answer, words: handshakeWords(answer, value) };
+      if (typeof answer === 'string') return { code: answer, words: handshakeWords(answer, value, version) };
       session = answer.session;
       socket.send(JSON.stringify(answer.challenge));
       return undefined;
     }
     const accepted = accept(session, value, keys.publicKey, inviteKey);
-    if (typeof accepted === 'string') return { code: accepted, words: handshakeWords(accepted, value) };
+    if (typeof accepted === 'string') return { code: accepted, words: handshakeWords(accepted, value, version) };
     // Nothing more is to be said before it is let in.
     socket.removeAllListeners('message');
     socket.on('message', () => close({ code: 'no handshake' }));

@@ -181,7 +181,7 @@ export const ERROR_CODES = {
   'task/batch': 'the batch cannot be shared among the replicas',
   'task/none': 'there is nothing to train',
   'task/unknown': 'there is no such task',
-  'tls/certificate': 'these are not a certificate and its key',
+  'tls/certificate': 'this is not a certificate, or not its key',
   'token/exists': 'there is already a token with this name',
   'token/format': 'this is not a file of tokens',
   'token/many': 'there are too many tokens',

@@ -1,7 +1,7 @@
 /**
  * How a connection begins (spec/wire.md, 2). Three messages, in the clear, each bounded:
  *
- *     dialler -> listener   hello     version, role, key, nonce
+ *     dialler -> listener   hello     version, role, key, nonce, version of the program
  *     listener -> dialler   challenge version, key, nonce, signature
  *     dialler -> listener   proof     signature, invite
  *
@@ -25,6 +25,8 @@ export interface Hello {
   readonly role: Role;
   readonly key: string;
   readonly nonce: string;
+  /** Of the program; it decides nothing, and is named where the wire is not understood. */
+  readonly version?: string;
 }
 
 export interface Challenge {
@@ -60,8 +62,10 @@ export interface Session {
 export const MAX_HANDSHAKE_BYTES = 2048;
 const ROLES: readonly string[] = ['operator', 'trainer', 'viewer'];
 
-export function hello(role: Role, keys: KeyPair, nonce: Uint8Array): Hello {
-  return { v: WIRE_VERSION, type: 'hello', role, key: keyText(keys.publicKey), nonce: hex(nonce) };
+/** @param version of the program */
+export function hello(role: Role, keys: KeyPair, nonce: Uint8Array, version?: string): Hello {
+  const first = { v: WIRE_VERSION, type: 'hello' as const, role, key: keyText(keys.publicKey), nonce: hex(nonce) };
+  return version === undefined ? first : { ...first, version };
 }
 
 /** @returns the challenge, or why the hello is refused */

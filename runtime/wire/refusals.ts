@@ -62,10 +62,21 @@ export function countRefusal(counts: RefusalCounts, code: Refusal): void {
   counts[code] = (counts[code] ?? 0) + 1;
 }
 
-/** For the other end. @param refused the message, of which at most its version is named */
-export function handshakeWords(code: HandshakeRefusal, refused: unknown): string {
+/**
+ * For the other end.
+ * @param refused the message, of which at most its versions are named
+ * @param version of this program
+ */
+export function handshakeWords(code: HandshakeRefusal, refused: unknown, version?: string): string {
   if (code !== 'version') return code;
-  const { v } = (typeof refused === 'object' && refused !== null ? refused : {}) as { readonly v?: unknown };
+  const said = (typeof refused === 'object' && refused !== null ? refused : {}) as Readonly<Record<string, unknown>>;
+  const { v } = said;
   const theirs = typeof v === 'string' && /^\d{1,3}\.\d{1,6}$/.test(v) ? `wire ${v}` : 'that version of the wire';
-  return `${theirs} is not understood here, this is wire ${WIRE_VERSION}: use the same release of nmc`;
+  const [there, here] = [releaseText(said.version), releaseText(version)];
+  return `${theirs}${there} is not understood here, this is wire ${WIRE_VERSION}${here}: use the same release of nmc`;
+}
+
+/** Anything but a plain version of a program is left out. */
+function releaseText(version: unknown): string {
+  return typeof version === 'string' && /^\d{1,4}\.\d{1,4}\.\d{1,4}$/.test(version) ? ` (release ${version})` : '';
 }

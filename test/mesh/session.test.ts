@@ -77,7 +77,12 @@ describe('the handshake', () => {
     const refusal = challenge(old, listener, seeded(2));
     expect(refusal).toBe('version');
     expect(handshakeWords('version', old)).toContain('wire 1.0 is not understood here, this is wire 2.0');
-    expect(handshakeWords('version', { v: '\u001b[2J' })).not.toContain('\u001b');
+    expect(handshakeWords('version', { v: '\u001b[2J', version: '\u001b[2J' })).not.toContain('\u001b');
+    expect(handshakeWords('version', { ...old, version: '0.1.7' }, '0.2.0')).toBe(
+      'wire 1.0 (release 0.1.7) is not understood here, this is wire 2.0 (release 0.2.0): use the same release of nmc',
+    );
+    // A version of the program decides nothing.
+    expect(challenge({ ...first, version: '9.9.9' }, listener, seeded(2))).toHaveProperty('challenge');
     expect(challenge({ ...first, v: '2.7', news: [1] }, listener, seeded(2))).toHaveProperty('challenge');
     for (const wrong of [null, 3, [], {}, { ...first, role: 'king' }, { ...first, key: 'x' }, { ...first, nonce: '' }])
       expect(typeof challenge(wrong, listener, seeded(2))).toBe('string');

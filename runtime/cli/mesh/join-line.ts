@@ -16,6 +16,8 @@ export interface JoinLine {
   readonly milliseconds: number;
   /** A command that listens for other machines, where this one does not. */
   readonly open: string;
+  /** Name of the file with the certificate, where no authority has signed it. */
+  readonly ca?: string;
   /** Options of the operator's own commands. */
   readonly mesh: readonly string[];
 }
@@ -24,9 +26,10 @@ export interface JoinLine {
 export const PRINTED = { uses: 1, milliseconds: INVITE_MILLISECONDS } as const;
 
 /** A line for each address. */
-export function joinCommands({ addresses, key }: Pick<JoinLine, 'addresses' | 'key'>): string[] {
+export function joinCommands({ addresses, key, ca }: Pick<JoinLine, 'addresses' | 'key' | 'ca'>): string[] {
+  const trust = ca === undefined ? [] : ['--ca', ca];
   return addresses.map(
-    (address) => nmc`join ${addressText(address)} --fingerprint ${key} ${insecureOption(address)} --invite -`,
+    (address) => nmc`join ${addressText(address)} --fingerprint ${key} ${trust} ${insecureOption(address)} --invite -`,
   );
 }
 
@@ -35,6 +38,7 @@ export function joinLine(line: JoinLine): string {
   const commands = joinCommands(line);
   const whom = uses === 1 ? 'one trainer' : `${uses} trainers`;
   return [
+    ...(line.ca === undefined ? [] : [`copy ${line.ca} to the machines that join: they trust the certificate by it`]),
     introduction(line, commands.length),
     ...commands.map((command) => `  ${command}`),
     `which asks for this invite; it admits ${whom}, within ${spanText(milliseconds)}:`,

@@ -22,10 +22,11 @@ import { emulationOf, emulationText, machineOf } from './emulation.ts';
 import { guardTrainer } from './guard-trainer.ts';
 import { inviteOf } from './invite-argument.ts';
 import { tellOfJoin } from './join-report.ts';
-import { assertSecure, pinnedKey } from './mesh-link.ts';
+import { assertSecure, trustOf } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
 import type { JoinArguments } from './options.ts';
 import { holdTrainerFolder } from './state-folder.ts';
+import { rememberTrust } from './trusted-certificate.ts';
 
 const MEGABYTE = 1e6;
 /** Trainers that share the name of their machine. */
@@ -35,7 +36,7 @@ export default async function (args: JoinArguments): Promise<number> {
   const address = parseAddress(args.address ?? '127.0.0.1');
   assertSecure(address, args);
   const listening = listenOf(args);
-  const pinned = pinnedKey(address, args);
+  const trust = trustOf(address, args);
   // A child gets it by the environment, whatever way its parent got it.
   const invite = await inviteOf(hasParent() ? {} : args);
   const maxMemory = args['max-memory'];
@@ -54,6 +55,7 @@ export default async function (args: JoinArguments): Promise<number> {
   const telling = tellOfJoin(name, args.json, (mesh) => {
     rememberMesh(addressText(address), mesh);
     rememberJoined(addressText(address), keyFile);
+    rememberTrust(address, trust.certificate);
   });
   const node = new TrainerNode({
     address,
@@ -61,7 +63,7 @@ export default async function (args: JoinArguments): Promise<number> {
     name,
     version: packageVersion(),
     device,
-    ...(pinned ? { pinned } : {}),
+    ...trust,
     ...(invite ? { invite } : {}),
     capability: {
       cores: availableParallelism(),
@@ -81,7 +83,7 @@ export default async function (args: JoinArguments): Promise<number> {
   });
   const endPulse = startPulse({
     ...{ address, keys, instance: node.instance },
-    ...(pinned ? { pinned } : {}),
+    ...trust,
     ...(emulation ? { emulation } : {}),
   });
   heedParent(() => {

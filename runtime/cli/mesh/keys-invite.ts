@@ -1,5 +1,6 @@
 /** `nmc keys invite`: lets so many trainers in. The mesh hears of the public half alone. */
 
+import { basename } from 'node:path';
 import { addressText } from '../../net/address.ts';
 import { ask } from '../../net/ask.ts';
 import { inviteKeyText, newInvite } from '../../net/membership.ts';
@@ -31,8 +32,9 @@ export async function inviteSomebody(args: KeysArguments): Promise<number> {
   const open = isLoopback(asked.host) ? await openAddresses(asked) : [];
   const addresses = open.length > 0 ? open : [asked];
   const invite = inviteText(made);
+  const trust = args.ca === undefined ? {} : { ca: basename(args.ca) };
   const expires = new Date(until).toISOString();
-  const line = { addresses, key: mesh, invite, uses, milliseconds, open: OPEN, mesh: asAsked(args) };
+  const line = { addresses, key: mesh, invite, uses, milliseconds, open: OPEN, mesh: asAsked(args), ...trust };
   if (args.json)
     emit({
       event: 'invite',

@@ -3,14 +3,16 @@ import { ensureKey, readKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyBytes } from '../../identity/key-text.ts';
 import { knownMesh, rememberMesh } from '../../identity/known-meshes.ts';
 import { type Address, addressText, parseAddress } from '../../net/address.ts';
-import { dial } from '../../net/dial.ts';
+import { type DialOptions, dial } from '../../net/dial.ts';
 import type { Link } from '../../net/link.ts';
 import { meshOptions } from '../../net/mesh-options.ts';
 import { nmc } from '../../support/command-text.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { isLoopback } from '../../support/loopback.ts';
 import type { Role } from '../../wire/handshake.ts';
+import { packageVersion } from '../shell/package-root.ts';
 import type { ReachArguments } from './options.ts';
+import { rememberTrust, trustedCertificate } from './trusted-certificate.ts';
 
 const HERE = '127.0.0.1';
 
@@ -35,7 +37,7 @@ export function assertSecure(address: Address, args: Pick<ReachArguments, 'insec
 }
 
 /** The mesh's key: as said, or as it was last time; on this machine the first answer is believed. */
-export function pinnedKey(address: Address, args: Pick<ReachArguments, 'fingerprint'>): Uint8Array | undefined {
+function pinnedKey(address: Address, args: Pick<ReachArguments, 'fingerprint'>): Uint8Array | undefined {
   const said = args.fingerprint ?? knownMesh(addressText(address));
   if (said !== undefined) {
     const key = keyBytes(said);
@@ -50,13 +52,24 @@ export function pinnedKey(address: Address, args: Pick<ReachArguments, 'fingerpr
   );
 }
 
+/** By what a connection knows the mesh: its key, and its certificate where no authority of this machine has signed it. */
+export function trustOf(
+  address: Address,
+  args: Pick<ReachArguments, 'fingerprint' | 'ca'>,
+): Pick<DialOptions, 'pinned' | 'certificate'> {
+  const pinned = pinnedKey(address, args);
+  const certificate = trustedCertificate(address, args);
+  return { ...(pinned ? { pinned } : {}), ...(certificate === undefined ? {} : { certificate }) };
+}
+
 export async function openMesh(args: ReachArguments, role: Role = 'operator', keyFile?: string): Promise<Link> {
   const address = meshAddress(args);
   assertSecure(address, args);
-  const pinned = pinnedKey(address, args);
+  const trust = trustOf(address, args);
   const keys = keyFile === undefined ? ensureKey(userKeyPath()) : readKey(keyFile);
-  const link = await dial({ address, role, keys, ...(pinned ? { pinned } : {}) });
+  const link = await dial({ address, role, keys, version: packageVersion(), ...trust });
   rememberMesh(addressText(address), link.peer);
+  rememberTrust(address, trust.certificate);
   return link;
 }
 

@@ -16,12 +16,15 @@ import { choice, flag, type Given, rest, text, texts, whole, word, words } from 
 import { rate } from '../shell/rate-option.ts';
 
 const INSECURE = { insecure: flag('allow an unencrypted connection to another machine') };
+/** Of a mesh whose certificate signs itself, or is signed by an authority that this machine does not know. */
+export const TRUST = { ca: text('certificate (PEM) to trust, of the mesh or of its authority; remembered') };
 
 /** Of commands that connect. */
 export const REACH = {
   ...JSON_LINES,
   mesh: text('HOST, HOST:PORT, ws:// or wss:// (default: $NMC_MESH, or this machine)'),
   fingerprint: text(`key of the mesh, as ${nmc`up`} printed it; remembered`),
+  ...TRUST,
   ...INSECURE,
 };
 export type ReachArguments = Given<typeof REACH>;
@@ -73,6 +76,7 @@ export const JOIN = {
   ...INSECURE,
   name: text('name of this trainer (default: that of the machine)'),
   fingerprint: text(`key of the mesh, as ${nmc`up`} printed it`),
+  ...TRUST,
   invite: text('-: from standard input; FILE: from a file of your own (default: $NMC_INVITE); needed once'),
   device: text('auto (default), cpu or reference'),
   listen: text('HOST:PORT where neighbours dial this trainer (default: on this machine, any port)'),

@@ -1,5 +1,5 @@
 /** `nmc synchronizer`: keeps a mesh together: members, plans, snapshots. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { embeddedBackplane } from '../../backplane/embedded.ts';
 import type { Certificate } from '../../http/limited-server.ts';
 import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
@@ -26,6 +26,7 @@ import { joinCommands, joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
 import type { SynchronizerArguments } from './options.ts';
 import { defaultState, ownFolder } from './state-folder.ts';
+import { rememberTrust, signsItself } from './trusted-certificate.ts';
 
 /** Listens for other machines of the same network. */
 const OPEN = nmc`synchronizer --listen 0.0.0.0 --insecure`;
@@ -67,11 +68,15 @@ export default async function (args: SynchronizerArguments): Promise<number> {
   try {
     const bound = { ...address, port: node.port, secure: tls !== undefined };
     const listening = addressText(bound);
-    rememberMesh(listening, node.key);
-    const invite = inviteText(await node.invite());
     const addresses = othersReach(bound, tls);
+    const pinned = tls !== undefined && signsItself(tls.cert);
+    for (const reached of [bound, ...addresses]) {
+      rememberMesh(addressText(reached), node.key);
+      if (pinned) rememberTrust(reached, tls.cert);
+    }
+    const invite = inviteText(await node.invite());
     const mesh = meshOptions(addressHere(addresses[0]?.secure ? addresses[0] : bound));
-    const line = { addresses, key: node.key, invite, open: OPEN, mesh, ...PRINTED };
+    const line = { addresses, key: node.key, invite, open: OPEN, mesh, ...PRINTED, ...certificateFile(args, pinned) };
     if (args.json) {
       const join = joinCommands(line).map((command) => withCommands(command));
       emit({ event: 'synchronizer', address: listening, key: node.key, invite, join });
@@ -84,6 +89,11 @@ export default async function (args: SynchronizerArguments): Promise<number> {
     interrupt?.release();
     release();
   }
+}
+
+/** The name under which others have a copy of it. */
+function certificateFile({ cert }: SynchronizerArguments, pinned: boolean): { readonly ca?: string } {
+  return pinned && cert !== undefined ? { ca: basename(cert) } : {};
 }
 
 /** A certificate names them, where it does. */

@@ -87,6 +87,7 @@ export const SERVE = {
   run: text('run folder; it may still be trained'),
   mesh: text('a mesh: serves its newest run, or --run RUN'),
   fingerprint: text('key of the mesh; remembered'),
+  ca: text('certificate (PEM) to trust, of the mesh or of its authority; remembered'),
   insecure: flag('allow unencrypted connections from other machines'),
   listen: text('address to listen on (default: 127.0.0.1)'),
   cert: text('certificate (PEM), for https'),

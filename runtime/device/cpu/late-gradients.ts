@@ -30,7 +30,7 @@ export interface SplitGraph {
   readonly late: readonly LateGradient[];
 }
 
-/** A larger graph is not taken apart: that would take long, and it is no graph of one large product. */
+/** A larger graph is not taken apart: that would take long, and it is not a graph of one large product. */
 const MAX_GRAPH_BYTES = 4 * 1024 * 1024;
 
 /**

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { packageVersion } from '../../../runtime/cli/shell/package-root.ts';
 import { type KeyPair, keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { readKey } from '../../../runtime/identity/key-file.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';
@@ -100,13 +101,16 @@ test('one key has two connections as trainer, and may start anew a dozen times, 
 
 test('an older wire is refused by name, and any other text as a version is not repeated', async () => {
   const first = hello('operator', viewer, seeded(1));
-  const told = async (v: string): Promise<string> => {
+  const told = async (v: string, version?: string): Promise<string> => {
     const socket = stranger(2, '');
     expect(await socket.upgrade()).toBe(true);
-    socket.sendText(JSON.stringify({ ...first, v }));
+    socket.sendText(JSON.stringify({ ...first, v, ...(version === undefined ? {} : { version }) }));
     return String((await socket.read())?.subarray(2));
   };
-  expect(await told('1.0')).toBe('wire 1.0 is not understood here, this is wire 2.0: use the same release of nmc');
+  const here = `this is wire 2.0 (release ${packageVersion()}): use the same release of nmc`;
+  expect(await told('1.0')).toBe(`wire 1.0 is not understood here, ${here}`);
+  expect(await told('1.0', '0.1.7')).toBe(`wire 1.0 (release 0.1.7) is not understood here, ${here}`);
+  expect(await told('1.0', '\u001b[2J')).toBe(`wire 1.0 is not understood here, ${here}`);
   for (let i = 0; i < 40; i++)
     expect(await told(`\u001b[${i}m`)).toMatch(/^that version of the wire is not understood/);
   const { refused } = await askStatus(await operator());

@@ -80,7 +80,7 @@ test('small gradients stay in the graph', () => {
   ]);
 });
 
-test('what is counted of a shard is what the device holds, and the values in between', async () => {
+test('the memory counted for a shard is what the device holds, and the values in between', async () => {
   const program = programOf('bp', [19, 1100, 1100, 1100, 3]);
   const files = lowerToCpu(program);
   const engine = new CpuEngine(program.states, files, { threads: 1, split: await splitterOf(files) });
