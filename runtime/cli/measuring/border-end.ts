@@ -1,6 +1,6 @@
 /**
  * One end of a border that is measured: a trainer's driver, its shard and its connection to the neighbour are those of a
- * training. The words of a mesh come from whoever measures, and what the shard computes is next to nothing.
+ * training. The words of a mesh come from the program that measures, and what the shard computes is next to nothing.
  */
 import type { Device } from '../../device/device.ts';
 import { settle } from '../../driver/ending.ts';

@@ -13,9 +13,9 @@ import { evaluateScalar } from '../../../spec/scalars.ts';
 import type { Position, RunInput } from '../device.ts';
 import { Layouts } from './laid-out.ts';
 import type { GraphSplitter } from './large-gradients.ts';
-import type { LateGradient, SplitGraph } from './late-gradients.ts';
 import { manifestsIn } from './manifest.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
+import type { LateGradient, SplitGraph } from './split-graph.ts';
 import type { ValuePool } from './value-pool.ts';
 
 export interface EngineState {

@@ -2,8 +2,8 @@
 import { type CpuManifest, LARGE_GRADIENT_BYTES } from '../../../spec/cpu-manifest.ts';
 import { LANE } from '../../../spec/names.ts';
 import { type Shape, sizeOf } from '../../../spec/program.ts';
-import type { SplitGraph } from './late-gradients.ts';
 import { manifestsIn } from './manifest.ts';
+import type { SplitGraph } from './split-graph.ts';
 
 /** @returns nothing where the graph stays as it is */
 export type GraphSplitter = (graph: Uint8Array, manifest: CpuManifest) => SplitGraph | undefined;

@@ -7,28 +7,12 @@ import onnxProto from 'onnx-proto';
 import { type CpuManifest, LARGE_GRADIENT_BYTES } from '../../../spec/cpu-manifest.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { largeGradients } from './large-gradients.ts';
+import type { LateGradient, SplitGraph } from './split-graph.ts';
 
 const { onnx } = onnxProto;
 
 type Model = InstanceType<typeof onnx.ModelProto>;
 type Node = NonNullable<NonNullable<Model['graph']>['node']>[number];
-
-export interface LateGradient {
-  /** As the graph names it. */
-  readonly output: string;
-  readonly shape: Shape;
-  readonly graph: Uint8Array;
-  /** Inputs of the function's graph, or values that it hands over. */
-  readonly inputs: readonly string[];
-}
-
-export interface SplitGraph {
-  /** The function's graph without these products; nothing where nothing else is left. */
-  readonly graph: Uint8Array | undefined;
-  /** Further outputs of it, which the products read. */
-  readonly handed: readonly string[];
-  readonly late: readonly LateGradient[];
-}
 
 /** A larger graph is not taken apart: that would take long, and it is not a graph of one large product. */
 const MAX_GRAPH_BYTES = 4 * 1024 * 1024;

@@ -1,0 +1,19 @@
+/** A function's graph, apart from the products that make its large gradients. */
+import type { Shape } from '../../../spec/program.ts';
+
+export interface LateGradient {
+  /** As the graph names it. */
+  readonly output: string;
+  readonly shape: Shape;
+  readonly graph: Uint8Array;
+  /** Inputs of the function's graph, or values that it hands over. */
+  readonly inputs: readonly string[];
+}
+
+export interface SplitGraph {
+  /** The function's graph without these products; nothing where nothing else is left. */
+  readonly graph: Uint8Array | undefined;
+  /** Further outputs of it, which the products read. */
+  readonly handed: readonly string[];
+  readonly late: readonly LateGradient[];
+}
