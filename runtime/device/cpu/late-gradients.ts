@@ -7,7 +7,7 @@ import onnxProto from 'onnx-proto';
 import { type CpuManifest, LARGE_GRADIENT_BYTES } from '../../../spec/cpu-manifest.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { largeGradients } from './large-gradients.ts';
-import type { LateGradient, SplitGraph } from './split-graph.ts';
+import type { SplitGraph } from './split-graph.ts';
 
 const { onnx } = onnxProto;
 
