@@ -19,6 +19,7 @@ import { predictedTickFigures } from './figures/predicted-ticks.ts';
 import { shardsTogetherFigures } from './figures/shards-together.ts';
 import { sparseFigures } from './figures/sparse.ts';
 import { webgpuJavascriptFigures } from './figures/webgpu-javascript.ts';
+import { wideMeshFigures } from './figures/wide-mesh.ts';
 import { wideTogetherFigures } from './figures/wide-together.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -41,6 +42,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'predicted-ticks': predictedTickFigures,
   'mesh-scaling-one-process': shardsTogetherFigures,
   'mesh-scaling-wide-one-process': wideTogetherFigures,
+  'mesh-scaling-wide-two-processes': wideMeshFigures,
   'sparse-links': sparseFigures,
   'webgpu-one-dispatch': oneDispatchFigures,
   'webgpu-javascript': webgpuJavascriptFigures,

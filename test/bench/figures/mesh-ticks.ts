@@ -38,7 +38,7 @@ export async function meshTickFigures(folder: string): Promise<readonly Figure[]
     const rounds = await calmRounds(WANTED, measureCeiling, async (round) => ({
       devices: await longestWay(sources),
       one: await alone(folder, model, round),
-      two: await mesh.train(model),
+      two: perTick(quickestEpoch(await mesh.deploy(model, lengths(folder)))),
     }));
     const of = (pick: (value: (typeof rounds)[number]['value']) => number): number =>
       median(rounds.map(({ value }) => pick(value)));
@@ -85,11 +85,11 @@ export async function digitsInTwo(
 
 const perTick = (seconds: number): number => (1000 * seconds) / (SAMPLES / BATCH) / TICKS;
 
-/** Milliseconds of a tick of the quickest epoch but the first. */
-function quickest(stdout: string): number {
+/** Seconds of the quickest epoch but the first. @param stdout of a training with `--json` */
+export function quickestEpoch(stdout: string): number {
   const events = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Event]));
   const seconds = events.flatMap((e) => (e.event === 'epoch' && e.seconds !== undefined ? [e.seconds] : []));
-  return perTick(Math.min(...seconds.slice(1)));
+  return Math.min(...seconds.slice(1));
 }
 
 interface Event {
@@ -111,28 +111,34 @@ export async function alone(folder: string, model: string, round: number, shards
   const out = join(folder, `run-${shards}-${round}`);
   const args = [nmc, 'train', model, 'il', ...lengths(folder), '--out', out, '--json'];
   if (shards > 1) args.push('--shards', String(shards));
-  return quickest((await runProcess(process.execPath, args, { expected: [0, 1] })).stdout);
+  return perTick(quickestEpoch((await runProcess(process.execPath, args, { expected: [0, 1] })).stdout));
 }
 
-interface Mesh {
-  /** Milliseconds of a tick. */
-  train(model: string): Promise<number>;
+export interface Mesh {
+  readonly trainers: readonly { readonly name: string; readonly pid: number }[];
+  /** Trains in two shards, one on each trainer. @returns standard output. @param options of `nmc deploy` */
+  deploy(model: string, options: readonly string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
-async function startMesh(folder: string): Promise<Mesh> {
-  const environment = { NMC_CONFIG: join(folder, 'config') };
+/** Of two trainers. @param heard gets what they write to standard error; else it is shown */
+export async function startMesh(folder: string, heard?: (text: string) => void): Promise<Mesh> {
+  const environment = { NMC_CONFIG: join(folder, 'config'), ...(heard ? { NMC_DEBUG: '6' } : {}) };
   const args = [nmc, 'up', '--trainers', '2', '--port', '0', '--state', join(folder, 'state'), '--json'];
-  const stdio = ['ignore', 'pipe', 'inherit'] as const;
-  const up = spawn(process.execPath, args, { env: { ...process.env, ...environment }, stdio: [...stdio] });
+  const up = spawn(process.execPath, args, {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  up.stderr.on('data', (part: Buffer) => (heard ? heard(part.toString()) : process.stderr.write(part)));
   const line = await new Promise<string>((resolve) => createInterface({ input: up.stdout }).once('line', resolve));
-  const { address, trainers } = JSON.parse(line) as { address: string; trainers: readonly { name: string }[] };
+  const { address, trainers } = JSON.parse(line) as { address: string } & Pick<Mesh, 'trainers'>;
   const on = trainers.map(({ name }) => name).join(',');
   return {
-    train: async (model) => {
+    trainers,
+    deploy: async (model, options) => {
       const where = ['--partition', '2', '--on', on, '--mesh', address, '--watch', '--json'];
-      const deploy = [nmc, 'deploy', model, '--task', 'il', ...lengths(folder), ...where];
-      return quickest((await runProcess(process.execPath, deploy, { environment, expected: [0, 1] })).stdout);
+      const deploy = [nmc, 'deploy', model, '--task', 'il', ...options, ...where];
+      return (await runProcess(process.execPath, deploy, { environment, expected: [0, 1] })).stdout;
     },
     stop: () => ended(up),
   };

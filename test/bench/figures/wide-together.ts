@@ -19,8 +19,10 @@ const [WIDTH, BATCH, TICKS] = [2048, 256, 8];
 const WANTED = { rounds: 3, patience: 60_000 };
 const CALLS = 4;
 
+const ADAMW = 'learn.adamw(rate = 3.0e-4, decay = 3.6e-4)';
+
 /** `mnist.pcn`'s network, as wide as is asked. */
-export const wideModel = (width: number, batch: number): string => `pcn 1
+export const wideModel = (width: number, batch: number, optimizer = ADAMW): string => `pcn 1
 
 import std/nodes
 import std/links
@@ -43,7 +45,7 @@ train il of wide on data.mnist.train {
   clamp label  = one_hot(sample.digit, 10)
 
   method    = learn.il(steps = ${TICKS}, rate = 0.0105, momentum = 0.65)
-  optimizer = learn.adamw(rate = 3.0e-4, decay = 3.6e-4)
+  optimizer = ${optimizer}
   batch     = ${batch}
   epochs    = 25
 }
