@@ -31,6 +31,7 @@ import {
 import { gpuKernels } from './gpu-kernels.ts';
 import { inMicrobatches } from './microbatches.ts';
 import type { CompileArguments } from './options.ts';
+import { widthParameterOf } from './width-parameter.ts';
 
 export default async function (args: CompileArguments): Promise<number> {
   const path = fileArgument(args.file);
@@ -60,7 +61,7 @@ export default async function (args: CompileArguments): Promise<number> {
     emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length, ...told });
     return EXIT.done;
   }
-  const gain = cutText(rate);
+  const gain = cutText(rate, widthParameterOf(selected.model));
   const parameters = plan.shards.reduce((sum, s) => sum + s.parameterCount, 0);
   const memory = plan.shards.reduce((sum, s) => sum + s.memory, 0);
   const flops = plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0);

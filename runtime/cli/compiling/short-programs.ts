@@ -1,5 +1,5 @@
 /** Which programs are so short that a trainer runs them where its frames come and go, with no thread in between. */
-import { countWork } from '../../../compiler/5-program/cost.ts';
+import { countWork, type Work } from '../../../compiler/5-program/cost.ts';
 import type { Program } from '../../../spec/program.ts';
 
 /** The largest runs that hold up the thread that has the sockets. */
@@ -18,9 +18,14 @@ const ON_ONE_CORE: ShortRuns = { flops: 5e9, bytes: 5e8 };
  * @param cores that the process may use
  */
 export function isShort(program: Program, cores = 2): boolean {
+  return areShort(
+    program.functions.map((f) => countWork(program, f)),
+    cores,
+  );
+}
+
+/** Of all runs of a program. */
+export function areShort(runs: Iterable<Pick<Work, 'flops' | 'bytes' | 'valueBytes'>>, cores = 2): boolean {
   const most = cores === 1 ? ON_ONE_CORE : BESIDE_THREADS;
-  return program.functions.every((f) => {
-    const { flops, bytes, valueBytes } = countWork(program, f);
-    return flops <= most.flops && bytes + valueBytes <= most.bytes;
-  });
+  return [...runs].every(({ flops, bytes, valueBytes }) => flops <= most.flops && bytes + valueBytes <= most.bytes);
 }

@@ -6,6 +6,7 @@ import type { Program } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { stretchCostsOn, stretchLength } from '../../roles/stretch-length.ts';
 import { formatCount } from '../../support/format-numbers.ts';
+import { paysFrom, widerWork } from './pays-from.ts';
 import { predictRate, type RatedTrainer } from './predict-rate.ts';
 import { rated } from './rated-shard.ts';
 
@@ -17,10 +18,17 @@ export interface PlanRate {
   readonly machines: string;
   /** All in one shard, on the machine on which that is fastest; null where no machine has room for it. */
   readonly alone: { readonly samplesPerSecond: number } | null;
+  /**
+   * Of a cut that is slower than one shard: widths at which one into so many shards begins to pay, about, as times of
+   * those that it has; `never` where it pays at none, since one shard has all threads of a machine. Null: not known.
+   */
+  readonly paysFrom: number | 'never' | null;
 }
 
 /** Walking through longer schedules takes longer than an answer may. */
 const MAX_SEGMENTS = 20_000;
+/** The same, a dozen times. */
+const MAX_WIDENED_SEGMENTS = 2_000;
 /** A prediction tells no smaller difference. */
 const FASTER = 1.1;
 
@@ -31,19 +39,30 @@ export function planRate(
 ): PlanRate | undefined {
   const { predicted, training } = plan;
   if (!predicted || !training || predicted.machines.length !== shards.length) return undefined;
-  if (shards.reduce((sum, { schedule }) => sum + segmentsIn(schedule), 0) > MAX_SEGMENTS) return undefined;
+  const segments = shards.reduce((sum, { schedule }) => sum + segmentsIn(schedule), 0);
+  if (segments > MAX_SEGMENTS) return undefined;
   const trainers = predicted.machines.map((machine, i) => trainerOf(machine, String(i), predicted.assumed));
   const owners = trainers.map(({ key }) => key);
-  const found = predictRate(shards.map(rated), owners, trainers);
+  const ratedShards = shards.map(rated);
+  const found = predictRate(ratedShards, owners, trainers);
   if (!found) return undefined;
   const { batch } = training;
   const memory = plan.shards.reduce((sum, s) => sum + s.memory, 0);
   const alone = fastestAlone(predicted, trainers, memory);
+  const isSlower = alone !== undefined && alone * found.batchesPerSecond * FASTER < 1;
+  const wide = isSlower && shards.length > 1 && segments <= MAX_WIDENED_SEGMENTS;
+  const paying = {
+    shards: ratedShards,
+    owners,
+    trainers,
+    alone: (wider: number) => fastestAlone(predicted, trainers, memory, wider),
+  };
   return {
     samplesPerSecond: batch * found.batchesPerSecond,
     limit: found.limit,
     machines: predicted.assumed ?? 'the machines of the mesh file',
     alone: alone === undefined ? null : { samplesPerSecond: batch / alone },
+    paysFrom: wide ? paysFrom(paying) : null,
   };
 }
 
@@ -63,24 +82,47 @@ function trainerOf(machine: PlanPredicted['machines'][number], key: string, assu
   return { key, name, capability: measured ? { ...capability, costs: measured } : capability };
 }
 
-/** Seconds of a batch. */
-function fastestAlone({ whole }: PlanPredicted, trainers: readonly RatedTrainer[], memory: number): number | undefined {
+/** Seconds of a batch. @param wider times of the widths that it has */
+function fastestAlone(
+  { whole }: PlanPredicted,
+  trainers: readonly RatedTrainer[],
+  memory: number,
+  wider = 1,
+): number | undefined {
   if (!whole) return undefined;
+  const work = widerWork(whole, wider);
   const times = trainers.flatMap(({ capability }) => {
-    if (capability.memory < memory) return [];
-    const costs = stretchCostsOn(whole, capability, true);
+    // Whether it has room is another question than which is faster.
+    if (wider === 1 && capability.memory < memory) return [];
+    const costs = stretchCostsOn(work, capability, true);
     return [costs.work + costs.commitment / stretchLength([{ ...costs, frames: 0 }]).batches];
   });
   return times.length > 0 ? Math.min(...times) : undefined;
 }
 
-/** Gain or loss by a cut; nothing where neither can be told. */
-export function cutText(rate: PlanRate | undefined): string | undefined {
+/** A parameter of a model that is the width of its nodes. */
+export interface WidthParameter {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** Gain or loss by a cut; nothing where neither can be told. @param width absent where it is not known */
+export function cutText(rate: PlanRate | undefined, width?: WidthParameter): string | undefined {
   if (!rate?.alone) return undefined;
   const times = rate.alone.samplesPerSecond / rate.samplesPerSecond;
-  if (times > FASTER) return `in one shard this trains ${timesText(times)} times as fast`;
+  if (times > FASTER)
+    return `in one shard this trains ${timesText(times)} times as fast${paysText(rate.paysFrom, width)}`;
   if (times < 1 / FASTER) return `it trains ${timesText(1 / times)} times as fast as in one shard`;
   return 'it trains about as fast as in one shard';
+}
+
+function paysText(wider: PlanRate['paysFrom'], width: WidthParameter | undefined): string {
+  if (wider === null) return '';
+  if (wider === 'never') return '; at no width do so many shards pay there';
+  // It is known to half an octave.
+  if (width)
+    return `; shards pay from about ${width.name} = ${formatCount(Number((width.value * wider).toPrecision(2)))}`;
+  return `; shards pay from about ${Number(wider.toPrecision(2))} times its widths`;
 }
 
 const timesText = (times: number): string => (times < 10 ? times.toFixed(1) : formatCount(Math.round(times)));

@@ -51,6 +51,8 @@ export function placeOn(
 
 /** The training, and the trainers of its shards. */
 export interface Placed {
+  /** How many times as large as they are values on borders are counted. */
+  readonly wider?: number;
   readonly shards: readonly RatedShard[];
   /** Keys of trainers, by shard. */
   readonly owners: readonly string[];
@@ -72,10 +74,14 @@ export function predictRate(
   codec: 'f32' | 'f16' = 'f32',
   division?: { readonly microbatches: number; readonly ahead: number },
 ): Prediction | undefined {
-  const found = modelOf({ shards, owners, trainers, codec, ...(division ? { division } : {}) }, TRAIN);
+  return predictPlaced({ shards, owners, trainers, codec, ...(division ? { division } : {}) });
+}
+
+export function predictPlaced(placed: Placed): Prediction | undefined {
+  const found = modelOf(placed, TRAIN);
   if (!found) return undefined;
   const { modelled, machines, places } = found;
-  const processors = shards.length > 1 ? { processorSeconds: modelled.processors } : {};
+  const processors = placed.shards.length > 1 ? { processorSeconds: modelled.processors } : {};
   return {
     batchesPerSecond: 1 / modelled.batch,
     ...processors,
@@ -89,7 +95,7 @@ export function predictCall(placed: Placed, name: string): number | undefined {
   return modelOf(placed, name)?.modelled.batch;
 }
 
-function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, name: string) {
+function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 }: Placed, name: string) {
   const used = owners.map((key) => trainers.find((t) => t.key === key));
   if (used.some((t) => !t || t.capability.rate <= 0)) return undefined;
   const names = [...new Set(used.map((t) => t?.capability.machine ?? ''))];
@@ -136,7 +142,7 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, 
     lag: (bytes: number, from: number, to: number) => bothEnds(ends, from, to, (end) => lagOfFrame(bytes, end)),
     handover: (bytes: number) => bytes * handByte,
     window: most('window'),
-    bytesPerValue: BYTES[codec] / parts,
+    bytesPerValue: (wider * BYTES[codec]) / parts,
   };
   return { modelled: modelRate(divided, machines, network, name), machines, places };
 }

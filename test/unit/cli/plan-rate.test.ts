@@ -65,10 +65,29 @@ test('a plan without a mesh file is counted for the default machine, and says so
 
 test('differences below the accuracy of a prediction are not reported', () => {
   const rate = (samplesPerSecond: number): PlanRate => ({
-    ...{ samplesPerSecond, limit: '', machines: '', alone: { samplesPerSecond: 100 } },
+    ...{ samplesPerSecond, limit: '', machines: '', alone: { samplesPerSecond: 100 }, paysFrom: null },
   });
   expect(cutText(rate(50))).toBe('in one shard this trains 2.0 times as fast');
   expect(cutText(rate(95))).toBe('it trains about as fast as in one shard');
   expect(cutText(rate(150))).toBe('it trains 1.5 times as fast as in one shard');
   expect(cutText({ ...rate(1), alone: null })).toBeUndefined();
+});
+
+test('a cut that pays only at other widths says at which, by the name of the parameter where it is known', async () => {
+  const rate: PlanRate = {
+    ...{ samplesPerSecond: 10, limit: '', machines: '', alone: { samplesPerSecond: 100 }, paysFrom: 8 },
+  };
+  const width = { name: 'hidden', value: 128 };
+  expect(cutText(rate, width)).toBe('in one shard this trains 10 times as fast; shards pay from about hidden = 1,000');
+  expect(cutText(rate)).toBe('in one shard this trains 10 times as fast; shards pay from about 8 times its widths');
+  // A frame takes as long as sixteen thousand million operations of a product.
+  const dear = await twoShards('wider', { ...FREE, frame: 0.05 });
+  const wider = Number(dear.rate?.paysFrom);
+  expect(wider).toBeGreaterThan(4);
+  expect(wider).toBeLessThan(129);
+  expect(dear.text).toContain(`shards pay from about ${Number(wider.toPrecision(2))} times its widths`);
+  expect(dear.compiled).toMatch(/shards pay from about hidden = [0-9,]+\n/);
+  const never = await twoShards('never', { ...FREE, frame: 1e9 });
+  expect(never.rate?.paysFrom).toBe('never');
+  expect(never.text).toContain('; at no width do so many shards pay there');
 });
