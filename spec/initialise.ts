@@ -1,7 +1,7 @@
 /** Initial values of states: any tensor can be made from (seed, name) alone, anywhere. */
 import { memberStates, type Slice, type State, sizeOf } from './program.ts';
 import { stream } from './random.ts';
-import { cutFrom, eachElement } from './slices.ts';
+import { cutFrom, eachElement, placeInWhole } from './slices.ts';
 import { type Sparsity, unitConnections } from './topologies.ts';
 
 /** @returns the elements in row-major order; statistics of the data are not made here and begin at zero */
@@ -24,6 +24,25 @@ export function initialValues(state: State, seed: number): Float32Array {
   if (init.kind === 'connections') fillConnections(values, state.shape, init.sparsity);
   if (init.kind === 'entries') fillEntries(values, init.matrix, init.sparsity);
   return init.kind === 'thinned' ? keepConnections(state, initialValues({ ...state, init: init.of }, seed)) : values;
+}
+
+/**
+ * Some of the values that `initialValues` gives, in their order, without making all of them.
+ * @returns nothing where they are only made together
+ */
+export function initialPart(asked: State, seed: number, begin: number, end: number): Float32Array | undefined {
+  const state = copiedState(asked);
+  const { init, slice, shape } = state;
+  if (state.members || slice?.across) return undefined;
+  const values = new Float32Array(end - begin);
+  if (init.kind === 'constant') return values.fill(init.value);
+  if (init.kind !== 'uniform' && init.kind !== 'normal') return undefined;
+  const rng = stream(seed, slice?.of ?? state.id);
+  for (let i = 0; i < values.length; i++) {
+    const at = slice ? placeInWhole(slice, shape, begin + i) : begin + i;
+    values[i] = init.kind === 'uniform' ? (2 * rng.uniform(at) - 1) * init.bound : rng.normal(at) * init.std;
+  }
+  return values;
 }
 
 /** The parameter or the memory that a state copies, as far as this state's part of it goes; any other state is itself. */

@@ -24,6 +24,14 @@ export function eachElement(slice: Slice, shape: Shape, visit: (tile: number, wh
   for (let i = 0; i < outer; i++) for (let j = 0; j < run; j++) visit(i * run + j, i * stride + from * inner + j);
 }
 
+/** Where an element of a tile that is cut along one axis lies in the whole. @param tile its place in the tile */
+export function placeInWhole({ axis, from, groups = 1, shape: whole }: Slice, shape: Shape, tile: number): number {
+  const inner = sizeOf(shape.slice(axis + 1));
+  const run = ((shape[axis] ?? 1) / groups) * inner;
+  const stride = ((whole[axis] ?? 1) / groups) * inner;
+  return Math.floor(tile / run) * stride + from * inner + (tile % run);
+}
+
 /** The tile's elements of a whole tensor. */
 export function cutFrom<T extends Float32Array | Float64Array>(whole: T, slice: Slice, shape: Shape): T {
   const tile = new (whole.constructor as new (n: number) => T)(sizeOf(shape));

@@ -64,6 +64,10 @@ export interface DeviceSession {
   write(state: string, values: Tensor): Promise<void>;
   /** A copy of a state, in the device's own precision. */
   read(state: string): Promise<Tensor>;
+  /** As `read`, of its elements from `begin` on, up to `end`; absent where a state is only read as a whole. */
+  readPart?(state: string, begin: number, end: number): Promise<Tensor>;
+  /** Sets the elements of a state from `begin` on; there where `readPart` is. The memory of the values is given away. */
+  writePart?(state: string, begin: number, values: Tensor): Promise<void>;
   /**
    * Runs one function: the inputs by field, one whole batch of each, copied before the call returns; then changes the
    * states.

@@ -23,6 +23,7 @@ export function observed(device: Device, now: () => number, closed: () => void):
   const watch = (session: DeviceSession): DeviceSession => ({
     write: (state, values) => during(session.write(state, values)),
     read: (state) => during(session.read(state)),
+    ...partsOf(session, during),
     run: (name, inputs, position) => during(session.run(name, inputs, position)),
     prepare: (name) => session.prepare(name),
     computed: () => session.computed?.() ?? 0,
@@ -46,5 +47,16 @@ export function observed(device: Device, now: () => number, closed: () => void):
     },
     // Calls are kept in the order in which they were made.
     waitingSince: () => waiting.values().next().value,
+  };
+}
+
+function partsOf(
+  { readPart, writePart }: DeviceSession,
+  during: <T>(work: Promise<T>) => Promise<T>,
+): Pick<DeviceSession, 'readPart' | 'writePart'> {
+  if (!readPart || !writePart) return {};
+  return {
+    readPart: (state, begin, end) => during(readPart(state, begin, end)),
+    writePart: (state, begin, values) => during(writePart(state, begin, values)),
   };
 }

@@ -1,6 +1,6 @@
 /** States of a device from a part of a snapshot that is never in memory as a whole. */
 import type { State } from '../../spec/program.ts';
-import { sizeOf } from '../../spec/program.ts';
+import { sameShape, sizeOf } from '../../spec/program.ts';
 import type { BlobSource } from '../backplane/backplane.ts';
 import type { DeviceSession } from '../device/device.ts';
 import { fillStates, isKept, isParameter } from '../shard/shard.ts';
@@ -10,9 +10,11 @@ import { boundedCount } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
 import { headOf, PieceReader } from './piece-reader.ts';
 import { partName } from './shard-state.ts';
+import { PART_ELEMENTS } from './streamed-state.ts';
 
 /** Bytes of the head of a part for one tensor, beside its name. */
 const HEAD_BYTES = 512;
+const PART_BYTES = PART_ELEMENTS * Float32Array.BYTES_PER_ELEMENT;
 
 /**
  * One tensor at a time, as they come.
@@ -20,7 +22,7 @@ const HEAD_BYTES = 512;
  * @throws UserError `weights/…`, `mesh/blob-damaged`
  */
 export async function fillFrom(
-  device: Pick<DeviceSession, 'write'>,
+  device: Pick<DeviceSession, 'write' | 'writePart'>,
   states: readonly State[],
   source: BlobSource,
   blob: string,
@@ -35,6 +37,14 @@ export async function fillFrom(
     byName.delete(entry.name);
     if (!state) throw damaged(blob);
     const length = boundedCount(entry.end - entry.begin, 8 * sizeOf(state.shape), `the bytes of ${state.id}`);
+    if (device.writePart && isPlain(state, entry)) {
+      for (let at = 0; at < length; at += PART_BYTES) {
+        const part = await pieces.take(boundedCount(Math.min(PART_BYTES, length - at), PART_BYTES, state.id));
+        if (!part) throw damaged(blob);
+        await device.writePart(state.id, at / Float32Array.BYTES_PER_ELEMENT, new Float32Array(part.buffer));
+      }
+      continue;
+    }
     const bytes = await pieces.take(length);
     if (!bytes) throw damaged(blob);
     await fillStates(device, [state], { tensors: [tensorOf(state.id, entry, bytes.buffer)] }, false);
@@ -42,6 +52,12 @@ export async function fillFrom(
   if ((await pieces.hashOfAll()) !== blob) throw damaged(blob);
   const others = states.filter((s) => !isKept(s) || byName.has(partName(s.id, isParameter(s))));
   await fillStates(device, others, { tensors: [] }, false);
+}
+
+/** Whether the device takes its values as they are. */
+function isPlain({ shape, init, members }: State, entry: TensorEntry): boolean {
+  const kind = init.kind === 'copy' ? init.of.kind : init.kind;
+  return entry.dtype === 'F32' && !members && kind !== 'thinned' && sameShape(shape, entry.shape);
 }
 
 function tensorOf(name: string, { dtype, shape }: TensorEntry, bytes: ArrayBuffer): NamedTensor {

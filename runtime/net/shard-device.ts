@@ -1,11 +1,13 @@
 /** How a shard of a run is computed: on which threads, and with which numbers on its borders. */
 
-import type { State } from '../../spec/program.ts';
+import { initialPart } from '../../spec/initialise.ts';
+import { type State, sizeOf } from '../../spec/program.ts';
 import type { Device, DeviceSession, Executable } from '../device/device.ts';
-import { fillStates } from '../shard/shard.ts';
+import { fillStates, isKept } from '../shard/shard.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { BlobSource } from './shard-data.ts';
+import { PART_ELEMENTS } from './streamed-state.ts';
 
 /**
  * Several shards may share this machine: one thread of computation each, which also fixes the order of sums. Where every
@@ -26,6 +28,18 @@ export function borderCodec({ name }: Pick<Device, 'name'>, { codec }: Pick<Depl
   return name === 'reference' && codec === 'f32' ? 'f64' : codec;
 }
 
+/** @returns whether it was: not where it is small, or only made as a whole */
+async function drawInParts({ writePart }: DeviceSession, state: State, seed: number): Promise<boolean> {
+  const size = sizeOf(state.shape);
+  if (!writePart || size <= PART_ELEMENTS || !isKept(state) || state.role === 'memory') return false;
+  for (let at = 0; at < size; at += PART_ELEMENTS) {
+    const values = initialPart(state, seed, at, Math.min(size, at + PART_ELEMENTS));
+    if (!values) return false;
+    await writePart(state.id, at, values);
+  }
+  return true;
+}
+
 /** The states at the very beginning of a run, from its seed and the statistics of its data. */
 export async function drawStates(
   device: DeviceSession,
@@ -39,5 +53,7 @@ export async function drawStates(
     const bytes = new Uint8Array(await blob(mean.blob, mean.bytes));
     statistics.set(field, { mean: new Float32Array(bytes.buffer), scale });
   }
-  await fillStates(device, states, { seed, statistics }, false);
+  const rest: State[] = [];
+  for (const state of states) if (!(await drawInParts(device, state, seed))) rest.push(state);
+  await fillStates(device, rest, { seed, statistics }, false);
 }

@@ -20,9 +20,8 @@ export interface Need {
 export const MAX_RECORD_BYTES = 3 * MAX_MESSAGE_BYTES;
 /** Of a shard's state: two that are kept for snapshots, one that is hashed, one on its way into the mesh. */
 const STATES_HELD = 4;
-/** Of one that is read tensor by tensor: a tensor in the device's thread and in this one; its part, where no disk takes it. */
-const TENSORS_HELD = 2;
-const PARTS_HELD = 1;
+/** Of one that is read part by part, by way of the disk: parts in the device's thread and in this one, and those just left. */
+const STREAMED_BYTES = 32e6;
 const MAX_ELEMENT_BYTES = Float64Array.BYTES_PER_ELEMENT;
 const ROW_NUMBER_BYTES = 8;
 /** A tensor's line in the head of a part, without its name. */
@@ -72,10 +71,8 @@ export function shardNeeds(
 
 /** Bytes of states on their way into snapshots and out of them. */
 export function snapshotBytes(states: readonly State[], elementBytes: number): number {
-  const bytes = elementsOf(states) * elementBytes;
-  if (elementBytes !== Float32Array.BYTES_PER_ELEMENT || !isStreamed(states)) return STATES_HELD * bytes;
-  const largest = states.reduce((most, s) => Math.max(most, sizeOf(s.shape)), 0) * elementBytes;
-  return PARTS_HELD * bytes + TENSORS_HELD * largest;
+  const isWhole = elementBytes !== Float32Array.BYTES_PER_ELEMENT || !isStreamed(states);
+  return isWhole ? STATES_HELD * elementBytes * elementsOf(states) : STREAMED_BYTES;
 }
 
 /** No part of a snapshot of these states is longer. */

@@ -1,6 +1,6 @@
 /**
- * A shard's state that is never in memory as a whole: it is read from the device tensor by tensor, once for its hashes
- * and once more for its bytes. The device runs nothing meanwhile, so both readings are of one moment.
+ * A shard's state that is never in memory as a whole: it is read from the device part by part, once for its hashes and
+ * once more for its bytes. The device runs nothing meanwhile, so both readings are of one moment.
  */
 import { createHash } from 'node:crypto';
 import { type State, sizeOf } from '../../spec/program.ts';
@@ -14,6 +14,10 @@ import { PART_METADATA, partName, STATE_HASH, tensorHead } from './shard-state.t
 const LARGE_STATE_BYTES = 16e6;
 /** A tensor goes to the connection and to the disk in pieces of this size. */
 const PIECE_BYTES = 256 * 1024;
+/** Elements that are read of a device at a time. */
+export const PART_ELEMENTS = 512 * 1024;
+
+type Readable = Pick<DeviceSession, 'read' | 'readPart'>;
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 
@@ -40,20 +44,16 @@ export function isStreamed(states: readonly State[], least = LARGE_STATE_BYTES):
 }
 
 export class StreamedState {
-  readonly #device: Pick<DeviceSession, 'read'>;
+  readonly #device: Readable;
   readonly #entries: readonly Entry[];
   readonly #head: Uint8Array;
 
   /** @returns nothing for states that are small, or that a device keeps together */
-  static of(
-    device: Pick<DeviceSession, 'read'>,
-    states: readonly State[],
-    least = LARGE_STATE_BYTES,
-  ): StreamedState | undefined {
+  static of(device: Readable, states: readonly State[], least = LARGE_STATE_BYTES): StreamedState | undefined {
     return isStreamed(states, least) ? new StreamedState(device, states.filter(isKept)) : undefined;
   }
 
-  private constructor(device: Pick<DeviceSession, 'read'>, kept: readonly State[]) {
+  private constructor(device: Readable, kept: readonly State[]) {
     this.#device = device;
     this.#entries = inFileOrder(
       kept.map((state) => ({
@@ -79,10 +79,12 @@ export class StreamedState {
     const state = createHash('sha256').update(STATE_HASH);
     const blob = createHash('sha256').update(this.#head);
     for (const entry of this.#entries) {
-      const bytes = await this.#read(entry);
-      if (!bytes) return undefined;
-      state.update(tensorHead(entry)).update(bytes);
-      if (isPart) blob.update(bytes);
+      state.update(tensorHead(entry));
+      for await (const bytes of this.#read(entry)) {
+        if (!bytes) return undefined;
+        state.update(bytes);
+        if (isPart) blob.update(bytes);
+      }
     }
     return { hash: state.digest('hex'), blob: isPart ? blob.digest('hex') : '', bytes: this.bytes };
   }
@@ -95,17 +97,29 @@ export class StreamedState {
   async *#tensors(): AsyncGenerator<Uint8Array> {
     yield this.#head;
     for (const entry of this.#entries) {
-      const bytes = await this.#read(entry);
-      if (!bytes) throw new Error(`${entry.id} has changed its precision`);
-      yield bytes;
+      for await (const bytes of this.#read(entry)) {
+        if (!bytes) throw new Error(`${entry.id} has changed its precision`);
+        yield bytes;
+      }
     }
   }
 
-  async #read({ id, byteLength }: Entry): Promise<Uint8Array | undefined> {
-    const data = await this.#device.read(id);
-    if (data instanceof Float64Array) return undefined;
-    if (data.byteLength !== byteLength) throw new Error(`${id} has ${data.byteLength} bytes, not ${byteLength}`);
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  /** @returns its bytes in order; one `undefined` where the device computes in another precision */
+  async *#read({ id, byteLength }: Entry): AsyncGenerator<Uint8Array | undefined> {
+    const elements = byteLength / FLOAT_BYTES;
+    const step = this.#device.readPart ? PART_ELEMENTS : Math.max(1, elements);
+    let read = 0;
+    for (let at = 0; at < elements; at += step) {
+      const end = Math.min(elements, at + step);
+      const data = await (this.#device.readPart?.(id, at, end) ?? this.#device.read(id));
+      if (data instanceof Float64Array) {
+        yield undefined;
+        return;
+      }
+      read += data.byteLength;
+      yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    }
+    if (read !== byteLength) throw new Error(`${id} has ${read} bytes, not ${byteLength}`);
   }
 }
 

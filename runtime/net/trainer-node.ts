@@ -288,28 +288,26 @@ export class TrainerNode {
     }
   }
 
-  /** By way of the disk, from where it is read in pieces; through memory where the disk does not take it. */
+  /** By way of the disk, from where it is read in pieces: no room for it is counted in memory. */
   async #readBlob(hash: string, most: number): Promise<BlobSource> {
     const { cache } = this.#options;
     const { readPieces: read, writePieces: write } = cache;
     if (!read || !write) return inMemory(await this.#blob(hash, most));
-    for (;;) {
+    for (let wait = RETRY_MILLISECONDS; ; await sleep(wait)) {
       const known = await read.call(cache, hash);
       if (known) return known;
       try {
         if (this.#link) {
           await this.#link.getBlobInto(hash, most, (bytes) => write.call(cache, hash, bytes));
-          continue;
+          wait = 0;
         }
       } catch (error) {
         if (!(error instanceof EnvironmentError)) throw error;
-        if (error.code.startsWith('disk/')) {
-          this.#options.log({ event: 'not-cached', code: error.code });
-          return inMemory(await this.#blob(hash, most));
-        }
+        const isFull = error.code.startsWith('disk/');
+        if (isFull && wait !== RETRY_FULL_MILLISECONDS) this.#options.log({ event: 'not-cached', code: error.code });
+        wait = isFull ? RETRY_FULL_MILLISECONDS : RETRY_MILLISECONDS;
       }
       if (this.#driver.stopped) throw new Error('stopped');
-      await sleep(RETRY_MILLISECONDS);
     }
   }
 

@@ -4,12 +4,14 @@ import { BlobCache } from '../../runtime/backplane/blob-cache.ts';
 import { fillFrom } from '../../runtime/net/fill-from.ts';
 import { IncomingBlobs } from '../../runtime/net/incoming-blobs.ts';
 import { piecesOf, piecesWhile, sendBlob } from '../../runtime/net/send-blob.ts';
+import { drawStates } from '../../runtime/net/shard-device.ts';
 import { snapshotBytes } from '../../runtime/net/shard-memory.ts';
 import { decodeState, encodeState, stateHash } from '../../runtime/net/shard-state.ts';
-import { StreamedState } from '../../runtime/net/streamed-state.ts';
+import { PART_ELEMENTS, StreamedState } from '../../runtime/net/streamed-state.ts';
 import { fillStates, saveStates } from '../../runtime/shard/shard.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
-import type { State } from '../../spec/program.ts';
+import { initialValues } from '../../spec/initialise.ts';
+import { type State, sizeOf } from '../../spec/program.ts';
 import { joined } from '../support/joined-pieces.ts';
 import { temporaryFolder } from '../support/nmc.ts';
 
@@ -143,10 +145,66 @@ test('a blob for the disk is written as it comes, and a wrong one leaves nothing
   ]);
 });
 
-test('a large state counts once for snapshots, with two of its tensors; a small one counts four times', () => {
+test('a large state counts for snapshots only in parts, a small one four times', () => {
   const wide = (size: number): State[] =>
     [1, 2, 3].map((n) => ({ id: `w${n}`, shape: [size], role: 'parameter', init: zero }));
-  expect(snapshotBytes(wide(4e6), 4)).toBe(4 * 4e6 * (3 + 2));
+  expect(snapshotBytes(wide(4e6), 4)).toBe(32e6);
   expect(snapshotBytes(wide(4e6), 8)).toBe(8 * 4e6 * 3 * 4);
   expect(snapshotBytes(wide(1e6), 4)).toBe(4 * 1e6 * 3 * 4);
+});
+
+describe('a device that is read and written in parts', () => {
+  /** More than one part, and not a whole number of them. */
+  const long: readonly State[] = [
+    { id: 'w', shape: [1100, 1000], role: 'parameter', init: { kind: 'uniform', bound: 0.1 } },
+    {
+      ...{ id: 'v', shape: [1000, 600], role: 'parameter', init: { kind: 'normal', std: 0.2 } },
+      slice: { of: 'whole', shape: [1000, 900], axis: 1, from: 150 },
+    },
+    { id: 'w:m', shape: [1100, 1000], role: 'optimizer', init: zero },
+  ];
+
+  const bytesOf = (values: Float32Array = new Float32Array(0)): Buffer => Buffer.from(new Uint8Array(values.buffer));
+
+  function parted() {
+    const values = new Map(long.map((s) => [s.id, new Float32Array(sizeOf(s.shape)).fill(7)]));
+    const of = (id: string): Float32Array => values.get(id) ?? new Float32Array(0);
+    let largest = 0;
+    const seen = (part: Float32Array): Float32Array => {
+      largest = Math.max(largest, part.length);
+      return part;
+    };
+    return {
+      values,
+      largest: () => largest,
+      read: async (id: string) => seen(of(id).slice()),
+      write: async (id: string, all: Float32Array | Float64Array) => of(id).set(seen(Float32Array.from(all))),
+      readPart: async (id: string, begin: number, end: number) => seen(of(id).slice(begin, end)),
+      writePart: async (id: string, begin: number, part: Float32Array | Float64Array) =>
+        of(id).set(seen(Float32Array.from(part)), begin),
+    };
+  }
+
+  test('begins with the values that are drawn as a whole, and never holds one as a whole', async () => {
+    const device = parted();
+    await drawStates(device as never, long, { statistics: [], seed: 5 }, async () => new Uint8Array(0));
+    for (const state of long)
+      expect(bytesOf(device.values.get(state.id)).equals(bytesOf(initialValues(state, 5)))).toBe(true);
+    expect(device.largest()).toBe(PART_ELEMENTS);
+  });
+
+  test('is saved and restored to the bit, and never holds a tensor as a whole', async () => {
+    const [from, to] = [parted(), parted()];
+    await drawStates(from as never, long, { statistics: [], seed: 5 }, async () => new Uint8Array(0));
+    const streamed = StreamedState.of(from, long, 1);
+    const bytes = await joined(streamed?.pieces() as never);
+    expect(Buffer.compare(bytes, encodeState(await saveStates(from as never, long)))).toBe(0);
+    const hashes = await streamed?.hashes();
+    const source = { ...piecesOf(bytes), close: async () => undefined };
+    const before = to.largest();
+    await fillFrom(to, long, source, hashes?.blob ?? '');
+    expect(before).toBe(0);
+    for (const [id, values] of from.values) expect(bytesOf(to.values.get(id)).equals(bytesOf(values))).toBe(true);
+    expect(to.largest()).toBe(PART_ELEMENTS);
+  });
 });

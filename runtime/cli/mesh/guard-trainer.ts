@@ -17,14 +17,26 @@ import { TrainerGuard } from './trainer-guard.ts';
 const HEAP = '--initial-heap-size=128';
 
 /**
+ * Of a trainer with a bound, which has memory for little garbage: glibc gives tensors back to the system as soon as they are freed, and
+ * threads share its memory. Other systems do not read it.
+ */
+const THRIFTY = { MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '4194304', MALLOC_ARENA_MAX: '2' };
+
+/**
  * Runs this command line once more, as a child.
  * @param allowed bytes that shards may use
  * @returns the child's exit code
  * @throws EnvironmentError `trainer/memory`, `device/stuck`, `trainer/ended`
  */
 export async function guardTrainer(allowed: number | undefined, invite: Invite | undefined): Promise<number> {
-  const child = spawn(process.execPath, [HEAP, ...process.execArgv, ...process.argv.slice(1)], {
-    env: { ...process.env, NMC_INVITE: invite ? inviteText(invite) : '', ...parentEnvironment(BY_JOIN) },
+  const heap = allowed === undefined ? [HEAP] : [];
+  const child = spawn(process.execPath, [...heap, ...process.execArgv, ...process.argv.slice(1)], {
+    env: {
+      ...(allowed === undefined ? {} : THRIFTY),
+      ...process.env,
+      NMC_INVITE: invite ? inviteText(invite) : '',
+      ...parentEnvironment(BY_JOIN),
+    },
     stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
   });
   const log = (event: Readonly<Record<string, unknown>>): boolean => process.stderr.write(`${jsonLine(event)}\n`);

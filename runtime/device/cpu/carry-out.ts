@@ -10,10 +10,11 @@ export async function carryOutOn(engine: CpuEngine, request: EngineRequest): Pro
       await engine.prepare(request.name);
       return undefined;
     case 'write':
-      engine.write(request.state, request.values);
+      if (request.begin === undefined) engine.write(request.state, request.values);
+      else engine.writePart(request.state, request.begin, request.values);
       return undefined;
     case 'read':
-      return engine.read(request.state);
+      return engine.read(request.state, request.begin, request.end);
     case 'run':
       return engine.run(request.name, request.inputs, request.position);
   }

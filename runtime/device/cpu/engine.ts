@@ -179,8 +179,13 @@ export class CpuEngine {
     this.#changed(id);
   }
 
-  read(id: string): Float32Array {
-    return dataOf(this.#state(id).current).slice();
+  writePart(id: string, begin: number, values: Float32Array | Float64Array): void {
+    dataOf(this.#state(id).current).set(values, begin);
+    this.#changed(id);
+  }
+
+  read(id: string, begin?: number, end?: number): Float32Array {
+    return dataOf(this.#state(id).current).slice(begin, end);
   }
 
   /** Begins to load a function before it is wanted. */

@@ -25,8 +25,9 @@ export interface LaneStart {
 export type Request = { readonly id: number; readonly engine?: number } & (
   | { readonly kind: 'open'; readonly start: WorkerStart }
   | { readonly kind: 'prepare'; readonly name: string }
-  | { readonly kind: 'write'; readonly state: string; readonly values: Tensor }
-  | { readonly kind: 'read'; readonly state: string }
+  /** `begin`: of a part that is written or read. */
+  | { readonly kind: 'write'; readonly state: string; readonly values: Tensor; readonly begin?: number }
+  | { readonly kind: 'read'; readonly state: string; readonly begin?: number; readonly end?: number }
   | {
       readonly kind: 'run';
       readonly name: string;

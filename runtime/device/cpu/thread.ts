@@ -138,8 +138,11 @@ export function runOn(
 export function sessionOn(
   thread: Pick<Thread<EngineRequest>, 'ask'>,
   engine = 0,
-): Pick<DeviceSession, 'write' | 'read' | 'run' | 'prepare'> {
+): Pick<DeviceSession, 'write' | 'read' | 'readPart' | 'writePart' | 'run' | 'prepare'> {
   return {
+    readPart: (state, begin, end) => thread.ask<Float32Array>({ kind: 'read', state, begin, end, engine }),
+    writePart: (state, begin, values) =>
+      thread.ask({ kind: 'write', state, values, begin, engine }, [values.buffer as ArrayBuffer]),
     write: (state, values) => thread.ask({ kind: 'write', state, values, engine }),
     read: (state) => thread.ask<Float32Array>({ kind: 'read', state, engine }),
     run: (name, inputs, position) => runOn(thread, name, inputs, position, engine),

@@ -81,7 +81,7 @@ export async function openSession(
   gpu: Gpu,
   files: ReadonlyMap<string, Uint8Array>,
   options: SessionOptions = {},
-): Promise<Required<Omit<DeviceSession, 'computed' | 'held'>>> {
+): Promise<Required<Omit<DeviceSession, 'computed' | 'held' | 'readPart' | 'writePart'>>> {
   const kernels = readKernels(files);
   const arenas = new DeviceArenas(gpu.device);
   await arenas.create(gpu, kernels);
@@ -101,7 +101,7 @@ function readKernels(files: ReadonlyMap<string, Uint8Array>): KernelProgram {
   return kernels;
 }
 
-class WebGpuSession implements Required<Omit<DeviceSession, 'computed' | 'held'>> {
+class WebGpuSession implements Required<Omit<DeviceSession, 'computed' | 'held' | 'readPart' | 'writePart'>> {
   readonly #gpu: Gpu;
   readonly #kernels: KernelProgram;
   readonly #arenas: DeviceArenas;

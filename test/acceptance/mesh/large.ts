@@ -3,11 +3,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MESH_FORMAT } from '../../../spec/mesh.ts';
 import { remembered } from '../process.ts';
 import { type Json, RunningMesh } from './running-mesh.ts';
 
-/** A network in which each of four shards has a quarter of the weights. @param width of its three inner layers */
+const LAYERS = 10;
+
+/** A network whose links are all much smaller than a quarter of it. @param width of its inner layers */
 export function largeModel(width: number): string {
+  const layers = Array.from({ length: LAYERS }, (_, i) => `h${i + 1}`);
   return `pcn 1
 
 import std/nodes
@@ -17,20 +21,17 @@ import std/data
 
 model large {
   sense pixels: f32[784]
-  node h1: f32[${width}] = nodes.gaussian(act = tanh)
-  node h2: f32[${width}] = nodes.gaussian(act = tanh)
-  node h3: f32[${width}] = nodes.gaussian(act = tanh)
-  node h4: f32[${width}] = nodes.gaussian(act = tanh)
+${layers.map((name) => `  node ${name}: f32[${width}] = nodes.gaussian(act = tanh)`).join('\n')}
   node label: f32[10]
 
-  link pixels -> h1 -> h2 -> h3 -> h4 -> label = links.dense()
+  link pixels -> ${layers.join(' -> ')} -> label = links.dense()
 }
 
 train il of large on data.glyphs.train {
   clamp pixels = sample.image / 255
   clamp label  = one_hot(sample.digit, 10)
 
-  method    = learn.il(steps = 4, rate = 0.05)
+  method    = learn.il(steps = 10, rate = 0.05)
   optimizer = learn.adam(rate = 0.0001)
   batch     = 16
   epochs    = 1
@@ -38,9 +39,15 @@ train il of large on data.glyphs.train {
 `;
 }
 
+/** A mesh file of machines alike. @param megabytes of memory, of each */
+export function machinesOf(count: number, megabytes: number): string {
+  const machines = Array.from({ length: count }, (_, i) => ({ name: `m${i}`, rate: 1e10, memory: megabytes * 1e6 }));
+  return JSON.stringify({ format: MESH_FORMAT, machines });
+}
+
 /** Bytes of its parameters and of Adam's two states of each. */
 export function stateBytes(width: number): number {
-  const weights = 784 * width + 3 * width ** 2 + 10 * width + 4 * width + 10;
+  const weights = 784 * width + (LAYERS - 1) * width ** 2 + 10 * width + LAYERS * width + 10;
   return 3 * 4 * weights;
 }
 

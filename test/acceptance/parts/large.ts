@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { signalProcess } from '../../support/end-process.ts';
-import { LargeMesh, largeModel, runsIn, stateBytes } from '../mesh/large.ts';
+import { LargeMesh, largeModel, machinesOf, runsIn, stateBytes } from '../mesh/large.ts';
 import type { Context, Part, Row } from '../row.ts';
 
 export const largePart: Part = {
@@ -17,9 +17,11 @@ const TRAINERS = 4;
 const BATCHES = 10;
 const BATCH = 16;
 const MEGABYTE = 1e6;
+/** Of what a trainer lends: the rest is for data, messages and tensors on their way. */
+const SHARE_OF_SHARD = 0.7;
 
 async function large(context: Context): Promise<readonly Row[]> {
-  const { width, cap } = context.trial ? { width: 1792, cap: 500 } : { width: 5600, cap: 500 };
+  const { width, cap } = context.trial ? { width: 1650, cap: 250 } : { width: 3310, cap: 500 };
   const mesh = new LargeMesh(context.root, 'large');
   const size = stateBytes(width);
   const name = `${(size / 1e9).toFixed(2)} GB on ${TRAINERS} trainers of ${cap} MB`;
@@ -33,9 +35,13 @@ async function large(context: Context): Promise<readonly Row[]> {
     mkdirSync(mesh.folder, { recursive: true });
     const model = join(mesh.folder, 'large.pcn');
     writeFileSync(model, largeModel(width));
+    const [machines, plan] = [join(mesh.folder, 'machines.json'), join(mesh.folder, 'plan')];
+    writeFileSync(machines, machinesOf(TRAINERS, cap * SHARE_OF_SHARD));
+    const compiled = await mesh.run('compile', model, '--mesh', machines, '-o', plan);
+    if (compiled.code !== 0) throw new Error(`not compiled: ${compiled.tail}`);
     await mesh.open(TRAINERS, cap);
-    const schedule = ['--partition', String(TRAINERS), '--snapshot-every', String(BATCHES / 2), '--epochs', '1'];
-    const [deployed = {}] = await mesh.json('deploy', model, ...schedule, '--limit', String(BATCHES * BATCH));
+    const schedule = ['--snapshot-every', String(BATCHES / 2), '--epochs', '1'];
+    const [deployed = {}] = await mesh.json('deploy', plan, ...schedule, '--limit', String(BATCHES * BATCH));
     const run = String(deployed.run);
     const of = (status: Parameters<typeof runsIn>[0]) => runsIn(status).find((r) => r.run === run) ?? {};
     await mesh.until((status) => Number(of(status).snapshot ?? 0) > 0 || of(status).state === 'done');
