@@ -1,9 +1,9 @@
 /** Samples a second of one training in 1, 2, 4, 8 shards, both schedules, with and without delay: measured, predicted. */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context, Table } from '../row.ts';
 import { type Json, RunningMesh } from './running-mesh.ts';
+import type { StatusWatch } from './status-watch.ts';
 
 export interface RateRow {
   readonly shards: number;
@@ -29,6 +29,7 @@ const SECONDS = 8;
 /** Of an epoch that is over before. */
 const SHORTEST_SECONDS = 3;
 const MICROBATCHES = 8;
+const PATIENCE_MS = 300_000;
 
 export async function measureRates(context: Context, data: string): Promise<RateRow[]> {
   const rows: RateRow[] = [];
@@ -99,30 +100,8 @@ export async function measure(
   const [placement = {}] = await mesh.json(...args, '--dry-run');
   const [deployed = {}] = await mesh.json(...args);
   const run = String(deployed.run);
-  const { batches = 1, before = 3 } = network;
-  const begun = await progressOf(mesh, run, (p) => p.batch >= before);
-  // From the end of a batch to the end of another one.
-  let first = await progressOf(mesh, run, (p) => p.batch !== begun.batch);
-  let began = mesh.processorSeconds();
-  let last = first;
-  let used = began;
-  /** Each half second, up to the last batch that was counted, and since. */
-  let busy: number[] = [];
-  let since: number[] = [];
-  while (last.at - first.at < network.seconds * 1000 || last.batch - first.batch < batches) {
-    await sleep(500);
-    const now = await progressOf(mesh, run, () => true);
-    since.push(now.busy);
-    if (now.epoch !== first.epoch) {
-      // Batches are counted within an epoch, behind which the test set is evaluated.
-      if (last.at - first.at >= SHORTEST_SECONDS * 1000) break;
-      [first, last, began, used, busy, since] = [now, now, mesh.processorSeconds(), undefined, [], []];
-    } else if (now.batch > last.batch) {
-      [last, used, busy, since] = [now, mesh.processorSeconds(), [...busy, ...since], []];
-    }
-  }
+  const { first, last, began, used, busy } = await watched(mesh, run, network).finally(() => mesh.ask('stop', run));
   const seconds = (last.at - first.at) / 1000;
-  await mesh.json('stop', run);
   return {
     shards,
     schedule,
@@ -140,6 +119,38 @@ export async function measure(
   };
 }
 
+/** @param run that trains there */
+async function watched(mesh: RunningMesh, run: string, network: Trained) {
+  const { batches = 1, before = 3 } = network;
+  const watch = mesh.watch();
+  try {
+    const progress = (enough: (p: Progress) => boolean): Promise<Progress> => progressOf(watch, run, enough);
+    const begun = await progress((p) => p.batch >= before);
+    // From the end of a batch to the end of another one.
+    let first = await progress((p) => p.batch !== begun.batch);
+    let began = mesh.processorSeconds();
+    let last = first;
+    let used = began;
+    /** Each second, up to the last batch that was counted, and since. */
+    let busy: number[] = [];
+    let since: number[] = [];
+    while (last.at - first.at < network.seconds * 1000 || last.batch - first.batch < batches) {
+      const now = await progress(() => true);
+      since.push(now.busy);
+      if (now.epoch !== first.epoch) {
+        // Batches are counted within an epoch, behind which the test set is evaluated.
+        if (last.at - first.at >= SHORTEST_SECONDS * 1000) break;
+        [first, last, began, used, busy, since] = [now, now, mesh.processorSeconds(), undefined, [], []];
+      } else if (now.batch > last.batch) {
+        [last, used, busy, since] = [now, mesh.processorSeconds(), [...busy, ...since], []];
+      }
+    }
+    return { first, last, began, used, busy };
+  } finally {
+    watch.close();
+  }
+}
+
 interface Progress {
   readonly at: number;
   readonly epoch: number;
@@ -147,22 +158,19 @@ interface Progress {
   readonly busy: number;
 }
 
-/** Of the shard that is furthest behind. */
-async function progressOf(mesh: RunningMesh, name: string, enough: (p: Progress) => boolean): Promise<Progress> {
-  const end = Date.now() + 300_000;
-  while (Date.now() < end) {
-    const runs = ((await mesh.status()).runs ?? []) as Json[];
-    const run = runs.find((r) => r.run === name);
+/** Of the shard that is furthest behind, from now on. */
+async function progressOf(watch: StatusWatch, name: string, enough: (p: Progress) => boolean): Promise<Progress> {
+  const end = performance.now() + PATIENCE_MS;
+  while (performance.now() < end) {
+    const { at, status } = await watch.next();
+    const run = ((status.runs ?? []) as Json[]).find((r) => r.run === name);
     const shards = (run?.shards ?? []) as { batch: number; busy: number; state: string }[];
     if (run?.state === 'failed' || run?.state === 'done') throw new Error(`${name} has ended: ${String(run.reason)}`);
     const progress = {
-      at: performance.now(),
-      epoch: Number(run?.epoch),
-      batch: Math.min(...shards.map((s) => s.batch)),
+      ...{ at, epoch: Number(run?.epoch), batch: Math.min(...shards.map((s) => s.batch)) },
       busy: shards.reduce((sum, s) => sum + s.busy, 0) / Math.max(1, shards.length),
     };
     if (run?.state === 'running' && enough(progress)) return progress;
-    await sleep(200);
   }
   throw new Error(`${name} does not get on`);
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { removeFolder } from '../../support/remove-folder.ts';
 import { type Ended, jsonLines, plainEnvironment, remembered, runCommand } from '../process.ts';
+import { StatusWatch } from './status-watch.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -61,6 +62,16 @@ export class RunningMesh {
     const end = await this.ask(...args);
     if (end.code !== 0) throw new Error(`nmc ${args.join(' ')}: ${end.tail}`);
     return jsonLines(end.lines);
+  }
+
+  /** What the mesh says of itself every second, from one process: none begins while something is measured. */
+  watch(): StatusWatch {
+    const args = [this.nmc, 'status', '--watch', '--mesh', this.address, '--json'];
+    return new StatusWatch(
+      remembered(
+        spawn(process.execPath, args, { cwd: this.folder, env: this.env, stdio: ['ignore', 'pipe', 'inherit'] }),
+      ),
+    );
   }
 
   /** On a crowded machine the mesh may not answer in time: then it is asked again. */
