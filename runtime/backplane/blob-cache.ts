@@ -26,6 +26,10 @@ export class BlobCache {
     return bytes;
   }
 
+  has(hash: string): boolean {
+    return this.#files.has(hash);
+  }
+
   /** In pieces. */
   async readPieces(hash: string): Promise<BlobReader | undefined> {
     this.#files.touch(hash);
