@@ -40,7 +40,7 @@ export function isUnanswered(error: unknown): boolean {
 export function noAnswer(what: string, seconds: number): EnvironmentError {
   return new EnvironmentError(
     'nats/no-answer',
-    `${what}: NATS has not answered for ${seconds} s, so it is not known whether it was done`,
+    `${what}: NATS has not answered within ${seconds} s, so it is not known whether it was done`,
     'are most of its servers running, and can they reach each other? Their logs say who leads',
   );
 }

@@ -1,7 +1,7 @@
 /** Messages to all who listen at this moment, by the core of NATS: nothing is kept. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsAccess } from './nats-connection.ts';
-import { natsFailure, noAnswer, tooLarge } from './nats-errors.ts';
+import { isUnanswered, natsFailure, noAnswer, tooLarge } from './nats-errors.ts';
 import { tokenOf } from './nats-names.ts';
 
 export class NatsMessages {
@@ -25,7 +25,8 @@ export class NatsMessages {
       const sent = connection.flush().then(() => false);
       if (await Promise.race([sent, late])) throw noAnswer(what, patience.giveUpMs / 1000);
     } catch (error) {
-      throw natsFailure(error, what);
+      // Those who listen may have heard it: it is not sent again.
+      throw isUnanswered(error) ? noAnswer(what, patience.giveUpMs / 1000) : natsFailure(error, what);
     } finally {
       waiting.abort();
     }

@@ -10,8 +10,8 @@ const MIN_PAYLOAD = 1024 * 1024;
 
 export interface ServerReport {
   readonly version: string;
-  /** Servers of the cluster that this one knows; 1: it stands alone. */
-  readonly servers: number;
+  /** It is one of several. */
+  readonly clustered: boolean;
   readonly maxPayload: number;
   /** Of the account, in bytes; -1: no limit. */
   readonly maxMemory: number;
@@ -36,7 +36,7 @@ export interface MonitorReport {
  * @throws EnvironmentError `nats/version`, `nats/too-large`
  */
 export async function lookAtServers({ connection, jsm }: NatsAccess, acceptOlder: boolean): Promise<ServerReport> {
-  const { version = '0.0.0', max_payload: maxPayload = 0, connect_urls: others = [] } = connection.info ?? {};
+  const { version = '0.0.0', max_payload: maxPayload = 0, cluster } = connection.info ?? {};
   assertVersion(version, acceptOlder);
   if (maxPayload < MIN_PAYLOAD)
     throw new EnvironmentError(
@@ -45,8 +45,8 @@ export async function lookAtServers({ connection, jsm }: NatsAccess, acceptOlder
       'raise max_payload in its configuration',
     );
   const { limits } = await jsm.getAccountInfo();
-  const servers = Math.max(1, connection.info?.cluster === undefined ? 1 : others.length);
-  return { version, servers, maxPayload, maxMemory: limits.max_memory, maxStorage: limits.max_storage };
+  const clustered = cluster !== undefined && cluster !== '';
+  return { version, clustered, maxPayload, maxMemory: limits.max_memory, maxStorage: limits.max_storage };
 }
 
 /** @throws EnvironmentError `nats/version` */

@@ -215,6 +215,7 @@ export const ERROR_CODES = {
   'usage/html': 'only a plan has a page',
   'usage/input': 'there is nothing to predict from',
   'usage/name': 'no data set is named',
+  'usage/nats': 'no server of NATS is named',
   'usage/number': 'an option needs a whole number',
   'usage/only': 'there is no such part to measure',
   'usage/pass': 'there is no such pass',

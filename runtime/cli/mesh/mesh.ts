@@ -1,6 +1,6 @@
 /**
- * `nmc mesh gc`, `nmc mesh replay`, and `nmc mesh record`: puts what `nmc doctor --json` said on each machine together into a file for
- * `--mesh`.
+ * `nmc mesh gc`, `nmc mesh replay`, `nmc mesh init`, and `nmc mesh record`: puts what `nmc doctor --json` said on each
+ * machine together into a file for `--mesh`.
  */
 import { meshOf, readCapability } from '../../plan/mesh-file.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
@@ -14,7 +14,9 @@ import { collectGarbage } from './mesh-gc.ts';
 import { replayRecords } from './mesh-replay.ts';
 import type { MeshFileArguments } from './options.ts';
 
-export default function (args: MeshFileArguments): Promise<number> | number {
+export default async function (args: MeshFileArguments): Promise<number> {
+  // The client of NATS is loaded for this alone.
+  if (args.action === 'init') return (await import('./mesh-init.ts')).initialiseMesh(args);
   if (args.action === 'replay') return replayRecords(args);
   return args.action === 'gc' ? collectGarbage(args) : record(args);
 }

@@ -51,6 +51,16 @@ export class NatsServer {
 
   /** Again after it ended: at the same port, with the same state. */
   async start(): Promise<this> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.kill();
+      throw error;
+    }
+    return this;
+  }
+
+  async #start(): Promise<void> {
     const ports = join(this.folder, 'ports');
     rmSync(ports, { recursive: true, force: true });
     mkdirSync(ports);
@@ -74,12 +84,12 @@ export class NatsServer {
     const found = await waitFor('server of NATS', () => {
       if (child.exitCode !== null) throw new Error(`nats-server ended:\n${said}`);
       const [name] = /Server is ready/.test(said) ? readdirSync(ports) : [];
-      return name === undefined ? undefined : (JSON.parse(readFileSync(join(ports, name), 'utf8')) as Ports);
+      const text = name === undefined ? '' : readFileSync(join(ports, name), 'utf8');
+      return text.endsWith('}') ? (JSON.parse(text) as Ports) : undefined;
     });
     this.url = found.nats[0] ?? '';
     this.monitor = found.monitoring[0] ?? '';
     this.#port = Number(new URL(this.url).port);
-    return this;
   }
 
   signal(name: NodeJS.Signals): void {
