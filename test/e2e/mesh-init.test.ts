@@ -107,8 +107,8 @@ describe('servers that a mesh can be kept on', () => {
   });
 });
 
-describe('what a mesh cannot rely on', () => {
-  test('is an older server, unless it is asked for', async () => {
+describe('nmc mesh init', () => {
+  test('refuses an older server, unless it is asked for', async () => {
     const refused = await init(server.url, '--name', 'older');
     expect(refused).toMatchObject({
       code: 3,
@@ -121,7 +121,7 @@ describe('what a mesh cannot rely on', () => {
     expect(taken).toMatchObject({ code: 0, stderr: expect.stringMatching(/warning: nats-server 2\.14\.0 is older/) });
   });
 
-  test('is said aloud: what was not checked, and a disk that is not waited for', async () => {
+  test('says aloud that something was not checked, and that a disk is not waited for', async () => {
     const unseen = await init(server.url, OLDER);
     expect(unseen.stderr).toMatch(/warning: not checked: sync_interval, WebSocket listeners and disk limits/);
     const lax = await new NatsServer({ sync: '2m' }).start();
@@ -137,7 +137,7 @@ describe('what a mesh cannot rely on', () => {
     }
   });
 
-  test('is a door for strangers, and a monitoring address that is none', async () => {
+  test('refuses a door for strangers, and a monitoring address that tells nothing', async () => {
     const varz = (websocket: object): string =>
       JSON.stringify({ version: '2.14.9', websocket, jetstream: { config: { sync_always: true, max_storage: 1e12 } } });
     let answer = varz({ host: '0.0.0.0', port: 8443 });
@@ -162,7 +162,7 @@ describe('what a mesh cannot rely on', () => {
     }
   });
 
-  test('is a server without JetStream', async () => {
+  test('refuses a server without JetStream', async () => {
     const own = await new NatsServer({ jetstream: false }).start();
     try {
       expect(await init(own.url, OLDER)).toMatchObject({

@@ -237,7 +237,7 @@ test('a stream that was cut back is found, and not appended to', async () => {
   await backplane.close();
 });
 
-test('what does not fit is refused, and says what would help', async () => {
+test('messages that do not fit are refused, and so are servers: each says what would help', async () => {
   await expect(openMesh(server, 'never-made')).rejects.toMatchObject({ code: 'nats/not-made' });
   const mesh = await makeMesh(server);
   await expect(natsBackplane({ servers: [server.url], mesh, folder: `${server.folder}/none` })).rejects.toMatchObject({
