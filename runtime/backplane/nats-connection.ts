@@ -32,7 +32,7 @@ export interface NatsAccess {
 const DEFAULT_MESH = 'mesh';
 const CONNECT_MS = 5_000;
 /** Silence of two such intervals is a lost connection. */
-const PING_MS = 3_000;
+const PING_MS = 2_000;
 const RECONNECT_MS = 250;
 
 /**

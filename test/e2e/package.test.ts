@@ -50,6 +50,17 @@ describe('the package', () => {
     expect(kept).toEqual([`runtime-cli-main.cjs.${process.version}-${process.platform}-${process.arch}.code`]);
   });
 
+  it('has the client of NATS, with its licences', () => {
+    const address = ['--nats', 'nats://127.0.0.1:1'];
+    const asked = run(empty, 'npx', ['--no', 'nmc', 'mesh', 'init', ...address], [3]);
+    expect(asked.stderr).toContain('error[nats/unreachable]');
+    const client = join(empty, 'node_modules/neuromesh/dist/node_modules/@nats-io');
+    expect(readdirSync(client).sort()).toEqual([
+      ...['jetstream', 'kv', 'nats-core', 'nkeys', 'nuid', 'obj', 'transport-node'],
+    ]);
+    for (const name of readdirSync(client)) expect(readdirSync(join(client, name)), name).toContain('LICENSE');
+  });
+
   it(
     'trains an example and predicts from the run',
     () => {

@@ -34,7 +34,7 @@ export type JsonLine = Readonly<Record<string, unknown>>;
 /** A folder that goes when the tests of this file are over. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'nmc-e2e-'));
-  afterAll(() => removeFolder(folder));
+  afterAll(() => removeFolder(folder), 120_000);
   return folder;
 }
 
