@@ -1,4 +1,5 @@
 /** Whether servers of NATS are such that a mesh can rely on them: what they say of themselves to a client, and to a look. */
+import { reasonOf } from '../../spec/reason-of.ts';
 import { EnvironmentError } from '../support/errors.ts';
 import type { NatsAccess } from './nats-connection.ts';
 
@@ -86,7 +87,7 @@ export async function lookAtMonitor(url: string): Promise<MonitorReport> {
     if (!answer.ok) throw failed(`it answers ${answer.status}`);
     told = await answer.json();
   } catch (error) {
-    throw error instanceof EnvironmentError ? error : failed(reasonOf(error));
+    throw error instanceof EnvironmentError ? error : failed(reasonOf(causeOf(error)));
   }
   const report = fieldsOf(told);
   const config = fieldsOf(fieldsOf(report.jetstream).config);
@@ -108,7 +109,5 @@ const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
 
 const numberOf = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
 
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
-}
+/** What `fetch` says of itself is only that it failed. */
+const causeOf = (error: unknown): unknown => (error instanceof Error ? (error.cause ?? error) : error);

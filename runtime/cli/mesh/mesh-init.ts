@@ -1,5 +1,6 @@
 /** `nmc mesh init --nats`: checks servers of NATS, and makes what a mesh keeps there. Again, it changes what differs. */
 import { readFileSync, statSync } from 'node:fs';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { assertClosed, warningsAbout } from '../../backplane/nats-advice.ts';
 import { connectNats } from '../../backplane/nats-connection.ts';
 import { lookAtMonitor, lookAtServers, type MonitorReport, type ServerReport } from '../../backplane/nats-servers.ts';
@@ -10,6 +11,7 @@ import { formatBytes } from '../../support/format-numbers.ts';
 import { printableLines } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
 import type { MeshFileArguments } from './options.ts';
+import { readCertificate } from './trusted-certificate.ts';
 
 const BYTES_PER_MB = 1e6;
 const CLUSTER_REPLICAS = 3;
@@ -46,7 +48,7 @@ async function initialised(args: MeshFileArguments): Promise<Initialised> {
     insecure: args.insecure,
     ...(args.name === undefined ? {} : { mesh: args.name }),
     ...(args.creds === undefined ? {} : { credentials: readSecret(args.creds) }),
-    ...(args.ca === undefined ? {} : { authority: readText(args.ca, 'nats/certificate') }),
+    ...(args.ca === undefined ? {} : { authority: readCertificate(args.ca) }),
   });
   try {
     const server = await lookAtServers(access, args['accept-older-server']);
@@ -60,21 +62,21 @@ async function initialised(args: MeshFileArguments): Promise<Initialised> {
   }
 }
 
-/** @throws EnvironmentError `key/mode` where others may read it */
+/** @throws UserError `nats/credentials`; EnvironmentError `key/mode` where others may read it */
 function readSecret(path: string): string {
-  const content = readText(path, 'nats/credentials');
+  let content: string;
+  try {
+    content = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UserError(
+      'nats/credentials',
+      `${path} cannot be read: ${reasonOf(error)}`,
+      'name a file that is there, and that you may read',
+    );
+  }
   if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
     throw new EnvironmentError('key/mode', `others may read the key in ${path}`, `chmod 600 ${path}`);
   return content;
-}
-
-function readText(path: string, code: 'nats/credentials' | 'nats/certificate'): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UserError(code, `${path} cannot be read: ${why}`, 'name a file that is there, and that you may read');
-  }
 }
 
 function textOf({ server, monitors, stores }: Initialised): string {

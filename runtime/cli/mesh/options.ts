@@ -216,7 +216,7 @@ export const MESH_FILE = {
   'dry-run': flag('gc: only list what would be removed'),
   nats: texts('init: nats://HOST:PORT or tls://HOST:PORT of a server of NATS; may be given several times'),
   creds: text('init: file of the user whose account in NATS keeps the mesh (.creds)'),
-  ca: text('init: file of the authority that signed the servers’ certificates (PEM)'),
+  ca: text('certificate (PEM) to trust, of the mesh or of its authority; remembered; init: of the servers, each time'),
   name: text('init: name of the mesh in that account (default: mesh)'),
   replicas: whole('init: servers that keep each record (default: 3 in a cluster, else 1)', { least: 1, most: 5 }),
   'max-blobs': whole('init: MB that all blobs may take (default: as much as the account may)', { least: 1 }),

@@ -35,7 +35,8 @@ export function signsItself(pem: string): boolean {
   return certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey);
 }
 
-function readCertificate(path: string): string {
+/** @throws UserError `tls/certificate` */
+export function readCertificate(path: string): string {
   try {
     const text = readFileSync(path, 'utf8');
     if (text.length > MAX_CHARACTERS) throw new Error(`it is longer than ${MAX_CHARACTERS} characters`);
@@ -45,7 +46,7 @@ function readCertificate(path: string): string {
     throw new UserError(
       'tls/certificate',
       `${path} is not a certificate in PEM (${reasonOf(error)})`,
-      '--ca FILE, a copy of the file that the synchronizer was given by --cert, or of its authority',
+      '--ca FILE, a copy of the certificate that the other side was given, or of its authority',
     );
   }
 }
