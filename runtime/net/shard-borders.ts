@@ -10,6 +10,7 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { NO_TICK_TIMES, type TickTimes } from '../support/tick-times.ts';
 import { allCalls } from '../training/calls.ts';
 import type { Frame } from '../training/frame.ts';
+import type { Broken } from '../wire/bad-frame.ts';
 import {
   borderKeys,
   type Ephemeral,
@@ -20,7 +21,7 @@ import {
   signExchange,
   withListen,
 } from '../wire/border-keys.ts';
-import { BorderChannel, type Broken, type Way } from '../wire/channel.ts';
+import { BorderChannel, type Way } from '../wire/channel.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { FrameLog } from '../wire/frame-log.ts';
@@ -239,7 +240,11 @@ export class ShardBorders {
 
   /** Nothing has come for long: perhaps it was lost. */
   requestResume(): void {
-    for (const [peer, channel] of this.#channels) this.#carry(peer, channel.requestResume());
+    for (const [peer, channel] of this.#channels) {
+      const { unsigned } = channel;
+      if (unsigned && this.#disputes === undefined) this.#dispute({ peer, ...unsigned });
+      else this.#carry(peer, channel.requestResume());
+    }
   }
 
   forgetWindows(before: number): void {

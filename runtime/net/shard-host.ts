@@ -345,6 +345,8 @@ export class ShardHost {
     const call = this.#calls.get(callIndex);
     this.#calls.delete(callIndex);
     this.#borders.closeWindows(callIndex);
+    // All that has come of the call is in its record before the call is over there.
+    this.#borders.settle();
     if (!call) return;
     this.#sum(call, results);
     if (call.kind === 'evaluate') this.#log?.sums(callIndex, this.#totals);

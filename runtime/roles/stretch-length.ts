@@ -33,7 +33,7 @@ export const RECORD_BYTES = 2 ** 31;
 export const KEPT_BYTES = 3 * RECORD_BYTES;
 /** What a frame that was sent leaves in the record: header, hash and what holds them. */
 const SENT_BYTES = 160;
-/** A frame that came: the same, and the sender's signature. */
+/** A frame that came: the same, and its share of the sender's signature over the call. */
 const TAKEN_BYTES = 224;
 /** Of a quotient that is a whole number but for the last bits. */
 const ROUNDING = 1e-9;

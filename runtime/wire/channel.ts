@@ -7,10 +7,11 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes } from '../identity/key-text.ts';
 import { NO_TICK_TIMES, type TickRow, type TickTimes } from '../support/tick-times.ts';
 import type { Frame } from '../training/frame.ts';
+import { type BadFrame, type Broken, brokenBy, unsignedBy } from './bad-frame.ts';
 import { type BorderKeys, TAG_BYTES } from './border-keys.ts';
 import { valueProblem } from './border-values.ts';
-import { CODEC_BYTES, type Codec, decodeValues, valuesIn, writeValues } from './codec.ts';
-import { type Accusation, type RootEvidence, rootEvidence, type ValuesEvidence, valuesEvidence } from './evidence.ts';
+import { CODEC_BYTES, type Codec, valuesIn, writeValues } from './codec.ts';
+import { type RootEvidence, rootEvidence } from './evidence.ts';
 import { CallPackets, SIGNATURE_BYTES } from './frame-chain.ts';
 import type { FrameLog } from './frame-log.ts';
 import { hex } from './hash.ts';
@@ -21,7 +22,7 @@ import {
   type Header,
   type Kind,
   MAX_PAYLOAD_BYTES,
-  splitSealed,
+  SIGN,
   writeHeader,
 } from './header.ts';
 import { leafOf, rootOf } from './merkle.ts';
@@ -60,17 +61,13 @@ export interface Received {
   readonly broken?: Broken;
 }
 
-/** Why not, and what proves it, if anything does. */
-export interface Broken extends Pick<Accusation, 'call' | 'what'> {
-  readonly evidence?: ValuesEvidence | RootEvidence;
-  readonly reason: string;
-}
-
 /** Packets that may be on their way unconsumed; then the sender keeps its own. */
 export const CREDIT = 256;
 const ACK_EVERY = 32;
 /** Calls of which packets have come and no window: an honest end has two. */
 const MAX_OPEN_CALLS = 4096;
+/** So often a sender is asked to sign a frame that may not be. */
+const MAX_ASKED = 3;
 const NOTHING: Received = { frames: [], packets: [] };
 
 export class BorderChannel {
@@ -95,8 +92,11 @@ export class BorderChannel {
   #seen: Record<Way, number> = { relay: -1, direct: -1 };
   /** Of the frame that is coming: packets so far, and how many of its call were before them. */
   #frame: { readonly first: Header; readonly before: number; readonly packets: Uint8Array[] } | undefined;
-  /** The call of the newest packets, which may wait to be hashed. */
+  /** The calls of the newest packets, which may wait to be hashed. */
   #newest: CallPackets | undefined;
+  #newestOut: CallPackets | undefined;
+  /** A frame that may not be, until its sender has signed it or does not. */
+  #bad: BadFrame | undefined;
   #lastCall = 0;
   readonly #callsOut = new Map<number, CallPackets>();
   readonly #callsIn = new Map<number, CallPackets>();
@@ -145,26 +145,23 @@ export class BorderChannel {
     const chunks = Math.max(1, Math.ceil(bytes / MAX_PAYLOAD_BYTES));
     const { message: border, callIndex: batch, microbatch, tick } = frame;
     const call = this.#callOf(this.#callsOut, batch, this.#options.own, this.#options.peer);
+    if (this.#newestOut !== call) this.#settleSent();
+    this.#newestOut = call;
     for (let chunk = 0; chunk < chunks; chunk++) {
       const from = chunk * MAX_PAYLOAD_BYTES;
       const length = Math.min(MAX_PAYLOAD_BYTES, bytes - from);
       const phase = Number(chunk + 1 === chunks);
-      const end = HEADER_BYTES + length;
       const encoding = this.#times.enter('encoding');
-      const plain = this.#plain.take(end + phase * SIGNATURE_BYTES);
+      const plain = this.#plain.take(HEADER_BYTES + length);
       const sequence = this.#first + this.#kept.length;
       const fields = { border, batch, microbatch, tick, sequence, chunk, chunks, phase };
       writeHeader(plain, { ...this.#headerOf('data'), ...fields }, length);
-      writeValues(plain.subarray(HEADER_BYTES, end), frame.values, codec, from / size);
+      writeValues(plain.subarray(HEADER_BYTES), frame.values, codec, from / size);
       this.#times.leave(encoding);
-      const hashing = this.#times.enter('hashing');
-      call.append(plain.subarray(0, end));
-      // Before its memory is used again.
-      call.settle();
-      this.#times.leave(hashing);
-      const leaf = call.leaves.at(-1) as Uint8Array;
-      this.#options.log?.sent(batch, this.#options.peer, plain.subarray(0, HEADER_BYTES), leaf);
-      if (phase === 1) this.#in('signing', () => plain.set(call.sign(this.#options.keys), end));
+      // Hashed when there is nothing else to do, and signed with the call: its reader need not wait for either.
+      call.append(plain, (leaf) =>
+        this.#options.log?.sent(batch, this.#options.peer, plain.subarray(0, HEADER_BYTES), leaf),
+      );
       this.#kept.push(plain);
     }
     return this.#flush();
@@ -175,15 +172,31 @@ export class BorderChannel {
     this.#sealed.give(packet);
   }
 
-  /** Does what can wait while there is nothing else to do: hashes what has come. */
+  /** Does what can wait while there is nothing else to do: hashes what has gone and what has come. */
   settle(): void {
+    this.#settleSent();
+    this.#settleTaken();
+  }
+
+  #settleSent(): void {
+    this.#in('hashing', () => this.#newestOut?.settle());
+    this.#newestOut = undefined;
+  }
+
+  #settleTaken(): void {
     this.#in('hashing', () => this.#newest?.settle());
     this.#newest = undefined;
   }
 
   /** Nothing has come for long: asks for what is expected next, and says what has come. */
   requestResume(): Uint8Array[] {
-    return this.#keys ? [this.#seal(this.#control('resume', 0))] : [];
+    if (!this.#keys) return [];
+    return [this.#bad ? this.#askToSign(this.#bad) : this.#seal(this.#control('resume', 0))];
+  }
+
+  /** A frame that may not be, and that its sender does not sign though it was asked again and again. */
+  get unsigned(): Broken | undefined {
+    return this.#bad && this.#bad.asked >= MAX_ASKED ? unsignedBy(this.#bad) : undefined;
   }
 
   /** The call is over: the other end gets the root of what it was sent, and signs it too. */
@@ -191,12 +204,18 @@ export class BorderChannel {
     const sent = this.#callsOut.get(call);
     if (!sent) return [];
     this.#callsOut.delete(call);
+    this.#sign(call, sent);
     const window = this.#in('signing', () =>
       signWindow(this.#options, call, this.#direction(), sent.leaves, this.#options.keys),
     );
     this.#unanswered.set(call, window);
     this.#kept.push(this.#packet('window', windowBytes(window), { batch: call }));
     return this.#flush();
+  }
+
+  #sign(call: number, sent: CallPackets): void {
+    const signature = this.#in('signing', () => sent.sign(this.#options.keys));
+    if (signature) this.#kept.push(this.#packet('signature', signature, { batch: call }));
   }
 
   /** Packets take another way from now on: what the other end has not said to have goes out once more, in order. */
@@ -217,8 +236,7 @@ export class BorderChannel {
       keys.receive.open(head.counter, message.subarray(0, BORDER_HEAD), message.subarray(BORDER_HEAD)),
     );
     if (!plain) return this.#nack('it was not sealed by the other end');
-    const { packet: signed, signature } = splitSealed(plain);
-    const packet = decodePacket(signed);
+    const packet = decodePacket(plain);
     if (!packet || !this.#isOurs(packet.header)) return this.#nack('its header is of something else');
     if (head.counter <= this.#seen[way]) return refuse('it was here before');
     this.#seen[way] = head.counter;
@@ -231,66 +249,64 @@ export class BorderChannel {
       case 'resume':
         return this.#resume(packet.header);
       default:
-        return this.#take(packet.header, packet.payload, signed, signature);
+        return this.#take(packet.header, packet.payload, plain);
     }
   }
 
-  #take(header: Header, payload: Uint8Array, packet: Uint8Array, signature: Uint8Array | undefined): Received {
+  #take(header: Header, payload: Uint8Array, packet: Uint8Array): Received {
     if (header.sequence < this.#expected) return NOTHING;
     if (header.sequence > this.#expected) return this.#nack('packets before it are missing', false);
     this.#lastCall = header.batch;
     if (header.kind === 'window') return this.#in('signing', () => this.#takeWindow(header, payload));
-    const problem = this.#dataProblem(header, payload, signature !== undefined);
+    if (header.kind === 'signature') return this.#takeSignature(header, payload);
+    const problem = this.#dataProblem(header, payload);
     if (problem !== undefined) return this.#nack(problem);
     const call = this.#callOf(this.#callsIn, header.batch, this.#options.peer, this.#options.own);
-    if (this.#newest !== call) this.settle();
+    if (this.#newest !== call) this.#settleTaken();
     this.#newest = call;
     this.#frame ??= { first: header, before: call.length, packets: [] };
     this.#frame.packets.push(packet);
-    call.append(packet);
-    call.signature = signature;
-    this.#options.log?.taken(header.batch, this.#options.peer, packet, signature);
+    call.append(packet, () => this.#options.log?.taken(header.batch, this.#options.peer, packet));
     this.#expected++;
     if (header.chunk + 1 < header.chunks) return { frames: [], packets: this.#acks() };
     const { packets, before } = this.#frame;
+    this.#frame = undefined;
+    // Nothing behind a frame that may not be is of use.
+    if (this.#bad) return { frames: [], packets: this.#acks() };
     return this.#in('decoding', () => this.#takeFrame(header, call, packets, before));
   }
 
   #takeFrame(header: Header, call: CallPackets, packets: readonly Uint8Array[], before: number): Received {
-    this.#frame = undefined;
     const payloads = packets.map((p) => decodePacket(p)?.payload ?? new Uint8Array(0));
     const [only] = payloads;
     const bytes = only && payloads.length === 1 ? only : Buffer.concat(payloads);
     const values = valuesIn(bytes, this.#options.lengthsOf(header.border) ?? [], header.codec);
-    if (values.some((v) => valueProblem(v) !== undefined)) return this.#badValues(header, call, packets, before);
+    if (values.some((v) => valueProblem(v) !== undefined)) {
+      this.#bad = { header, call, packets, before, asked: 0 };
+      return { frames: [], packets: [this.#askToSign(this.#bad)] };
+    }
     const { border: message, batch: callIndex, microbatch, tick } = header;
     return { frames: [{ message, callIndex, microbatch, tick, values }], packets: this.#acks() };
   }
 
-  /** No honest end sends such values: its signature over them proves who did. */
-  #badValues(
-    { batch: call, border, codec }: Header,
-    taken: CallPackets,
-    packets: readonly Uint8Array[],
-    before: number,
-  ): Received {
-    const reason = `a value of message ${border} in call ${call} is not finite or too large`;
-    const key = this.#peerKey;
-    if (!key || !taken.isSignedBy(key)) return ends({ what: 'border', call, reason: `${reason}, and is not signed` });
-    const bad = packets.findIndex((packet) => {
-      const payload = decodePacket(packet)?.payload ?? new Uint8Array(0);
-      const [values] = decodeValues(payload, [payload.length / CODEC_BYTES[codec]], codec);
-      return values !== undefined && valueProblem(values) !== undefined;
-    });
-    const leaves = packets.map(leafOf);
-    const link = taken.chainBehind(before + bad);
-    const { leaves: all, signature } = taken;
-    const evidence =
-      signature && valuesEvidence(link, packets[bad] as Uint8Array, leaves.slice(bad + 1), all.length, signature);
-    return ends({ what: evidence ? 'values' : 'border', call, reason, ...(evidence ? { evidence } : {}) });
+  /** Its signature over the frame proves who has sent it. */
+  #askToSign(bad: BadFrame): Uint8Array {
+    bad.asked++;
+    return this.#seal(this.#control('resume', SIGN, bad.header.batch));
   }
 
-  #dataProblem(header: Header, payload: Uint8Array, signed: boolean): string | undefined {
+  #takeSignature({ batch }: Header, payload: Uint8Array): Received {
+    const call = this.#callsIn.get(batch);
+    if (!call || this.#frame || payload.length !== SIGNATURE_BYTES) return this.#nack('it signs nothing');
+    this.#expected++;
+    this.#in('hashing', () => call.settle());
+    call.signature = payload;
+    this.#options.log?.signed(batch, this.#options.peer, payload);
+    if (this.#bad?.call === call) return ends(brokenBy(this.#bad, this.#peerKey));
+    return { frames: [], packets: this.#acks() };
+  }
+
+  #dataProblem(header: Header, payload: Uint8Array): string | undefined {
     const lengths = this.#options.lengthsOf(header.border);
     if (!lengths) return 'there is no such border';
     if (header.codec !== this.#options.codec) return `its codec is ${header.codec}`;
@@ -299,7 +315,7 @@ export class BorderChannel {
     if (header.chunks !== chunks || !this.#follows(header)) return 'its chunks do not follow each other';
     const length = header.chunk + 1 < chunks ? MAX_PAYLOAD_BYTES : bytes - (chunks - 1) * MAX_PAYLOAD_BYTES;
     if (payload.length !== length) return `it has ${payload.length} bytes, not ${length}`;
-    if (signed !== (header.chunk + 1 === chunks)) return 'its frame is not signed where it ends';
+    if ((header.phase === 1) !== (header.chunk + 1 === chunks)) return 'its frame does not end where its chunks do';
     const open = this.#callsIn;
     return open.size >= MAX_OPEN_CALLS && !open.has(header.batch) ? 'too many calls have no window' : undefined;
   }
@@ -365,6 +381,8 @@ export class BorderChannel {
   #resume(header: Header): Received {
     this.#consumed(header.sequence);
     this.#out = Math.max(0, header.sequence - this.#first);
+    const sent = header.kind === 'resume' && header.phase === SIGN ? this.#callsOut.get(header.batch) : undefined;
+    if (sent) this.#sign(header.batch, sent);
     const answer = header.kind === 'resume' && header.phase === 0 ? [this.#seal(this.#control('resume', 1))] : [];
     return { frames: [], packets: [...answer, ...this.#flush()] };
   }
@@ -395,6 +413,7 @@ export class BorderChannel {
   #consumed(position: number): void {
     if (position <= this.#first || position > this.#first + this.#kept.length) return;
     const count = position - this.#first;
+    this.#settleSent();
     for (const plain of this.#kept.splice(0, count)) this.#plain.give(plain);
     this.#first = position;
     this.#out = Math.max(0, this.#out - count);
@@ -432,8 +451,8 @@ export class BorderChannel {
   }
 
   /** `sequence` of a control packet is what is expected next. */
-  #control(kind: Kind, phase: number): Uint8Array {
-    return encodePacket({ ...this.#headerOf(kind), phase, sequence: this.#expected }, new Uint8Array(0));
+  #control(kind: Kind, phase: number, batch = 0): Uint8Array {
+    return encodePacket({ ...this.#headerOf(kind), phase, batch, sequence: this.#expected }, new Uint8Array(0));
   }
 
   #packet(kind: Kind, payload: Uint8Array, fields: Partial<Header>): Uint8Array {

@@ -1,6 +1,6 @@
 /**
- * What a sender signs with each frame (spec/wire.md, 5): a hash chain over the packets of one call in one direction. A
- * signature over its newest link is one over every packet before it, so a receiver keeps one signature a call.
+ * What a sender signs of its frames (spec/wire.md, 5): a hash chain over the packets of one call in one direction. A
+ * signature over its newest link is one over every packet before it, so a call has one, at its end.
  */
 import { ed25519, type KeyPair } from '../identity/ed25519.ts';
 import { canonicalBytes } from './canonical.ts';
@@ -42,6 +42,8 @@ export function chainHolds(
   return ed25519.verify(textOf(start, packets, chain), signature, sender);
 }
 
+type Hashed = (leaf: Uint8Array) => void;
+
 /** Packets that wait to be hashed hold their memory: no more than this many. */
 const MAX_PENDING = 8;
 
@@ -49,9 +51,10 @@ const MAX_PENDING = 8;
 export class CallPackets {
   readonly start: Uint8Array;
   readonly #leaves: Uint8Array[] = [];
-  readonly #pending: Uint8Array[] = [];
+  readonly #pending: { readonly packet: Uint8Array; readonly hashed: Hashed }[] = [];
   #chain: Uint8Array;
-  /** The sender's, over all packets up to the end of the newest frame. */
+  #signed = 0;
+  /** The sender's newest, over all packets before it. */
   signature: Uint8Array | undefined;
 
   constructor(stretch: Stretch) {
@@ -59,21 +62,24 @@ export class CallPackets {
     this.#chain = this.start;
   }
 
-  /** @param packet hashed before leaves or chain are asked for: it has to stay as it is */
-  append(packet: Uint8Array): void {
-    this.#pending.push(packet);
+  /**
+   * @param packet hashed before leaves or chain are asked for: it has to stay as it is
+   * @param hashed called then
+   */
+  append(packet: Uint8Array, hashed: Hashed = () => undefined): void {
+    this.#pending.push({ packet, hashed });
     if (this.#pending.length > MAX_PENDING) this.settle();
   }
 
   /** Hashes what was added: work for a moment in which nothing else waits. */
   settle(): void {
     if (this.#pending.length === 0) return;
-    for (const packet of this.#pending) {
+    for (const { packet, hashed } of this.#pending.splice(0)) {
       const leaf = leafOf(packet);
       this.#leaves.push(leaf);
       this.#chain = chainNext(this.#chain, leaf);
+      hashed(leaf);
     }
-    this.#pending.length = 0;
   }
 
   get length(): number {
@@ -95,11 +101,14 @@ export class CallPackets {
     return this.leaves.slice(0, packets).reduce(chainNext, this.start);
   }
 
-  sign(keys: KeyPair): Uint8Array {
+  /** Over all packets so far. @returns nothing where they are signed already */
+  sign(keys: KeyPair): Uint8Array | undefined {
+    if (this.#signed === this.length) return undefined;
+    this.#signed = this.length;
     return signChain(this.start, this.length, this.chain, keys);
   }
 
-  /** Where the newest packet ends a frame. @param sender its public key */
+  /** All packets so far. @param sender its public key */
   isSignedBy(sender: Uint8Array): boolean {
     const { start, length, chain, signature } = this;
     return signature !== undefined && chainHolds(start, length, chain, signature, sender);

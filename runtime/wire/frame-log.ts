@@ -5,9 +5,10 @@ export interface FrameLog {
   /**
    * A data packet that a neighbour sent; it is copied before the call returns.
    * @param packet header and payload, as its leaf hashes them
-   * @param signature of the sender, where the packet ends a frame
    */
-  taken(call: number, from: number, packet: Uint8Array, signature: Uint8Array | undefined): void;
+  taken(call: number, from: number, packet: Uint8Array): void;
+  /** The neighbour has signed all packets of the call so far. */
+  signed(call: number, from: number, signature: Uint8Array): void;
   /** A data packet for a neighbour. What it holds is computed again: its header and hash are enough. */
   sent(call: number, to: number, header: Uint8Array, leaf: Uint8Array): void;
   /** Signed by the neighbour, over what it sent or over what it got. */

@@ -5,13 +5,12 @@
 
 import { ofPresent, zeroedBytes } from '../support/bounded.ts';
 import { CODECS, type Codec } from './codec.ts';
-import { SIGNATURE_BYTES } from './frame-chain.ts';
 import { safe } from './routing.ts';
 import { WIRE_MAJOR, WIRE_MINOR } from './version.ts';
 
 /** `data`: values; `ack`: credit alone; `resume`: what is expected next, after new keys; `nack`: the same after a
- * refusal; `window`: the root over all packets of one batch. */
-export const KINDS = ['data', 'ack', 'resume', 'nack', 'window'] as const;
+ * refusal; `window`: the root over all packets of one batch; `signature`: the sender's over those of them so far. */
+export const KINDS = ['data', 'ack', 'resume', 'nack', 'window', 'signature'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Header {
@@ -19,7 +18,7 @@ export interface Header {
   readonly codec: Codec;
   /** 0 from the lower shard to the higher one, 1 back. */
   readonly direction: number;
-  /** Of a `resume` and a `window`: 1 where it answers another one. Of data: 1 where it ends a frame and is signed. */
+  /** Of a `resume` and a `window`: 1 where it answers another one; of a `resume` `SIGN`. Of data: 1 where it ends a frame. */
   readonly phase: number;
   /** First 16 bytes of the SHA-256 of the run's name. */
   readonly run: Uint8Array;
@@ -38,6 +37,9 @@ export interface Header {
   readonly chunk: number;
   readonly chunks: number;
 }
+
+/** Phase of a `resume` that asks for a signature over the packets of its batch, too. */
+export const SIGN = 2;
 
 export const HEADER_BYTES = 104;
 /** Of one packet. */
@@ -72,13 +74,6 @@ export function encodePacket(header: Header, payload: Uint8Array): Uint8Array {
   writeHeader(bytes, header, payload.length);
   bytes.set(payload, HEADER_BYTES);
   return bytes;
-}
-
-/** What was sealed: a packet, and behind the last one of a frame the sender's signature, which the packet announces. */
-export function splitSealed(plain: Uint8Array): { readonly packet: Uint8Array; readonly signature?: Uint8Array } {
-  const end = plain.length - SIGNATURE_BYTES;
-  if (plain[2] !== KINDS.indexOf('data') || plain[7] !== 1 || end < HEADER_BYTES) return { packet: plain };
-  return { packet: plain.subarray(0, end), signature: plain.subarray(end) };
 }
 
 /** @returns header and payload (a view), or nothing for what is not a sound packet */

@@ -1,5 +1,5 @@
 /** Version of everything on the wire (spec/wire.md). */
-export const WIRE_MAJOR = 2;
+export const WIRE_MAJOR = 3;
 export const WIRE_MINOR = 0;
 export const WIRE_VERSION = `${WIRE_MAJOR}.${WIRE_MINOR}`;
 

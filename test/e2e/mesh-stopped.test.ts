@@ -50,7 +50,7 @@ test('a joined trainer and a watched run wait for a mesh that was stopped, and n
   // Whoever lends a machine may look, though nobody has listed the key of this user.
   const looked = await nmc(['status', '--mesh', mesh.up.address, '--json'], { cwd: folder, env: config });
   expect(looked.code, looked.stderr).toBe(0);
-  expect(jsonLines(looked)).toMatchObject([{ synchronizer: { wire: '2.0' } }]);
+  expect(jsonLines(looked)).toMatchObject([{ synchronizer: { wire: '3.0' } }]);
   // Nor needs the address to be said: this user has joined one mesh.
   const bare = await nmc(['status', '--json'], { cwd: folder, env: { ...config, NMC_MESH: '' } });
   expect(bare.code, bare.stderr).toBe(0);

@@ -61,6 +61,18 @@ test('both ends sign the root over a window', () => {
   expect(a.windows).toEqual([]);
 });
 
+test('an end signs nothing before a call is over, and then its frames and their window', () => {
+  const { a, b, rekey, signatures } = ends();
+  const { fromA, fromB } = rekey(0);
+  carry(a, b, fromA, fromB);
+  const before = signatures();
+  for (let tick = 0; tick < 20; tick++) expect(carry(a, b, a.send(frameOf(5, 4, tick))).problems).toEqual([]);
+  expect(signatures() - before).toBe(0);
+  expect(carry(a, b, a.closeWindow(4)).problems).toEqual([]);
+  // The frames and the window by their sender, the window by their reader.
+  expect(signatures() - before).toBe(3);
+});
+
 test('f16 rounds to 11 bits; f32 and f64 are exact', () => {
   for (const [codec, error] of [
     ['f32', 0],

@@ -168,7 +168,7 @@ describe('a client that misbehaves is refused, counted and closed', () => {
     ],
     [
       'a message of another version',
-      ({ socket, envelopes }) => socket.send(envelopes.seal(beat).replace('"v":"2.0"', '"v":"1.0"')),
+      ({ socket, envelopes }) => socket.send(envelopes.seal(beat).replace('"v":"3.0"', '"v":"1.0"')),
       'version',
     ],
     [
@@ -253,7 +253,7 @@ describe('a client that misbehaves is refused, counted and closed', () => {
   });
 
   test('a handshake that says nothing sensible is closed, and other clients are admitted', async () => {
-    for (const words of ['', '[]', '{"v":"2.0"}', 'x'.repeat(5000)]) {
+    for (const words of ['', '[]', '{"v":"3.0"}', 'x'.repeat(5000)]) {
       const socket = new WebSocket(`ws://127.0.0.1:${node.port}`);
       await new Promise((resolve) => {
         socket.on('open', () => socket.send(words));

@@ -1,5 +1,5 @@
 /** Parts of tests of the wire: two ends of a border, with keys that are always the same. */
-import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
+import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { borderKeys, newEphemeral, signExchange } from '../../runtime/wire/border-keys.ts';
 import { BorderChannel } from '../../runtime/wire/channel.ts';
 import type { Codec } from '../../runtime/wire/codec.ts';
@@ -17,6 +17,8 @@ const LENGTHS: Readonly<Record<number, readonly number[]>> = { 5: [3, 2], 6: [4]
 export interface Ends {
   readonly a: BorderChannel;
   readonly b: BorderChannel;
+  /** How often either end has signed something of a frame or a window. */
+  signatures(): number;
   /** Fresh keys for both; what each end then sends. */
   rekey(generation: number): { readonly fromA: Uint8Array[]; readonly fromB: Uint8Array[] };
 }
@@ -33,6 +35,14 @@ export const HERE: Where = { run: RUN, term: TERM, plan: PLAN };
 export function ends(codec: Codec = 'f32', { run, term, plan }: Where = HERE): Ends {
   const identities = [keyPairFromSeed(seeded(1)), keyPairFromSeed(seeded(2))] as const;
   const place = { run, term };
+  let signatures = 0;
+  const counting = (keys: KeyPair): KeyPair => ({
+    publicKey: keys.publicKey,
+    get secretKey() {
+      signatures++;
+      return keys.secretKey;
+    },
+  });
   const channel = (own: 0 | 1): BorderChannel =>
     new BorderChannel({
       run,
@@ -41,7 +51,7 @@ export function ends(codec: Codec = 'f32', { run, term, plan }: Where = HERE): E
       term,
       own,
       peer: 1 - own,
-      keys: identities[own],
+      keys: counting(identities[own]),
       codec,
       lengthsOf: (message) => LENGTHS[message],
     });
@@ -49,6 +59,7 @@ export function ends(codec: Codec = 'f32', { run, term, plan }: Where = HERE): E
   return {
     a,
     b,
+    signatures: () => signatures,
     rekey(generation) {
       const ephemerals = [0, 1].map((i) => newEphemeral(generation, seeded(100 + 2 * generation + i)));
       const exchanges = ephemerals.map((e, i) => signExchange(place, i, e, identities[i as 0 | 1]));

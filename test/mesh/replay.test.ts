@@ -153,7 +153,7 @@ test('a changed byte and a missing end of a record are found before anything is 
   const whole = readFileSync(path);
   const { entries, end } = entriesOf(whole);
   expect(new Set(entries.map(({ kind }) => kind))).toEqual(
-    new Set(['head', 'state', 'taken', 'sent', 'window', 'end', 'foot']),
+    new Set(['head', 'state', 'taken', 'sent', 'window', 'end', 'foot', 'signature']),
   );
   const changed = join(folder, 'changed.rec');
   const damaged = async (bytes: Uint8Array, what: string): Promise<void> => {

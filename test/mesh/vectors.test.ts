@@ -87,7 +87,7 @@ function proofs(): Record<string, unknown> {
     return call.chain;
   });
   const { start, leaves } = call;
-  const signature = call.sign(keys);
+  const signature = call.sign(keys) as Uint8Array;
   const between = { ...place, own: 0, peer: 1 };
   const evidence = {
     values: valuesEvidence(chains[0] as never, packets[1] as never, leaves.slice(2), 3, signature),

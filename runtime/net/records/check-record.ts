@@ -60,9 +60,9 @@ function decodedState(record: StretchRecord): SavedStates {
  */
 export function checkFrames(record: StretchRecord, deployment: Deployment): number {
   let unsigned = 0;
-  const flows = [...takenFlows(record, deployment), ...sentFlows(record.sent, record)];
   const { run, term, shard: own } = record.head;
   const known = new Map(record.windows.map((w) => [flowName(w.peer, w.window.direction, w.window.call), w.window]));
+  const flows = [...takenFlows(record, deployment, new Set(known.keys())), ...sentFlows(record.sent, record)];
   for (const { leaves, peer, call, direction } of flows) {
     const window = known.get(flowName(peer, direction, call));
     if (!window) {
@@ -81,12 +81,14 @@ function isOver({ packets, root }: Window, leaves: readonly Uint8Array[]): boole
   return packets === leaves.length && root === hex(rootOf(leaves));
 }
 
-function takenFlows({ head, end, taken }: StretchRecord, deployment: Deployment): Flow[] {
+/** @param closed names of those over which there is a window */
+function takenFlows(record: StretchRecord, deployment: Deployment, closed: ReadonlySet<string>): Flow[] {
+  const { head, end, taken, signed } = record;
   const { run, term, shard: own } = head;
   const plan = deployment.plan[0]?.blob;
   const flows = new Map<string, CallPackets & { readonly at: Omit<Flow, 'leaves'> }>();
   for (const { from, call, read } of taken) {
-    const { packet, signature } = read();
+    const packet = read();
     const header = decodePacket(packet)?.header;
     const direction = directionOf(from, own);
     if (!header || !isOf(header, { run, term, direction, plan }))
@@ -98,9 +100,15 @@ function takenFlows({ head, end, taken }: StretchRecord, deployment: Deployment)
     flows.set(name, flow);
     flow.append(packet);
     flow.settle();
-    flow.signature = signature;
+  }
+  for (const { from, call, signature } of signed) {
+    const flow = flows.get(flowName(from, directionOf(from, own), call));
+    if (flow) flow.signature = signature;
   }
   return [...flows.values()].map((flow) => {
+    // Where the term ended first its sender has signed neither the frames nor their window.
+    if (!flow.signature && !closed.has(flowName(flow.at.peer, flow.at.direction, flow.at.call)))
+      return { ...flow.at, leaves: flow.leaves };
     const key = keyBytes(end.owners[flow.at.peer] ?? '');
     if (!key || !flow.isSignedBy(key))
       throw damagedRecord(`frames of shard ${flow.at.peer} in call ${flow.at.call} are not signed by their sender`);

@@ -9,11 +9,11 @@ import { UserError } from '../../support/errors.ts';
 import { canonicalBytes } from '../../wire/canonical.ts';
 import { sha256 } from '../../wire/hash.ts';
 
-/** `state`: a piece of it; `taken`, `sent`: a packet; `foot`: nothing comes behind it. */
-const ENTRY_KINDS = ['head', 'state', 'taken', 'sent', 'window', 'sums', 'end', 'foot'] as const;
+/** `state`: a piece of it; `taken`, `sent`: a packet; `signature`: over packets taken; `foot`: nothing comes behind it. */
+const ENTRY_KINDS = ['head', 'state', 'taken', 'sent', 'window', 'sums', 'end', 'foot', 'signature'] as const;
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 
-export const MAGIC = new TextEncoder().encode('nmcrec1\n');
+export const MAGIC = new TextEncoder().encode('nmcrec2\n');
 export const ENTRY_HEAD_BYTES = 16;
 const CHECK_BYTES = 8;
 /** Of one body. */

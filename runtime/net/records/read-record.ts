@@ -42,7 +42,14 @@ export interface RecordEnd extends Beyond {
 export interface TakenPacket {
   readonly from: number;
   readonly call: number;
-  readonly read: () => { readonly packet: Uint8Array; readonly signature?: Uint8Array };
+  readonly read: () => Uint8Array;
+}
+
+/** Of a call's packets that came, by their sender. */
+export interface SignedPackets {
+  readonly from: number;
+  readonly call: number;
+  readonly signature: Uint8Array;
 }
 
 export interface SentPacket {
@@ -57,6 +64,7 @@ export interface StretchRecord {
   readonly end: RecordEnd;
   readonly state: () => Uint8Array;
   readonly taken: readonly TakenPacket[];
+  readonly signed: readonly SignedPackets[];
   readonly sent: readonly SentPacket[];
   readonly windows: readonly { readonly peer: number; readonly window: Window }[];
   /** Windows that never came: the term ended before them. */
@@ -64,7 +72,7 @@ export interface StretchRecord {
   readonly close: () => void;
 }
 
-/** Before a packet: a shard's number and whether it is signed. */
+/** Before a packet: a shard's number. */
 const NUMBER_BYTES = 4;
 
 /** @throws UserError `record/damaged` */
@@ -89,6 +97,7 @@ function scanned(descriptor: number): StretchRecord {
   const words = new Map<string, Readonly<Record<string, unknown>>>();
   const pieces: { readonly at: number; readonly bytes: number }[] = [];
   const [taken, sent, windows]: [TakenPacket[], SentPacket[], { peer: number; window: Window }[]] = [[], [], []];
+  const signed: SignedPackets[] = [];
   let entries = 0;
   let at = MAGIC.length;
   while (!words.has('foot')) {
@@ -99,6 +108,7 @@ function scanned(descriptor: number): StretchRecord {
     if (entry.kind !== 'foot') entries++;
     if (entry.kind === 'state') pieces.push({ at: body, bytes: entry.bytes });
     else if (entry.kind === 'taken') taken.push(takenIn(entry, body, read));
+    else if (entry.kind === 'signature') signed.push(signedIn(entry, read(body, entry.bytes)));
     else if (entry.kind === 'sent') sent.push(sentIn(entry, read(body, entry.bytes)));
     else {
       const said = wordsIn(entry, read(body, entry.bytes));
@@ -110,25 +120,25 @@ function scanned(descriptor: number): StretchRecord {
   const state = (): Uint8Array => Buffer.concat(pieces.map((p) => read(p.at, p.bytes)));
   const close = (): void => closeSync(descriptor);
   const missing = words.get('foot')?.missing as readonly string[];
-  return { head: headIn(words.get('head')), end: endIn(words.get('end')), state, taken, sent, windows, missing, close };
+  const [head, end] = [headIn(words.get('head')), endIn(words.get('end'))];
+  return { head, end, state, taken, signed, sent, windows, missing, close };
 }
 
 function takenIn({ bytes }: EntryHead, body: number, read: (at: number, bytes: number) => Uint8Array): TakenPacket {
   const shortest = NUMBER_BYTES + HEADER_BYTES;
   if (bytes < shortest) throw damagedRecord('a frame of it is too short');
   const start = read(body, shortest);
-  const [from, signed] = [(start[0] ?? 0) + 256 * (start[1] ?? 0), start[2] === 1];
+  const from = (start[0] ?? 0) + 256 * (start[1] ?? 0);
   const call = new DataView(start.buffer, start.byteOffset).getUint32(NUMBER_BYTES + 64, true);
-  return {
-    from,
-    call,
-    read: () => {
-      const all = read(body, bytes);
-      const end = signed ? bytes - SIGNATURE_BYTES : bytes;
-      const packet = all.subarray(NUMBER_BYTES, end);
-      return signed ? { packet, signature: all.subarray(end) } : { packet };
-    },
-  };
+  return { from, call, read: () => read(body, bytes).subarray(NUMBER_BYTES) };
+}
+
+function signedIn(entry: EntryHead, body: Uint8Array): SignedPackets {
+  if (entry.bytes !== NUMBER_BYTES + 4 + SIGNATURE_BYTES || !entryCheckHolds(entry, body))
+    throw damagedRecord('a signature of it was changed');
+  const view = new DataView(body.buffer, body.byteOffset);
+  const [from, call] = [view.getUint16(0, true), view.getUint32(NUMBER_BYTES, true)];
+  return { from, call, signature: body.subarray(NUMBER_BYTES + 4) };
 }
 
 function sentIn(entry: EntryHead, body: Uint8Array): SentPacket {

@@ -262,7 +262,7 @@ function* framesOf({ taken }: StretchRecord, { schedule }: ShardSource, callInde
   const coming = new Map<number, Uint8Array[]>();
   for (const { from, call, read } of taken) {
     if (call !== callIndex) continue;
-    const packet = decodePacket(read().packet);
+    const packet = decodePacket(read());
     if (!packet) throw damagedRecord('a frame of it cannot be read');
     const { border: message, microbatch, tick, chunk, chunks, codec } = packet.header;
     const payloads = [...(chunk === 0 ? [] : (coming.get(from) ?? [])), packet.payload];

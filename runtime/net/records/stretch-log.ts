@@ -20,7 +20,7 @@ import { encodeStatePieces } from '../shard-state.ts';
 import { type EntryKind, entryHead, MAX_ENTRY_BYTES, wordsEntry } from './entries.ts';
 import { RecordFile, type WritingPort } from './record-file.ts';
 
-export const RECORD_FORMAT = 'nmc-record-1';
+export const RECORD_FORMAT = 'nmc-record-2';
 
 /** The device, as far as bits depend on it. */
 export interface DeviceClass {
@@ -181,21 +181,28 @@ export class StretchLog implements FrameLog {
     }
   }
 
-  taken(call: number, from: number, packet: Uint8Array, signature: Uint8Array | undefined): void {
+  taken(call: number, from: number, packet: Uint8Array): void {
     const record = this.#recordOf(call);
     if (!record) return;
     record.awaited.add(windowName('in', from, call));
-    const pieces = [numberBytes(from, signature ? 1 : 0), packet, ...(signature ? [signature] : [])];
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const number = numberBytes(from);
     record.entries++;
-    record.file.append(entryHead('taken', length), ...pieces);
+    record.file.append(entryHead('taken', number.length + packet.length), number, packet);
+  }
+
+  signed(call: number, from: number, signature: Uint8Array): void {
+    const record = this.#recordOf(call);
+    if (!record) return;
+    const body = Buffer.concat([numberBytes(from), callBytes(call), signature]);
+    record.entries++;
+    record.file.append(entryHead('signature', body.length, sha256(body)), body);
   }
 
   sent(call: number, to: number, header: Uint8Array, leaf: Uint8Array): void {
     const record = this.#recordOf(call);
     if (!record) return;
     record.awaited.add(windowName('out', to, call));
-    const body = Buffer.concat([numberBytes(to, 0), header, leaf]);
+    const body = Buffer.concat([numberBytes(to), header, leaf]);
     record.entries++;
     record.file.append(entryHead('sent', body.length, sha256(body)), body);
   }
@@ -322,7 +329,13 @@ function windowName(way: 'in' | 'out', peer: number, call: number): string {
   return `${way}/${peer}/${call}`;
 }
 
-/** Before a packet: the shard beyond the border, and whether a signature is behind it. */
-function numberBytes(shard: number, signed: number): Uint8Array {
-  return Uint8Array.of(shard & 0xff, shard >> 8, signed, 0);
+/** Before a packet: the shard beyond the border. */
+function numberBytes(shard: number): Uint8Array {
+  return Uint8Array.of(shard & 0xff, shard >> 8, 0, 0);
+}
+
+function callBytes(call: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, call, true);
+  return bytes;
 }

@@ -10,6 +10,7 @@ import {
   type Measured,
   type TrainerEvent,
 } from '../../../runtime/roles/trainer-state.ts';
+import type { Broken } from '../../../runtime/wire/bad-frame.ts';
 import {
   type BorderKeys,
   borderKeys,
@@ -17,11 +18,11 @@ import {
   signExchange,
   TAG_BYTES,
 } from '../../../runtime/wire/border-keys.ts';
-import { BorderChannel, type Broken } from '../../../runtime/wire/channel.ts';
+import { BorderChannel } from '../../../runtime/wire/channel.ts';
 import type { Codec } from '../../../runtime/wire/codec.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
 import { verdictOn } from '../../../runtime/wire/evidence.ts';
-import { decodePacket, encodePacket, HEADER_BYTES, type Header, splitSealed } from '../../../runtime/wire/header.ts';
+import { decodePacket, encodePacket, HEADER_BYTES, type Header } from '../../../runtime/wire/header.ts';
 import { leafOf } from '../../../runtime/wire/merkle.ts';
 import { BORDER_HEAD, decodeHead } from '../../../runtime/wire/routing.ts';
 import { signWindow, type Window, windowBytes } from '../../../runtime/wire/window.ts';
@@ -75,8 +76,7 @@ class Lying {
       const plain = this.#keys[1].receive.open(counter.counter, head, packet.subarray(BORDER_HEAD));
       if (!plain) throw new Error('not sealed by the liar');
       const said = bend(plain);
-      if (decodePacket(splitSealed(said).packet)?.header.kind === 'data')
-        this.leaves.push(leafOf(splitSealed(said).packet));
+      if (decodePacket(said)?.header.kind === 'data') this.leaves.push(leafOf(said));
       const sealed = Buffer.concat([head, said, new Uint8Array(TAG_BYTES)]);
       this.#keys[0].send.seal(counter.counter, sealed, said);
       const received = this.reader.receive(sealed);
@@ -92,10 +92,14 @@ class Lying {
     this.carry(this.liar.send(frame), bend);
   }
 
-  close(call: number, window?: (honest: readonly Uint8Array[]) => Window): void {
+  close(
+    call: number,
+    window?: (honest: readonly Uint8Array[]) => Window,
+    bend: (plain: Uint8Array) => Uint8Array = (plain) => plain,
+  ): void {
     this.carry(this.liar.closeWindow(call), (plain) => {
       const packet = decodePacket(plain);
-      if (packet?.header.kind !== 'window' || !window) return plain;
+      if (packet?.header.kind !== 'window' || !window) return bend(plain);
       return encodePacket(packet.header, windowBytes(window(this.leaves)));
     });
   }
@@ -151,6 +155,20 @@ describe('a reader', () => {
     }
   });
 
+  test('accuses without proof, when it has asked some times, who does not sign a value that must not cross', () => {
+    const { liar, reader } = new Lying();
+    const frame = { message: 5, callIndex: 4, microbatch: 0, tick: 0, values: [Float64Array.of(1, Number.NaN, 3)] };
+    const received = liar.send(frame).map((packet) => reader.receive(packet));
+    expect(received).toMatchObject([{ frames: [] }]);
+    expect(received[0]?.packets).toHaveLength(1);
+    for (let asked = 1; asked < 3; asked++) {
+      expect(reader.unsigned).toBeUndefined();
+      expect(reader.requestResume()).toHaveLength(1);
+    }
+    expect(reader.unsigned).toMatchObject({ what: 'border', call: 4 });
+    expect(reader.unsigned?.reason).toContain('is not signed');
+  });
+
   test('leaves undecided what proves nothing, and is never a false accuser itself', () => {
     const lies: ((border: Lying) => void)[] = [
       // Windows of more packets than came, of another call, unsigned, signed by another, of the other direction, of nothing.
@@ -159,11 +177,9 @@ describe('a reader', () => {
       (b) => b.close(4, (leaves) => ({ ...signed(4, 0, leaves), sig: '0'.repeat(128) })),
       (b) => b.close(4, (leaves) => signed(4, 0, leaves, 1)),
       (b) => b.close(4, (leaves) => signed(4, 1, leaves)),
-      // A frame whose signature is not a signature, before a sound window, and around a bad value.
-      (b) => {
-        b.say(4, 8, [1, 2, 3], spoiled);
-        b.close(4, (leaves) => signed(4, 0, leaves));
-      },
+      // A signature that is none, before a sound window, and over a bad value; one that is too short.
+      (b) => b.close(4, (leaves) => signed(4, 0, leaves), spoiled),
+      (b) => b.close(4, (leaves) => signed(4, 0, leaves), short),
       (b) => b.say(4, 8, [1, Number.NaN, 3], spoiled),
       (b) => b.say(4, 8, [1, 2, 3], bare),
       (b) => b.say(4, 8, [1, 2, 3], (plain) => bent(plain, { codec: 'f64' })),
@@ -186,24 +202,27 @@ describe('a reader', () => {
   });
 });
 
+const isSignature = (plain: Uint8Array): boolean => decodePacket(plain)?.header.kind === 'signature';
+
 const spoiled = (plain: Uint8Array): Uint8Array => {
   const copy = Uint8Array.from(plain);
-  if (splitSealed(copy).signature) copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 1;
+  if (isSignature(plain)) copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 1;
   return copy;
 };
 
-const bare = (plain: Uint8Array): Uint8Array => {
-  const { packet, signature } = splitSealed(plain);
-  return signature ? bent(packet, { phase: 0 }) : plain;
+const short = (plain: Uint8Array): Uint8Array => {
+  const decoded = decodePacket(plain);
+  return decoded && isSignature(plain) ? encodePacket(decoded.header, decoded.payload.subarray(1)) : plain;
 };
 
-/** Other words in the header of data, under the signature as it was. */
+/** A frame that does not end. */
+const bare = (plain: Uint8Array): Uint8Array => bent(plain, { phase: 0 });
+
+/** Other words in the header of data. */
 function bent(plain: Uint8Array, fields: Partial<Header>): Uint8Array {
-  const { packet, signature = new Uint8Array(0) } = splitSealed(plain);
-  const decoded = decodePacket(packet);
+  const decoded = decodePacket(plain);
   if (decoded?.header.kind !== 'data') return plain;
-  const changed = encodePacket({ ...decoded.header, ...fields }, packet.subarray(HEADER_BYTES));
-  return Buffer.concat([changed, signature]);
+  return encodePacket({ ...decoded.header, ...fields }, plain.subarray(HEADER_BYTES));
 }
 
 describe('a shard', () => {

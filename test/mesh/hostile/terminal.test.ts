@@ -62,7 +62,7 @@ function meet(socket: WebSocket, refuse: boolean): void {
       socket.send(JSON.stringify(answer.challenge));
     } else if (typeof accept(session, value, keys.publicKey, () => undefined) !== 'string') {
       envelopes = new Envelopes(session, keys);
-      socket.send(JSON.stringify({ v: '2.0', type: 'welcome' }));
+      socket.send(JSON.stringify({ v: '3.0', type: 'welcome' }));
     }
     return undefined;
   });

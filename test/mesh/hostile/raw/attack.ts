@@ -59,7 +59,7 @@ async function asStranger(socket: RawSocket, rng: Rng, packets: number): Promise
   const role = rng.of(['operator', 'trainer', 'viewer'] as const);
   for (let i = 0; i < packets && !socket.isClosed; i++) {
     const first = { ...hello(role, { publicKey: rng.bytes(32), secretKey: rng.bytes(64) }, rng.bytes(32)) };
-    const proof = { v: '2.0', type: 'proof', sig: rng.bytes(64).toString('hex'), invite: { id: 'a', proof: 'b' } };
+    const proof = { v: '3.0', type: 'proof', sig: rng.bytes(64).toString('hex'), invite: { id: 'a', proof: 'b' } };
     switch (rng.below(5)) {
       case 0:
         // The proof follows without having read the challenge.
@@ -258,7 +258,7 @@ function meet(
     if (typeof accept(session, JSON.parse(String(data)), keys.publicKey, () => undefined) === 'string')
       return socket.terminate();
     if (stage === 3) return strike(undefined);
-    socket.send(JSON.stringify({ v: '2.0', type: 'welcome' }));
+    socket.send(JSON.stringify({ v: '3.0', type: 'welcome' }));
     const signer = new Signer(session, keys);
     return hostile() ? strike(signer) : undefined;
   });

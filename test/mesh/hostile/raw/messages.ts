@@ -11,7 +11,7 @@ export const MESSAGE_TYPES: readonly string[] = Object.keys(SCHEMAS);
 const hexOf = (length: number) => (rng: Rng) => rng.bytes(length / 2).toString('hex');
 const PATTERNS: Readonly<Record<string, (rng: Rng) => string>> = {
   '^[A-Za-z0-9_-]{43}$': (rng) => rng.bytes(32).toString('base64url'),
-  '^2\\.[0-9]{1,6}$': () => '2.0',
+  '^3\\.[0-9]{1,6}$': () => '3.0',
   '^[0-9a-f]{128}$': hexOf(128),
   '^[0-9a-f]{64}$': hexOf(64),
   '^[0-9a-f]{16}$': hexOf(16),

@@ -1,0 +1,50 @@
+/** A frame with values that may not cross a border: what is said of it, and what proves who has sent it. */
+import { valueProblem } from './border-values.ts';
+import { CODEC_BYTES, decodeValues } from './codec.ts';
+import { type Accusation, type RootEvidence, type ValuesEvidence, valuesEvidence } from './evidence.ts';
+import type { CallPackets } from './frame-chain.ts';
+import { decodePacket, type Header } from './header.ts';
+
+/** The border cannot go on in this term: why not, and what proves it, if anything does. */
+export interface Broken extends Pick<Accusation, 'call' | 'what'> {
+  readonly evidence?: ValuesEvidence | RootEvidence;
+  readonly reason: string;
+}
+
+export interface BadFrame {
+  /** Of its last packet. */
+  readonly header: Header;
+  readonly call: CallPackets;
+  readonly packets: readonly Uint8Array[];
+  /** Packets of the call before it. */
+  readonly before: number;
+  /** How often its sender was asked to sign it. */
+  asked: number;
+}
+
+/**
+ * Its sender has signed the call up to here, or says so. No honest one sends such values: the signature proves who did.
+ * @param sender its public key
+ */
+export function brokenBy(frame: BadFrame, sender: Uint8Array | undefined): Broken {
+  const { header, call: taken, packets, before } = frame;
+  const { batch: call, codec } = header;
+  if (!sender || !taken.isSignedBy(sender)) return unsignedBy(frame);
+  const bad = packets.findIndex((packet) => {
+    const payload = decodePacket(packet)?.payload ?? new Uint8Array(0);
+    const [values] = decodeValues(payload, [payload.length / CODEC_BYTES[codec]], codec);
+    return values !== undefined && valueProblem(values) !== undefined;
+  });
+  const { leaves, signature } = taken;
+  const [link, behind] = [taken.chainBehind(before + bad), leaves.slice(before + bad + 1)];
+  const evidence = signature && valuesEvidence(link, packets[bad] as Uint8Array, behind, leaves.length, signature);
+  return { what: evidence ? 'values' : 'border', call, reason: reasonOf(frame), ...(evidence ? { evidence } : {}) };
+}
+
+export function unsignedBy(frame: BadFrame): Broken {
+  return { what: 'border', call: frame.header.batch, reason: `${reasonOf(frame)}, and is not signed` };
+}
+
+function reasonOf({ header: { border, batch } }: BadFrame): string {
+  return `a value of message ${border} in call ${batch} is not finite or too large`;
+}
