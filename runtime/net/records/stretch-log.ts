@@ -335,7 +335,5 @@ function numberBytes(shard: number): Uint8Array {
 }
 
 function callBytes(call: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, call, true);
-  return bytes;
+  return Uint8Array.of(call & 0xff, (call >> 8) & 0xff, (call >> 16) & 0xff, call >>> 24);
 }
