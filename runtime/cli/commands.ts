@@ -140,6 +140,7 @@ export const commands: readonly Command[] = [
       ['mesh gc --dry-run', 'the blobs that are no longer needed, and their size'],
       ['mesh replay records/RUN/0-1-0.rec', 'whether a trainer has computed what it signed'],
       ['mesh init --nats tls://a:4222 --creds mesh.creds', 'checks servers of NATS, and makes what a mesh keeps there'],
+      ['mesh stretch RUN 0 1 0 -o first.rec', 'the record of shard 0 in term 1 from call 0, from its trainer'],
     ],
     load: () => import('./mesh/mesh.ts'),
   }),

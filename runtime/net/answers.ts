@@ -17,6 +17,7 @@ import {
   withMore,
 } from '../support/shape.ts';
 import type { Question } from '../wire/messages.ts';
+import type { Ticket } from '../wire/ticket.ts';
 import { ANY_COSTS } from './costs-shape.ts';
 import type { Amount } from './garbage.ts';
 import { KEY_FIELDS } from './key-shapes.ts';
@@ -117,6 +118,10 @@ const KEYS = object({
   more: flag,
 });
 
+const TICKET: Shape<Ticket> = object({
+  ...{ run: text, shard: count, term: count, from: count, bearer: text, expires: number, sig: text },
+});
+
 const AMOUNT: Shape<Amount> = object({ blobs: count, bytes: count });
 /** It is done. */
 const DONE = object({});
@@ -142,4 +147,6 @@ export const ANSWERS = {
   missing: object({ missing: list(text) }),
   get: object({ bytes: count }),
   put: object({ stored: anything }),
+  ticket: object({ ticket: TICKET }),
+  record: object({ blob: text, bytes: count }),
 } satisfies Readonly<Record<Question['what'], Shape<unknown>>>;

@@ -29,6 +29,18 @@ export function blobRights(state: () => SynchronizerState): BlobRights {
   };
 }
 
+/** @param tickets what their bearers may get, and trainers bring for them, beside that */
+export function withTickets(
+  rights: BlobRights,
+  tickets: { mayGet(key: string, blob: string): boolean; mayPut(key: string, bytes: number): boolean },
+): BlobRights {
+  return {
+    mayGet: (asker, blob) => rights.mayGet(asker, blob) || tickets.mayGet(asker.key, blob),
+    mayPut: (asker, bytes) =>
+      rights.mayPut(asker, bytes) || (asker.role === 'trainer' && tickets.mayPut(asker.key, bytes)),
+  };
+}
+
 /**
  * Whether a trainer's shards need this blob: the deployment and its plan, statistics of the data, the columns that they
  * read, and their own parts of the manifests that are kept.

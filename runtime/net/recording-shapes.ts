@@ -38,6 +38,7 @@ const MEMBER: Shape<MemberState> = object({
   pid: optional(number),
   version: optional(text),
   capability: CAPABILITY,
+  records: optional(flag),
   measured: optional(object({ ...LINK, at: number })),
   connected: flag,
   seen: number,

@@ -20,7 +20,7 @@ import type { BorderHead } from '../wire/routing.ts';
 import { runTag } from '../wire/run-tag.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
 import { type Answers, answerTo } from './answers.ts';
-import { blobRights } from './blob-rights.ts';
+import { blobRights, withTickets } from './blob-rights.ts';
 import type { Checker } from './checker.ts';
 import { manifestsWith, readParts } from './damaged-parts.ts';
 import { entered } from './entered.ts';
@@ -34,6 +34,8 @@ import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { OwnWork } from './own-work.ts';
 import { soundDeployment } from './read-deployment.ts';
+import { ownersOf, recordBytes } from './record-blobs.ts';
+import { RecordTickets } from './record-tickets.ts';
 import { readLogEntry } from './run-shapes.ts';
 import { statusPage } from './status-page.ts';
 import { SynchronizerStore } from './synchronizer-store.ts';
@@ -78,6 +80,7 @@ export class SynchronizerNode {
   readonly #tags = new Map<string, string>();
   readonly #work: OwnWork;
   readonly #lost = new LostMembers();
+  readonly #records: RecordTickets;
   /** Runs whose records cannot be read, and were set aside. */
   #damaged: readonly string[] = [];
   #failed: (error: unknown) => void = () => undefined;
@@ -112,6 +115,15 @@ export class SynchronizerNode {
       now: wallNow,
       removed: (hash) => this.#gateway.blobs.removed(hash),
     });
+    this.#records = new RecordTickets({
+      keys,
+      state: () => this.#driver.state,
+      owners: (run, term) => ownersOf(backplane, this.#driver.state.runs[run], run, term),
+      send: (to, message) => this.#gateway.send(to, message),
+      recordBytes: (blob, stretch) => recordBytes(backplane, blob, stretch),
+      hold: (holder, blobs) => this.#garbage.hold(holder, blobs),
+      now: wallNow,
+    });
     this.#gateway = new Gateway({
       keys,
       ...(options.version === undefined ? {} : { version: options.version }),
@@ -120,11 +132,16 @@ export class SynchronizerNode {
       inviteKey: (id) => membership.inviteKey(id),
       refuse: (key, role, invite) => membership.admit(key, role, invite),
       mayBe: (key, role) => membership.mayBe(key, role),
-      blobRights: blobRights(() => this.#driver.state),
+      blobRights: withTickets(
+        blobRights(() => this.#driver.state),
+        this.#records,
+      ),
       onMessage: (visitor, message) => this.#heard(visitor, message),
       onAsk: (visitor, question) => this.#answer(visitor, question),
       onClosed: ({ key, role }) => {
-        if (role === 'trainer') this.#happen({ kind: 'disconnected', key });
+        if (role !== 'trainer') return;
+        this.#records.gone(key);
+        this.#happen({ kind: 'disconnected', key });
       },
       route: (from, head) => this.#route(from, head),
       probes: {
@@ -245,6 +262,10 @@ export class SynchronizerNode {
   }
 
   #heard(visitor: Visitor, message: Message): void {
+    if (message.type === 'record') {
+      this.#records.heard(visitor.key, message);
+      return;
+    }
     this.#happen(entered(this.#driver.state, visitor.key, message));
     if (message.type !== 'part' || !this.#driver.state.runs[message.run]) return;
     this.#garbage.part(message.run, message.blob);
@@ -296,6 +317,7 @@ export class SynchronizerNode {
       this.#happen({ kind: 'alive', key, instance: question.instance });
       return {};
     }
+    if (question.what === 'record') return answerTo('record', await this.#records.bring(visitor, question.ticket));
     if (role !== 'operator' || !this.#membership.mayBe(key, role))
       throw new UserError('mesh/forbidden', `a ${role} may not ask for ${question.what}`, 'ask as an operator');
     switch (question.what) {
@@ -331,6 +353,8 @@ export class SynchronizerNode {
           state: this.#driver.state,
           review: (changed, reason) => this.#review(changed, reason),
         });
+      case 'ticket':
+        return answerTo('ticket', { ticket: this.#records.issue(question, question.bearer ?? key) });
       case 'drain':
         this.#happen({ kind: 'drain', name: question.trainer });
         return {};

@@ -14,6 +14,7 @@ import type { BorderHead } from '../wire/routing.ts';
 import type { Address } from './address.ts';
 import { ask } from './ask.ts';
 import { type BlobContent, bringBlob } from './bring-blob.ts';
+import { RecordBringer } from './bring-record.ts';
 import { dial } from './dial.ts';
 import { DirectBorders } from './direct.ts';
 import { type EmulatedLink, type Emulation, emulatedLink } from './emulated-socket.ts';
@@ -67,6 +68,7 @@ export class TrainerNode {
   /** Drawn when the process begins. */
   readonly instance = randomBytes(8).toString('hex');
   readonly #driver: TrainerDriver<LoadedShard>;
+  readonly #records: RecordBringer | undefined;
   readonly #emulated: { readonly emulated?: EmulatedLink };
   #link: Link | undefined;
   #direct: DirectBorders | undefined;
@@ -91,6 +93,15 @@ export class TrainerNode {
       listen: () => this.#direct && { address: this.#direct.address, machine: capability.machine },
       isDirect: (key) => this.#direct?.has(key) ?? false,
     });
+    this.#records =
+      options.records &&
+      new RecordBringer({
+        store: options.records,
+        synchronizer: () => this.#link?.peer,
+        put: (content) => this.#putBlob(content),
+        say: (message) => this.#link?.send(message),
+        log,
+      });
     this.#driver = new TrainerDriver({
       link: {
         send: (message) => {
@@ -168,10 +179,11 @@ export class TrainerNode {
 
   #introduce(link: Link): void {
     const { name, version } = this.#options;
+    const keeps = this.#records ? { records: true as const } : {};
     const known = version === undefined ? {} : { version };
     const roundTrip = this.#roundTrip === undefined ? {} : { roundTrip: this.#roundTrip };
     const capability = { ...this.#options.capability, ...roundTrip };
-    link.send({ type: 'member', name, instance: this.instance, pid: process.pid, ...known, capability });
+    link.send({ type: 'member', name, instance: this.instance, pid: process.pid, ...known, capability, ...keeps });
   }
 
   /** From when the mesh has said that it measures links. */
@@ -217,7 +229,8 @@ export class TrainerNode {
         onMessage: (message) => {
           if (message.type === 'admitted' && message.probes === true) this.#mayProbe();
           if (message.type === 'admitted') this.#admitted(message.name);
-          this.#driver.hear(message);
+          if (message.type === 'wanted') this.#records?.wanted(message.ticket);
+          else this.#driver.hear(message);
         },
         ...this.#emulated,
         onBorder: (packet) => this.#driver.receive(packet, 'relay'),

@@ -11,7 +11,7 @@ const MAX_NAME_CHARACTERS = 63;
 
 export function joined(work: Work, key: string, received: Message & { type: 'member' }): void {
   const before = work.state.members[key];
-  const { instance, pid, version, capability } = received;
+  const { instance, pid, version, capability, records } = received;
   const name = uniqueName(work, key, received.name);
   work.setMember({
     ...{ key, name, instance, capability, connected: true, seen: work.now, gap: 0 },
@@ -21,6 +21,7 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     ...(before?.measured ? { measured: before.measured } : {}),
     ...(pid === undefined ? {} : { pid }),
     ...(version === undefined ? {} : { version }),
+    ...(records === undefined ? {} : { records }),
   });
   work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT_MS, lapse: LAPSE_MS, probes: true });
   for (const run of runs(work)) {

@@ -13,6 +13,8 @@ export interface MemberState {
   /** Of its program. */
   readonly version?: string;
   readonly capability: Capability;
+  /** It brings records of stretches when they are wanted. */
+  readonly records?: boolean;
   /** The gateway's measurements of its link; nothing before there are any. */
   readonly measured?: MeasuredLink;
   readonly connected: boolean;

@@ -2,6 +2,7 @@
 import type { Costs } from '../../spec/costs.ts';
 import type { Deployment } from './deployment.ts';
 import type { RootEvidence, ValuesEvidence } from './evidence.ts';
+import type { StretchName, Ticket } from './ticket.ts';
 
 /** Offer of a trainer. Measured where it can be; 0 where it is not known. */
 export interface Capability {
@@ -32,6 +33,8 @@ export interface Member {
   /** Of the program: shards of one run go to one version only. */
   readonly version?: string;
   readonly capability: Capability;
+  /** It brings records of stretches when they are wanted. */
+  readonly records?: true;
 }
 
 export interface ShardReport {
@@ -118,6 +121,18 @@ export interface Commit {
   readonly term: number;
   readonly shard: number;
   readonly states: readonly { readonly calls: number; readonly hash: string; readonly sig: string }[];
+}
+
+/** The record of a stretch is in the mesh, or the trainer does not keep it. */
+export interface Recorded extends StretchName {
+  readonly type: 'record';
+  readonly blob?: string;
+}
+
+/** To the trainer of a stretch: the bearer of the ticket wants its record. */
+export interface Wanted {
+  readonly type: 'wanted';
+  readonly ticket: Ticket;
 }
 
 export interface Failed {
@@ -285,7 +300,11 @@ export type Question =
   | { readonly what: 'probe' }
   | { readonly what: 'missing'; readonly blobs: readonly string[] }
   | { readonly what: 'get'; readonly blob: string }
-  | { readonly what: 'put'; readonly blob: string; readonly bytes: number };
+  | { readonly what: 'put'; readonly blob: string; readonly bytes: number }
+  /** Of an operator: the right to one record. @property bearer a key; absent: the one who asks */
+  | ({ readonly what: 'ticket'; readonly bearer?: string } & StretchName)
+  /** Of the ticket's bearer: the blob of the record, which it may get then. */
+  | { readonly what: 'record'; readonly ticket: Ticket };
 
 export interface Answer {
   readonly type: 'answer';
@@ -294,6 +313,6 @@ export interface Answer {
   readonly error?: { readonly code: string; readonly message: string; readonly repair?: string };
 }
 
-export type FromTrainer = Member | Heartbeat | Ready | Part | Pausing | Commit | Failed | Dispute | Leave;
-export type ToTrainer = Admitted | Assign | Peers | Start | Manifest | Pause | Halt | Release | Dismissed;
+export type FromTrainer = Member | Heartbeat | Ready | Part | Pausing | Commit | Failed | Dispute | Leave | Recorded;
+export type ToTrainer = Admitted | Assign | Peers | Start | Manifest | Pause | Halt | Release | Dismissed | Wanted;
 export type Message = FromTrainer | ToTrainer | Ask | Answer;

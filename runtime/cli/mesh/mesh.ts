@@ -1,6 +1,6 @@
 /**
- * `nmc mesh gc`, `nmc mesh replay`, `nmc mesh init`, and `nmc mesh record`: puts what `nmc doctor --json` said on each
- * machine together into a file for `--mesh`.
+ * `nmc mesh gc`, `nmc mesh replay`, `nmc mesh stretch`, `nmc mesh init`, and `nmc mesh record`: puts what
+ * `nmc doctor --json` said on each machine together into a file for `--mesh`.
  */
 import { meshOf, readCapability } from '../../plan/mesh-file.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
@@ -12,12 +12,14 @@ import { ownPath } from '../../support/safe-path.ts';
 import { EXIT } from '../shell/command.ts';
 import { collectGarbage } from './mesh-gc.ts';
 import { replayRecords } from './mesh-replay.ts';
+import { fetchStretch } from './mesh-stretch.ts';
 import type { MeshFileArguments } from './options.ts';
 
 export default async function (args: MeshFileArguments): Promise<number> {
   // The client of NATS is loaded for this alone.
   if (args.action === 'init') return (await import('./mesh-init.ts')).initialiseMesh(args);
   if (args.action === 'replay') return replayRecords(args);
+  if (args.action === 'stretch') return fetchStretch(args);
   return args.action === 'gc' ? collectGarbage(args) : record(args);
 }
 

@@ -208,11 +208,13 @@ export type ServiceArguments = Given<typeof SERVICE>;
 export const MESH_FILE = {
   ...REACH,
   action: choice(
-    ['record', 'gc', 'replay', 'init'],
-    'record: make the file; gc: remove blobs of a mesh that no run names any more; replay: do stretches again from records; init: prepare servers of NATS to keep a mesh',
+    ['record', 'gc', 'replay', 'init', 'stretch'],
+    'record: make the file; gc: remove blobs of a mesh that no run names any more; replay: do stretches again from records; init: prepare servers of NATS to keep a mesh; stretch: fetch such a record',
   ),
-  records: words(`what ${nmc`doctor --json`} wrote; replay: records of one stretch, below a trainer's folder`),
-  out: text('file (default: mesh.json)', { alias: 'o' }),
+  records: words(
+    `what ${nmc`doctor --json`} wrote; replay: records of one stretch, below a trainer's folder; stretch: RUN SHARD TERM CALL`,
+  ),
+  out: text('file (default: mesh.json; stretch: RUN-SHARD-TERM-CALL.rec)', { alias: 'o' }),
   'dry-run': flag('gc: only list what would be removed'),
   nats: texts('init: nats://HOST:PORT or tls://HOST:PORT of a server of NATS; may be given several times'),
   creds: text('init: file of the user whose account in NATS keeps the mesh (.creds)'),

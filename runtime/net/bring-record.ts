@@ -1,0 +1,89 @@
+/** Records of a trainer's stretches, brought into the mesh for those whose tickets the synchronizer has signed. */
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import type { SafePath } from '../support/safe-path.ts';
+import type { Recorded } from '../wire/messages.ts';
+import { type Ticket, ticketProblem } from '../wire/ticket.ts';
+import type { StreamedBlob } from './bring-blob.ts';
+import type { RecordStore } from './records/record-store.ts';
+import type { Pieces } from './send-blob.ts';
+
+export interface RecordBringerOptions {
+  readonly store: Pick<RecordStore, 'find'>;
+  /** Its key, while there is a connection. */
+  readonly synchronizer: () => string | undefined;
+  readonly put: (content: StreamedBlob) => Promise<string>;
+  readonly say: (message: Recorded) => void;
+  readonly log: (event: Readonly<Record<string, unknown>>) => void;
+}
+
+/** Wanted and not brought yet. */
+const MAX_WAITING = 8;
+const PIECE_BYTES = 256 * 1024;
+
+export class RecordBringer {
+  readonly #options: RecordBringerOptions;
+  #last: Promise<void> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(options: RecordBringerOptions) {
+    this.#options = options;
+  }
+
+  /** One after the other; each is answered, with a blob or without. */
+  wanted(ticket: Ticket): void {
+    if (this.#waiting >= MAX_WAITING) {
+      this.#answer(ticket, undefined);
+      return;
+    }
+    this.#waiting++;
+    this.#last = this.#last.then(async () => {
+      this.#answer(ticket, await this.#brought(ticket));
+      this.#waiting--;
+    });
+  }
+
+  #answer({ run, shard, term, from }: Ticket, blob: string | undefined): void {
+    this.#options.say({ type: 'record', run, shard, term, from, ...(blob === undefined ? {} : { blob }) });
+  }
+
+  async #brought(ticket: Ticket): Promise<string | undefined> {
+    const { store, synchronizer, put, log } = this.#options;
+    const key = synchronizer();
+    // Whose connection the ticket came on, and when it expires, is for the one who has signed it to see.
+    const seen = { synchronizer: key ?? '', bearer: ticket.bearer, now: Number.NEGATIVE_INFINITY };
+    const problem = ticketProblem(ticket, ticket, seen);
+    const path = problem === undefined ? store.find(ticket) : undefined;
+    if (problem !== undefined) log({ event: 'ticket-refused', problem });
+    if (path === undefined) return undefined;
+    try {
+      return await withFile(path, put);
+    } catch (error) {
+      log({ event: 'record-not-brought', message: String(error) });
+      return undefined;
+    }
+  }
+}
+
+/** The file stays open until it is in the mesh, though the store may remove it meanwhile. */
+async function withFile(path: SafePath, put: RecordBringerOptions['put']): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const { size: bytes } = await file.stat();
+    const pieces = (): Pieces => {
+      let at = 0;
+      const next = async (): Promise<Uint8Array | undefined> => {
+        const { buffer, bytesRead } = await file.read(new Uint8Array(PIECE_BYTES), 0, PIECE_BYTES, at);
+        at += bytesRead;
+        return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
+      };
+      return { bytes, next };
+    };
+    const hash = createHash('sha256');
+    const all = pieces();
+    for (let piece = await all.next(); piece; piece = await all.next()) hash.update(piece);
+    return await put({ hash: hash.digest('hex'), bytes, pieces });
+  } finally {
+    await file.close();
+  }
+}
