@@ -1,6 +1,6 @@
 /** Records of a trainer's stretches, brought into the mesh for those whose tickets the synchronizer has signed. */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { openForReadingSoon } from '../support/safe-files.ts';
 import type { SafePath } from '../support/safe-path.ts';
 import type { Recorded } from '../wire/messages.ts';
 import { type Ticket, ticketProblem } from '../wire/ticket.ts';
@@ -67,7 +67,7 @@ export class RecordBringer {
 
 /** The file stays open until it is in the mesh, though the store may remove it meanwhile. */
 async function withFile(path: SafePath, put: RecordBringerOptions['put']): Promise<string> {
-  const file = await open(path, 'r');
+  const file = await openForReadingSoon(path);
   try {
     const { size: bytes } = await file.stat();
     const pieces = (): Pieces => {

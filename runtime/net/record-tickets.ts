@@ -32,7 +32,7 @@ export interface RecordTicketsOptions {
 const TICKET_MILLISECONDS = 3_600_000;
 const PATIENCE_MILLISECONDS = 60_000;
 /** Bytes a second that a trainer is taken to reach. */
-const LEAST_RATE = 1e6;
+const MIN_BYTES_PER_SECOND = 1e6;
 /** Tickets of one bearer that open blobs at the same time. */
 const MAX_GRANTS = 16;
 /** Asked for at the same time: by one bearer, by all; and waiting, of one bearer. */
@@ -177,7 +177,7 @@ export class RecordTickets {
         end();
         reject(away(ticket));
       };
-      const timer = setTimeout(late, patience + (1000 * most) / LEAST_RATE).unref();
+      const timer = setTimeout(late, patience + (1000 * most) / MIN_BYTES_PER_SECOND).unref();
       const before = this.#pending.get(name);
       const settle = (blob: string | undefined): void => {
         end();

@@ -1,4 +1,5 @@
 /** Several runs at once, with real processes: each ends with the bits that it has alone, whatever becomes of others. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunStatus } from '../../runtime/net/mesh-status.ts';
@@ -61,7 +62,22 @@ test('two runs on three trainers: a kill in one leaves the other alone, and both
   const moves = log.filter((r) => r.event === 'epoch-of-owners').slice(1);
   expect(moves.map((r) => r.why)).toEqual(moves.map(() => 'shards spread anew'));
   expect((await mesh.json('logs', first)).map((r) => r.event)).toContain('lost');
+  await fetchesRecord(second);
 }, 180_000);
+
+/** The record of one of its stretches, as its trainer keeps it. */
+async function fetchesRecord(run: string): Promise<void> {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const kept = names.filter((name) => name.includes(`/${run}/`) && name.endsWith('.rec')).sort();
+  const [path = ''] = kept;
+  const [shard = '', term = '', from = ''] = path.split('/').at(-1)?.replace('.rec', '').split('-') ?? [];
+  const [told] = await mesh.json('mesh', 'stretch', run, shard, term, from, '-o', 'fetched.rec');
+  expect(told).toMatchObject({ event: 'stretch', run, out: 'fetched.rec' });
+  expect(readFileSync(join(folder, 'fetched.rec')).equals(readFileSync(join(folder, path)))).toBe(true);
+  const refused = await mesh.run('mesh', 'stretch', run, shard, '999', from, '--json');
+  expect(refused.code, refused.stdout + refused.stderr).toBe(2);
+  expect(JSON.parse(refused.stdout || refused.stderr)).toMatchObject({ code: 'record/missing' });
+}
 
 test('a run for which no trainer has room waits, and begins when the other is stopped', async () => {
   await small.start(1, '--max-memory', '28');

@@ -55,6 +55,7 @@ export const CHECKING: Readonly<Record<string, readonly string[]>> = {
     'net/shard-data.ts',
     'net/fill-from.ts',
     'net/piece-reader.ts',
+    'net/record-blobs.ts',
     'wire/link-estimate.ts',
   ],
 };

@@ -179,7 +179,7 @@ test('another key, a changed ticket, a foreign and an expired one are refused, a
   expect(await gets(link)).toEqual([]);
 });
 
-test('what no trainer keeps is missing, and one that is not connected is away', async () => {
+test('a record that no trainer keeps is missing, and that of a trainer that is not connected is away', async () => {
   const link = await connect(OTHER, 'viewer');
   const bring = (change: Partial<StretchName>) => ask(link, { what: 'record', ticket: signed(change) });
   await expect(bring({ from: 0 })).rejects.toMatchObject({ code: 'record/missing' });
