@@ -36,6 +36,11 @@ export class BlobCache {
     return this.#files.read(hash, () => undefined);
   }
 
+  /** Bytes from places of a blob that was read whole before. @returns whether it has all of them */
+  readAt(hash: string, reads: readonly { readonly at: number; readonly into: Uint8Array }[]): boolean {
+    return this.#files.readAt(hash, reads);
+  }
+
   /** @throws EnvironmentError `disk/full` and others of the disk */
   writePieces(hash: string, bytes: number): BlobWriter {
     this.#added += bytes;

@@ -1,10 +1,10 @@
 /** Blobs as files named by their SHA-256: written beside, flushed, renamed; read back only if they still have it. */
-import { existsSync, fsyncSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, removeLeftovers } from '../support/atomic.ts';
 import { boundedCount } from '../support/bounded.ts';
 import { wallNow } from '../support/clock.ts';
-import { makePrivateFolder, openForReadingSoon, removeFile, setTimes } from '../support/safe-files.ts';
+import { makePrivateFolder, openForReading, openForReadingSoon, removeFile, setTimes } from '../support/safe-files.ts';
 import { ownPath, type SafePath } from '../support/safe-path.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import type { KeptBlob } from './backplane.ts';
@@ -76,6 +76,17 @@ export class BlobFiles {
       // Removed between our look and now.
       if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
+    }
+  }
+
+  /** Bytes from places of a blob, whose hash is not looked at. @returns whether it has all of them */
+  readAt(hash: string, reads: readonly { readonly at: number; readonly into: Uint8Array }[]): boolean {
+    if (!this.has(hash)) return false;
+    const file = openForReading(this.#path(hash));
+    try {
+      return reads.every(({ at, into }) => readSync(file, into, 0, into.length, at) === into.length);
+    } finally {
+      closeSync(file);
     }
   }
 

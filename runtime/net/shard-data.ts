@@ -10,8 +10,15 @@ import { boundedCount, listOf, zeroed } from '../support/bounded.ts';
 import { batchesOf, type Call } from '../training/calls.ts';
 import { elementOf, inputsOfStep } from '../training/steps.ts';
 import { type ColumnRef, type DataRef, type Deployment, ELEMENT_BYTES, type ShardNeeds } from '../wire/deployment.ts';
+import { Ahead } from './bring-ahead.ts';
+import { DiskColumn, isHeld, type PartsPort, withDisk } from './disk-columns.ts';
 
 export interface ShardData {
+  /**
+   * Brings what a call reads of columns that are too large for memory, and begins to bring what the next ones read.
+   * @returns nothing where all of it is here
+   */
+  ready(call: Call): Promise<void> | undefined;
   /** One whole batch of each field of the call that the shard reads; of a step of a sequence its elements. */
   inputs(call: Call): Record<string, FieldData>;
   /** The right answers of an evaluation's call, where this shard compares them; cut to the samples that are there. */
@@ -27,12 +34,37 @@ export async function openShardData(
   deployment: Deployment,
   schedule: ShardSchedule,
   blob: BlobSource,
+  parts?: PartsPort,
 ): Promise<ShardData> {
   const reads = readsOf(schedule, deployment.evaluations);
   const trainFields = inputsOf(schedule, TRAIN);
-  const train = await datasetOf(deployment.train, reads.train, blob);
-  const checks = await Promise.all(deployment.checks.map((ref, i) => datasetOf(ref, reads.checks[i] ?? [], blob)));
+  const onDisk = (ref: DataRef, names: readonly string[]): ReadonlyMap<string, DiskColumn> =>
+    new Map(
+      ref.columns
+        .filter((c) => parts && names.includes(c.name) && !isHeld(c))
+        .map((c) => [c.name, new DiskColumn(ref, c, parts as PartsPort)] as const),
+    );
+  const open = async (
+    ref: DataRef,
+    names: readonly string[],
+    disk: ReadonlyMap<string, DiskColumn>,
+  ): Promise<Dataset> =>
+    withDisk(
+      await datasetOf(
+        ref,
+        names.filter((name) => !disk.has(name)),
+        blob,
+      ),
+      disk,
+    );
+  const trainDisk = onDisk(deployment.train, reads.train);
+  const checkDisks = deployment.checks.map((ref, i) => onDisk(ref, reads.checks[i] ?? []));
+  const train = await open(deployment.train, reads.train, trainDisk);
+  const checks = await Promise.all(
+    deployment.checks.map((ref, i) => open(ref, reads.checks[i] ?? [], checkDisks[i] ?? new Map())),
+  );
   const order = orderOf(deployment);
+  const ahead = new Ahead((epoch, batch) => bringAll(trainDisk, order(epoch, batch)), batchesOf(deployment));
   const range = (evaluation: number, batch: number): number[] => {
     const size = deployment.evaluations[evaluation]?.batch ?? 1;
     const length = deployment.checks[evaluation]?.length ?? 0;
@@ -40,6 +72,13 @@ export async function openShardData(
     return listOf(boundedCount(rows, length, 'rows of a batch'), (i) => batch * size + i);
   };
   return {
+    ready(call) {
+      if (call.kind !== TRAIN) {
+        const disk = checkDisks[call.evaluation] ?? new Map();
+        return disk.size > 0 ? bringAll(disk, range(call.evaluation, call.batch)) : undefined;
+      }
+      return trainDisk.size > 0 ? ahead.bring(call.epoch, call.batch) : undefined;
+    },
     inputs(call) {
       if (call.kind === TRAIN) {
         const fed = gathered(train, trainFields, order(call.epoch, call.batch));
@@ -60,6 +99,10 @@ export async function openShardData(
       return step === undefined ? all : elementOf(all, rows.length, sequence, step);
     },
   };
+}
+
+async function bringAll(disk: ReadonlyMap<string, DiskColumn>, rows: ArrayLike<number>): Promise<void> {
+  for (const column of disk.values()) await column.bring(rows);
 }
 
 /** The elements of one step, of the columns that have elements. */

@@ -22,6 +22,7 @@ import { signPart } from '../wire/part.ts';
 import { signState } from '../wire/state-signature.ts';
 import type { BlobContent } from './bring-blob.ts';
 import { withCall } from './call-sums.ts';
+import type { PartsPort } from './disk-columns.ts';
 import { fillFrom } from './fill-from.ts';
 import type { Start, StretchLog } from './records/stretch-log.ts';
 import { type Pieces, piecesWhile } from './send-blob.ts';
@@ -39,6 +40,8 @@ export interface HostOptions {
   /** In pieces, of what may be too large for memory. */
   readonly readBlob?: ((hash: string, most: number) => Promise<BlobSourceInPieces>) | undefined;
   readonly putBlob: (content: BlobContent) => Promise<string>;
+  /** Where columns lie that are too large for memory; absent: all are held. */
+  readonly parts?: PartsPort | undefined;
   /** A packet for another trainer. @param to its key @param left as `BordersOptions.carry` has it */
   readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
   /** Where this trainer can be dialled, if it can. */
@@ -84,6 +87,8 @@ export class ShardHost {
   #generation = 0;
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
+  /** Calls that have begun and wait for their data. */
+  #loading: Promise<void> | undefined;
   #refused = 0;
   #totals: Totals = {};
   #closed = false;
@@ -141,7 +146,7 @@ export class ShardHost {
     plan: ShardSource,
     options: HostOptions,
   ): Promise<ShardHost> {
-    const data = await openShardData(deployment, plan.schedule, options.blob);
+    const data = await openShardData(deployment, plan.schedule, options.blob, options.parts);
     const device = await openShardDevice(options.device, deployment, plan.executable);
     return new ShardHost(shard, deployment, plan, options, device, data);
   }
@@ -154,6 +159,7 @@ export class ShardHost {
       | undefined,
   ): Promise<void> {
     this.#generation++;
+    this.#loading = undefined;
     this.#borders.begin(term);
     this.#session.reset();
     this.#commits.length = 0;
@@ -219,13 +225,43 @@ export class ShardHost {
     const { deployment } = this;
     const [name, position] = [functionOf(deployment, call), positionOf(deployment, call)];
     this.#calls.set(callIndex, call);
-    this.#session.start({ name, position, inputs: this.#data.inputs(call), callIndex, microbatch: 0 });
+    const start = (): void =>
+      this.#session.start({ name, position, inputs: this.#data.inputs(call), callIndex, microbatch: 0 });
+    const ready = this.#data.ready(call);
+    if (!ready && !this.#loading) start();
+    else this.#startBehind(ready, start);
+  }
+
+  /** Calls start in their order, each when its data are here. */
+  #startBehind(ready: Promise<void> | undefined, start: () => void): void {
+    const generation = this.#generation;
+    const before = this.#loading;
+    const loading = (async () => {
+      await before;
+      await ready;
+      if (this.#generation === generation) start();
+    })();
+    loading.catch(() => undefined);
+    this.#loading = loading;
+  }
+
+  async #loaded(): Promise<void> {
+    while (this.#loading) {
+      const loading = this.#loading;
+      await loading;
+      if (this.#loading === loading) this.#loading = undefined;
+    }
   }
 
   /** Goes on until it has to wait, or a call has ended: what it sends on the way leaves at once. */
   async advance(): Promise<'send' | 'needs' | 'done' | 'idle'> {
     for (;;) {
       if (this.#isHeldUp()) return 'needs';
+      if (this.#loading) {
+        this.#awaits = 'its data';
+        await this.#loaded();
+        if (this.#closed) return 'idle';
+      }
       const step = await watched(this.#session.advance());
       if (this.#closed) return 'idle';
       switch (step.kind) {

@@ -8,6 +8,7 @@ import { UserError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import type { ColumnRef, DataRef, Deployment } from '../wire/deployment.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/envelope.ts';
+import { bytesOf, isHeld } from './disk-columns.ts';
 import { readsOf } from './shard-data.ts';
 import { isStreamed } from './streamed-state.ts';
 
@@ -47,9 +48,9 @@ export function shardNeeds(
   const { train, checks, batch, evaluations } = deployment;
   const wanted = readsOf(schedule, evaluations);
   const columns = (ref: DataRef, names: readonly string[]): number =>
-    columnsOf(ref, names).reduce((sum, c) => sum + blobBytes(c), 0);
+    columnsOf(ref, names).reduce((sum, c) => sum + (isHeld(c) ? bytesOf(c) : 0), 0);
   const rowBytes = (ref: DataRef, names: readonly string[]): number =>
-    columnsOf(ref, names).reduce((sum, c) => sum + blobBytes(c) / Math.max(1, ref.length), ROW_NUMBER_BYTES);
+    columnsOf(ref, names).reduce((sum, c) => sum + bytesOf(c) / Math.max(1, ref.length), ROW_NUMBER_BYTES);
   const ofChecks = checks.reduce((sum, ref, i) => sum + columns(ref, wanted.checks[i] ?? []), 0);
   const batches = checks.map((ref, i) => (evaluations[i]?.batch ?? 0) * rowBytes(ref, wanted.checks[i] ?? []));
   const largest = columnsOf(train, wanted.train)
@@ -155,10 +156,6 @@ export class MemoryLedger {
 
 function columnsOf(ref: DataRef, names: readonly string[]): ColumnRef[] {
   return ref.columns.filter((c) => names.includes(c.name));
-}
-
-function blobBytes(column: ColumnRef): number {
-  return column.blobs.reduce((sum, b) => sum + b.bytes, 0);
 }
 
 function elementsOf(states: readonly State[]): number {

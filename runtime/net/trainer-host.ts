@@ -7,6 +7,7 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import type { ShardId } from '../roles/trainer-state.ts';
 import type { BlobContent } from './bring-blob.ts';
+import type { PartsPort } from './disk-columns.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
 import { readDeployment } from './read-deployment.ts';
 import type { RecordStore } from './records/record-store.ts';
@@ -20,6 +21,8 @@ export interface BlobsPort {
   readonly get: BlobSource;
   /** In pieces, of what may be too large for memory. */
   readonly read?: (hash: string, most: number) => Promise<BlobSourceInPieces>;
+  /** On this machine's disk. */
+  readonly parts?: PartsPort | undefined;
   /** @returns its hash */
   readonly put: (content: BlobContent) => Promise<string>;
 }
@@ -63,7 +66,14 @@ export class TrainerHost implements HostPort<LoadedShard> {
     try {
       const deployment = readDeployment(await blobs.get(hash, MAX_RECORD_BYTES), at.run);
       const plan = await fetchPlan(at, deployment, { device, blob: blobs.get, openPlan, ledger });
-      const more = { blob: blobs.get, readBlob: blobs.read, putBlob: blobs.put, listen: listen(), now };
+      const more = {
+        blob: blobs.get,
+        readBlob: blobs.read,
+        parts: blobs.parts,
+        putBlob: blobs.put,
+        listen: listen(),
+        now,
+      };
       const records = this.#recordsOf(hash);
       const options = { device, keys, ...more, ...calls, ...(records ? { records } : {}) };
       const host = await ShardHost.open(at.shard, deployment, plan, options);

@@ -17,6 +17,7 @@ import { type BlobContent, bringBlob } from './bring-blob.ts';
 import { RecordBringer } from './bring-record.ts';
 import { dial } from './dial.ts';
 import { DirectBorders } from './direct.ts';
+import type { PartsPort } from './disk-columns.ts';
 import { type EmulatedLink, type Emulation, emulatedLink } from './emulated-socket.ts';
 import type { PlanFetch } from './fetch-plan.ts';
 import { caughtEvent } from './guarded.ts';
@@ -40,7 +41,7 @@ export interface TrainerOptions {
   readonly version?: string;
   readonly capability: Capability;
   readonly device: Device;
-  readonly cache: Pick<BlobCache, 'get' | 'put'> & Partial<Pick<BlobCache, 'readPieces' | 'writePieces'>>;
+  readonly cache: Pick<BlobCache, 'get' | 'put'> & Partial<Pick<BlobCache, 'readPieces' | 'writePieces' | 'readAt'>>;
   /** The shard's program and schedule, from the files of a plan, trusting none of them. */
   readonly openPlan: PlanFetch['openPlan'];
   /** Where records of stretches are kept; absent: nowhere. */
@@ -89,6 +90,7 @@ export class TrainerNode {
         get: (hash, most) => this.#blob(hash, most),
         put: (content) => this.#putBlob(content),
         read: (hash, most) => this.#readBlob(hash, most),
+        parts: this.#parts(),
       },
       listen: () => this.#direct && { address: this.#direct.address, machine: capability.machine },
       isDirect: (key) => this.#direct?.has(key) ?? false,
@@ -322,6 +324,34 @@ export class TrainerNode {
       }
       if (this.#driver.stopped) throw new Error('stopped');
     }
+  }
+
+  /** Columns on the disk of this trainer; nothing where its cache does not give them in parts. */
+  #parts(): PartsPort | undefined {
+    const { cache } = this.#options;
+    const { readAt } = cache;
+    if (!readAt || !cache.readPieces || !cache.writePieces) return undefined;
+    /** Read whole once, and found to have their hash. */
+    const sound = new Set<string>();
+    const read: PartsPort['read'] = (blob, reads) => {
+      const isHere = readAt.call(cache, blob, reads);
+      if (!isHere) sound.delete(blob);
+      return isHere;
+    };
+    const bring: PartsPort['bring'] = async ({ blob, bytes }) => {
+      while (!(sound.has(blob) && read(blob, []))) {
+        const source = await this.#readBlob(blob, bytes);
+        try {
+          if (source.bytes !== bytes) throw new Error(`blob ${blob} has ${source.bytes} bytes, not ${bytes}`);
+          while (await source.next());
+        } finally {
+          await source.close();
+        }
+        // A damaged one is gone by now.
+        if (readAt.call(cache, blob, [])) sound.add(blob);
+      }
+    };
+    return { bring, read };
   }
 
   /** A cache that cannot be written costs a download, nothing else. */

@@ -18,7 +18,7 @@ const BATCHES = 10;
 const BATCH = 16;
 const MEGABYTE = 1e6;
 /** Of what a trainer lends: the rest is for data, messages and tensors on their way. */
-const SHARE_OF_SHARD = 0.7;
+const SHARE_OF_SHARD = 0.72;
 
 async function large(context: Context): Promise<readonly Row[]> {
   const { width, cap } = context.trial ? { width: 1650, cap: 250 } : { width: 3310, cap: 500 };

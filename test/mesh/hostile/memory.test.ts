@@ -39,7 +39,7 @@ afterAll(async () => {
   await node.close();
 });
 
-test('a trainer with little memory refuses a blob that is named again and again', async () => {
+test('a trainer with little memory trains on a column that names one blob again and again, from its disk', async () => {
   const { deployment, blobs } = tinyDeployment();
   const column = (bytes: Uint8Array): { readonly blob: string; readonly bytes: number }[] => {
     const blob = hex(sha256(bytes));
@@ -59,8 +59,10 @@ test('a trainer with little memory refuses a blob that is named again and again'
   const { failures } = joined;
   const settled = (): boolean => failures().length > 0 || node.state.runs[large.run]?.phase === 'running';
   await expect.poll(settled, { timeout: 50_000 }).toBe(true);
-  expect(failures()[0]).toMatchObject({ run: large.run, code: 'plan/memory' });
-  expect(failures()[0]?.message).toMatch(/columns of the training data 4\d\d MiB.*--max-memory allows 191 MiB/);
+  expect(failures()).toEqual([]);
+  // Its own ending, of more memory than it may take, would be told to the mesh as a trainer that is gone.
+  const trains = (): boolean => ['running', 'done'].includes(node.state.runs[large.run]?.phase ?? '');
+  await expect.poll(trains, { timeout: 50_000 }).toBe(true);
 }, 60_000);
 
 test('a blob that is longer than agreed is refused, whatever the sender says of it', async () => {
