@@ -4,6 +4,7 @@
  */
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
+import { KeptRows } from '../kept-rows.ts';
 import { LinkedMesh } from '../mesh/linked-mesh.ts';
 import type { Json } from '../mesh/running-mesh.ts';
 import { jsonLines } from '../process.ts';
@@ -25,7 +26,7 @@ interface Measured {
 export const linksPart: Part = {
   name: 'links',
   what: 'placement by measured links: uplinks of 2, 20 and 100 Mbit/s at 40 ms, emulated',
-  takes: '10 minutes',
+  takes: '10 minutes, kept as it goes',
   run,
 };
 
@@ -34,22 +35,29 @@ async function run(context: Context): Promise<Row[]> {
   const model = join(context.root, 'dsl-examples/digits.pcn');
   const deploy = ['deploy', model, ...NETWORK];
   const all: Measured[] = [];
+  const kept = new KeptRows<Measured>(context, 'links');
   let chosen = '';
   try {
     await mesh.open(UPLINKS, DELAY_MS);
     const [placement = {}] = await mesh.json(...deploy, '--dry-run');
     chosen = ((placement.shards ?? []) as { trainer: string }[]).map((s) => s.trainer).join(',');
     for (const on of context.trial ? PLACEMENTS.slice(0, 1) : PLACEMENTS) {
-      const [told = {}] = await mesh.json(...deploy, '--on', on, '--dry-run');
-      const predicted = Number((told.epoch as Json).samplesPerSecond);
-      const rate = await rateOf(mesh, [...deploy, '--on', on, '--epochs', '2']);
-      all.push({ on, predicted, rate });
-      context.progress(`${on}: ${rate.toFixed(0)} samples/s, predicted ${predicted.toFixed(0)}`);
+      const measured = kept.get(on) ?? (await measuredOn(mesh, deploy, on));
+      if (!context.trial) kept.keep(on, measured);
+      all.push(measured);
+      context.progress(`${on}: ${measured.rate.toFixed(0)} samples/s, predicted ${measured.predicted.toFixed(0)}`);
     }
+    kept.done();
   } finally {
     await mesh.down();
   }
   return rowsOf(context, all, chosen);
+}
+
+async function measuredOn(mesh: LinkedMesh, deploy: readonly string[], on: string): Promise<Measured> {
+  const [told = {}] = await mesh.json(...deploy, '--on', on, '--dry-run');
+  const predicted = Number((told.epoch as Json).samplesPerSecond);
+  return { on, predicted, rate: await rateOf(mesh, [...deploy, '--on', on, '--epochs', '2']) };
 }
 
 function rowsOf({ trial }: Context, all: readonly Measured[], chosen: string): Row[] {
