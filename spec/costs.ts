@@ -16,6 +16,8 @@ export interface Costs {
   readonly operation: number;
   /** A byte that an operation writes. */
   readonly byte: number;
+  /** How much more it is in values that come from memory each time. Absent: nothing. */
+  readonly farByte?: number;
   /** A floating-point operation of a product of small matrices. */
   readonly flop: number;
   /** A byte of the state, read and hashed after a weight step. */
@@ -69,6 +71,7 @@ export const OPTIONAL_COSTS = [
   'framePathByte',
   'apartRun',
   'apartByte',
+  'farByte',
 ] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */
@@ -79,6 +82,8 @@ export interface CountedWork {
   readonly operations: number;
   /** That operations write. */
   readonly bytes: number;
+  /** Of these, in values that are larger than what a cache keeps of several; absent: none. */
+  readonly farBytes?: number;
   /** Handed to the device and back, and bytes of it. */
   readonly values: number;
   readonly valueBytes: number;
@@ -88,8 +93,9 @@ export interface CountedWork {
 export type Running = 'alone' | 'shard' | 'short';
 
 export function secondsOfCounted(work: CountedWork, costs: Costs, running: Running): number {
-  const { call, value, valueByte = 0, operation, byte, flop, speedup, run = call, shortRun = run } = costs;
-  const computed = work.operations * operation + work.bytes * byte + work.flops * flop;
+  const { call, value, valueByte = 0, operation, byte, farByte = 0, flop, speedup, run = call, shortRun = run } = costs;
+  const moved = work.bytes * byte + (work.farBytes ?? 0) * farByte;
+  const computed = work.operations * operation + moved + work.flops * flop;
   // What is short is handed nothing: its values lie where it runs.
   if (running === 'short' && costs.shortRun !== undefined) return work.calls * shortRun + computed;
   const handed = work.values * value + work.valueBytes * valueByte;

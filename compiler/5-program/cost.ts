@@ -4,6 +4,8 @@ import { isOperator, operators } from '../operators/table.ts';
 import { slotMemory } from './passes/slots.ts';
 
 const BYTES = 4;
+/** Values of at least so many bytes come from memory each time. */
+const FAR_BYTES = 8e6;
 
 /** Counted work of one run of a function, all ticks included. */
 export interface Work {
@@ -11,6 +13,8 @@ export interface Work {
   readonly operations: number;
   /** That operations write, in f32; as often as they go over them. */
   readonly bytes: number;
+  /** Of these, in values that are larger than what a cache keeps of several; absent: none. */
+  readonly farBytes?: number;
   /** Inputs and results: handed over. */
   readonly values: number;
   /** In these. */
@@ -20,7 +24,7 @@ export interface Work {
 export function countWork(program: Program, f: ProgramFunction): Work {
   const shapes = new Map<string, Shape>(program.states.map((s) => [s.id, s.shape]));
   for (const input of f.inputs) shapes.set(input.id, input.shape);
-  let [flops, operations, elements] = [0, 0, 0];
+  let [flops, operations, elements, far] = [0, 0, 0, 0];
   for (const block of f.blocks) {
     for (const scalar of block.scalars) shapes.set(scalar.id, []);
     for (const carry of block.carries) {
@@ -31,7 +35,9 @@ export function countWork(program: Program, f: ProgramFunction): Work {
       shapes.set(op.id, op.shape);
       const own = flopsOf(op, shapes);
       flops += own * block.repeat;
-      elements += passesOver(op, own) * block.repeat;
+      const passed = passesOver(op, own) * block.repeat;
+      elements += passed;
+      if (BYTES * sizeOf(op.shape) >= FAR_BYTES) far += passed;
     }
     operations += block.ops.length * block.repeat;
   }
@@ -41,6 +47,7 @@ export function countWork(program: Program, f: ProgramFunction): Work {
     flops,
     operations,
     bytes: BYTES * elements,
+    ...(far > 0 ? { farBytes: BYTES * far } : {}),
     values: f.inputs.length + f.results.length,
     valueBytes: given + results,
   };

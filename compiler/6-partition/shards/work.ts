@@ -98,7 +98,9 @@ export function countedWhole(program: Program, microbatches: number): CountedWor
 const NOTHING: CountedWork = { calls: 0, flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };
 
 function plus(a: CountedWork, b: CountedWork, times: number): CountedWork {
+  const far = (a.farBytes ?? 0) + times * (b.farBytes ?? 0);
   return {
+    ...(far > 0 ? { farBytes: far } : {}),
     calls: a.calls + times * b.calls,
     flops: a.flops + times * b.flops,
     operations: a.operations + times * b.operations,

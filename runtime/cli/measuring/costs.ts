@@ -30,6 +30,8 @@ const [PRODUCTS, OPERATIONS, VALUES] = [16, 96, 16] as const;
 const BYTES = 4;
 /** Without a pause: a shard goes on as soon as it can. */
 const RUNS = 21;
+/** Of values that no cache keeps: as large as the weights between two layers of 2,048. */
+const FAR = { side: 2048, operations: 9, runs: 4 };
 /** Milliseconds: between two commitments memory is cleared up. */
 const PAUSE = 2;
 
@@ -64,11 +66,34 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     const states = program.states.reduce((sum, s) => sum + BYTES * sizeOf(s.shape), 0);
     const hash = await quartileOf(async () => stateHash(await saveStates(session, program.states)), RUNS, PAUSE);
     const speedup = await speedupOf(device, large, () => session.run('large', {}, POSITION));
+    const farByte = await farCost(device, pieces.byte);
     const handovers = await handoverTimes(device);
     const turns = turnCosts(handovers, pieces);
     // Frames are the processor's, whatever device a shard is on.
     const borders = await borderCosts(await loadCpu(), handovers.here, pieces.byte);
-    return { ...pieces, stateByte: hash / 1000 / states, speedup, ...turns, ...borders };
+    return { ...pieces, farByte, stateByte: hash / 1000 / states, speedup, ...turns, ...borders };
+  } finally {
+    await session.close();
+  }
+}
+
+/** Beyond what a byte of small values takes, of the processor, on one thread; the run that took least counts. */
+async function farCost(device: Device, byte: number): Promise<number> {
+  const { side, operations, runs } = FAR;
+  const program = tickProgram([side, side], operations);
+  const executable = { program, files: await formsOf(device, program) };
+  const [alone] = (await device.openAll?.([executable])) ?? [];
+  const session = alone ?? (await device.open(executable));
+  try {
+    await fill(session, program);
+    let least = Number.POSITIVE_INFINITY;
+    for (let run = 0; run < runs; run++) {
+      const before = process.cpuUsage();
+      await session.run('run', {}, POSITION);
+      const { user, system } = process.cpuUsage(before);
+      least = Math.min(least, (user + system) / 1e6);
+    }
+    return Math.max(0, least / (operations * BYTES * side ** 2) - byte);
   } finally {
     await session.close();
   }

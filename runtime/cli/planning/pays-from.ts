@@ -47,7 +47,11 @@ export function widerWork(work: BatchWork, wider: number): BatchWork {
   return { ...work, ...widerCounts(work, wider), state: work.state * wider ** 2 };
 }
 
-function widerCounts<T extends Pick<BatchWork, 'flops' | 'bytes' | 'valueBytes'>>(counts: T, wider: number): T {
-  const { flops, bytes, valueBytes } = counts;
-  return { ...counts, flops: flops * wider ** 2, bytes: bytes * wider, valueBytes: valueBytes * wider };
+function widerCounts<T extends Pick<BatchWork, 'flops' | 'bytes' | 'farBytes' | 'valueBytes'>>(
+  counts: T,
+  wider: number,
+): T {
+  const { flops, bytes, farBytes = 0, valueBytes } = counts;
+  const moved = { bytes: bytes * wider, farBytes: farBytes * wider ** 2, valueBytes: valueBytes * wider };
+  return { ...counts, flops: flops * wider ** 2, ...moved };
 }

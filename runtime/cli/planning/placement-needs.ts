@@ -43,8 +43,9 @@ export function placementNeeds(
   const nothing = shards.map(() => () => 0);
   const sent = all(nothing, 1);
   const segments = shards.map(({ work }) => (name: string): number => {
-    const { flops = 0, operations = 0, bytes = 0, values = 0, valueBytes = 0 } = work.get(name) ?? {};
-    const divided = { flops: flops / parts, bytes: bytes / parts, valueBytes: valueBytes / parts };
+    const { flops = 0, operations = 0, bytes = 0, farBytes = 0, values = 0, valueBytes = 0 } = work.get(name) ?? {};
+    const moved = { bytes: bytes / parts, farBytes: farBytes / parts, valueBytes: valueBytes / parts };
+    const divided = { flops: flops / parts, ...moved };
     return secondsOfWork({ ...divided, operations, values, calls: 1, state: 0 }, SOME_MACHINE, false);
   });
   const worked = all(segments, 0);

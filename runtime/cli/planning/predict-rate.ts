@@ -189,8 +189,9 @@ const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0, valueBytes
  * has them all.
  */
 function secondsOf(work: Work, parts: number, capability: Capability, running: Running): number {
-  const { flops, operations, bytes, values, valueBytes } = work;
-  const divided = { flops: flops / parts, bytes: bytes / parts, valueBytes: valueBytes / parts };
+  const { flops, operations, bytes, farBytes = 0, values, valueBytes } = work;
+  const moved = { bytes: bytes / parts, farBytes: farBytes / parts, valueBytes: valueBytes / parts };
+  const divided = { flops: flops / parts, ...moved };
   const counted = { ...divided, calls: 1, operations, values };
   const { costs } = capability;
   return costs

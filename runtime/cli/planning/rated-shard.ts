@@ -40,7 +40,9 @@ export function batchWork(
         if (run === undefined) continue;
         const one = work.get(run);
         const n = often * repeat;
+        const far = (sum.farBytes ?? 0) + (n * (one?.farBytes ?? 0)) / parts;
         sum = {
+          ...(far > 0 ? { farBytes: far } : {}),
           calls: sum.calls + n,
           flops: sum.flops + (n * (one?.flops ?? 0)) / parts,
           operations: sum.operations + n * (one?.operations ?? 0),

@@ -74,7 +74,7 @@ export async function measureGroups<M extends RunningMesh>(
 }
 
 /** What the machine reaches is measured anew, by one trainer, while nothing else of the mesh begins. */
-async function measureMachine({ root }: Context): Promise<void> {
+export async function measureMachine({ root }: Pick<Context, 'root'>): Promise<void> {
   removeFolder(join(root, '.cache', 'acceptance', 'mesh', 'config'));
   const mesh = new RunningMesh(root, 'machine');
   await mesh.up(1, 0);

@@ -6,6 +6,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { KeptRows } from '../kept-rows.ts';
 import { LinkedMesh } from '../mesh/linked-mesh.ts';
+import { measureMachine } from '../mesh/rate-rows.ts';
 import type { Json } from '../mesh/running-mesh.ts';
 import { jsonLines } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
@@ -38,6 +39,7 @@ async function run(context: Context): Promise<Row[]> {
   const kept = new KeptRows<Measured>(context, 'links');
   let chosen = '';
   try {
+    await measureMachine(context);
     await mesh.open(UPLINKS, DELAY_MS);
     const [placement = {}] = await mesh.json(...deploy, '--dry-run');
     chosen = ((placement.shards ?? []) as { trainer: string }[]).map((s) => s.trainer).join(',');

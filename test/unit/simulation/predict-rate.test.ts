@@ -1,10 +1,12 @@
 /** A dry run predicts from what trainers have measured: every piece of a shard's work counts. */
 import { expect, test } from 'vitest';
+import { countWork } from '../../../compiler/5-program/cost.ts';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
 import { predictRate, type RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
-import { rated } from '../../../runtime/cli/planning/rated-shard.ts';
+import { type RatedShard, rated } from '../../../runtime/cli/planning/rated-shard.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
 import type { Costs } from '../../../spec/costs.ts';
+import type { ProgramFunction } from '../../../spec/program.ts';
 import { compileText, splitTiled } from '../../support/shards.ts';
 import { SMALL_SGD } from './small-model.ts';
 
@@ -147,6 +149,28 @@ test('a shard by itself on its trainer hands its runs, and the bytes of its fram
   expect(of(['a', 'a'], { run: 9, apartRun: 1 })).toBeCloseTo(of(['a', 'a'], { run: 9 }));
   expect(of(['a', 'b'], { frameByte: 1, apartByte: 2 })).toBeCloseTo(of(['a', 'b'], { frameByte: 3 }));
   expect(inTwo({ frameByte: 1, apartByte: 2 })).toBeCloseTo(inTwo({ frameByte: 1 }));
+});
+
+/** Of which every operation copies so many elements. */
+function ofShape(f: ProgramFunction, elements: number): ProgramFunction {
+  const blocks = f.blocks.map((block) => ({
+    ...block,
+    ops: block.ops.map((op) => ({ ...op, op: 'copy', args: [], shape: [elements] })),
+  }));
+  return { ...f, blocks };
+}
+
+test('bytes of values that no cache keeps cost more, by how much the machine says', () => {
+  const far = { ...whole, work: new Map([...whole.work].map(([name, w]) => [name, { ...w, farBytes: w.bytes }])) };
+  const seconds = (costs: Partial<Costs>, shard: RatedShard = far): number =>
+    1 / (predictRate([shard], ['a'], trainersWith(costs))?.batchesPerSecond ?? Number.NaN);
+  expect(seconds({ byte: 1, farByte: 2 })).toBeCloseTo(3 * seconds({ byte: 1 }));
+  expect(seconds({ byte: 1, farByte: 2 }, whole)).toBeCloseTo(seconds({ byte: 1 }));
+  const [train] = model.program.functions;
+  const farOf = (elements: number): number | undefined =>
+    train && countWork(model.program, ofShape(train, elements)).farBytes;
+  expect(farOf(1e6)).toBeUndefined();
+  expect(farOf(2e6)).toBe(8e6 * (whole.work.get('train')?.operations ?? 0));
 });
 
 test('a machine whose cores share their resources is slower with two shards at work', () => {
