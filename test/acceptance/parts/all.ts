@@ -19,6 +19,7 @@ import { memoryParts } from './memory.ts';
 import { meshParts } from './mesh.ts';
 import { mnistParts } from './mnist.ts';
 import { modelsPart } from './models.ts';
+import { natsPart } from './nats.ts';
 import { newcomerPart } from './newcomer.ts';
 import { newcomerMeshPart } from './newcomer-mesh.ts';
 import { packagePart } from './package.ts';
@@ -45,6 +46,7 @@ export const parts: readonly Part[] = [
   peersPart,
   gpuPart,
   fanOutPart,
+  natsPart,
   ...memoryParts,
   generatePart,
   cortexPart,

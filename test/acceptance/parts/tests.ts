@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { runCommand } from '../process.ts';
 import { type Context, notRun, type Part, type Row } from '../row.ts';
 
-interface Suite {
+export interface Suite {
   readonly name: string;
   readonly what: string;
   readonly takes: string;
@@ -172,7 +172,7 @@ export const testParts: readonly Part[] = suites.map((suite) => ({
   name: suite.name,
   what: suite.what,
   takes: suite.takes,
-  run: async (context) => [await measure(suite, context)],
+  run: async (context) => [await measureSuite(suite, context)],
 }));
 
 function filesAbout(root: string, folder: string, name: RegExp): string[] {
@@ -182,7 +182,7 @@ function filesAbout(root: string, folder: string, name: RegExp): string[] {
     .map((file) => `${folder}/${file}`);
 }
 
-async function measure(suite: Suite, context: Context): Promise<Row> {
+export async function measureSuite(suite: Suite, context: Context): Promise<Row> {
   const { name, what } = suite;
   const target = 'every test passes';
   const files = suite.files(context.root);
