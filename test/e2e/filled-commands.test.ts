@@ -18,6 +18,7 @@ const LEFT_OUT: readonly [RegExp, string][] = [
   [/^(doctor|bench)\b/, 'measures for seconds: webgpu.test.ts'],
   [/^data get/, 'needs a network: usage.test.ts'],
   [/^service install --? ?(?!--print)/, 'would install it: service-unit.test.ts'],
+  [/^mesh init\b/, 'needs servers of NATS: nats-backplane.test.ts'],
   [/^fmt -$/, 'has no placeholder but standard input'],
   [/^COMMAND --help$/, 'is any command: usage.test.ts'],
 ];
