@@ -344,6 +344,7 @@ describe('input from outside', () => {
     'runtime/net/shard-device.ts: new Float32Array(bytes.buffer)',
     'runtime/net/shard-device.ts: new Uint8Array(await blob(mean.blob, mean.bytes))',
     'runtime/net/fill-from.ts: new Float32Array(bytes)',
+    'runtime/net/fill-from.ts: new Float32Array(part.buffer)',
     'runtime/net/fill-from.ts: new Float64Array(bytes)',
     'runtime/net/streamed-state.ts: new Uint8Array(data.buffer, data.byteOffset, data.byteLength)',
     'runtime/wire/border-keys.ts: new Uint8Array(hkdfSync(…))',

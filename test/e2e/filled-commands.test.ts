@@ -19,6 +19,7 @@ const LEFT_OUT: readonly [RegExp, string][] = [
   [/^data get/, 'needs a network: usage.test.ts'],
   [/^service install --? ?(?!--print)/, 'would install it: service-unit.test.ts'],
   [/^mesh init\b/, 'needs servers of NATS: nats-backplane.test.ts'],
+  [/^mesh stretch\b/, 'needs two runs of some length: mesh-runs.test.ts'],
   [/^fmt -$/, 'has no placeholder but standard input'],
   [/^COMMAND --help$/, 'is any command: usage.test.ts'],
 ];

@@ -9,7 +9,7 @@ import type { RatedShard } from './rated-shard.ts';
 
 /** Steps of half an octave: what is said is "about". */
 const STEP = Math.SQRT2;
-const MOST_STEPS = 14;
+const MAX_STEPS = 14;
 
 export interface Cutting {
   readonly shards: readonly RatedShard[];
@@ -21,8 +21,8 @@ export interface Cutting {
 
 /** Of a cut that does not pay yet: how many times as wide as it is; `never` where it pays at no width that is looked at. */
 export function paysFrom(cutting: Cutting): number | 'never' {
-  if (!pays(cutting, STEP ** MOST_STEPS)) return 'never';
-  let [no, yes] = [0, MOST_STEPS];
+  if (!pays(cutting, STEP ** MAX_STEPS)) return 'never';
+  let [no, yes] = [0, MAX_STEPS];
   while (yes - no > 1) {
     const middle = Math.floor((no + yes) / 2);
     if (pays(cutting, STEP ** middle)) yes = middle;
