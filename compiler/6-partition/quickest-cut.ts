@@ -9,22 +9,40 @@ import { TRAIN } from '../../spec/names.ts';
 import type { Machines } from './problem.ts';
 import { longestWay } from './shards/longest-way.ts';
 import type { ShardProgram } from './shards/split.ts';
+import { shardMemory } from './shards/work.ts';
 
 /** Of more shards the borders are what counts, and counting ways takes long. */
 const MAX_SHARDS = 16;
 /** Shares that are less even have to be worth it. */
-const WORTH = 0.95;
+const WORTH = 0.8;
+/** By operations alone the way may be so many times as long; and the largest shard as large. */
+const MOST_WORK = 1.1;
+const MOST_MEMORY = 1.2;
 
 /** Whether whole nodes could train these shards quicker than cut ones. */
 export function mayGain(split: readonly ShardProgram[], machines: Machines): boolean {
   return split.length <= MAX_SHARDS && costsOf(machines) !== undefined && !isDivided(split);
 }
 
-/** @param whole the same model with whole nodes */
+/**
+ * On slow machines, too, where only operations count: else few of them would have all the work. And not where one of
+ * them needs much more memory.
+ *
+ * @param whole the same model with whole nodes
+ */
 export function isQuicker(whole: readonly ShardProgram[], even: readonly ShardProgram[], machines: Machines): boolean {
   const costs = costsOf(machines);
-  return costs !== undefined && longestWay(whole, TRAIN, costs) < longestWay(even, TRAIN, costs) * WORTH;
+  if (!costs) return false;
+  const times = (each: readonly Costs[]): number => longestWay(whole, TRAIN, each) / longestWay(even, TRAIN, each);
+  const alone = costs.map(() => OPERATIONS);
+  const memory = (split: readonly ShardProgram[]): number => Math.max(...split.map(shardMemory));
+  return times(costs) <= WORTH && times(alone) <= MOST_WORK && memory(whole) <= MOST_MEMORY * memory(even);
 }
+
+const OPERATIONS: Costs = {
+  ...{ call: 0, value: 0, operation: 0, byte: 0, flop: 1, stateByte: 0 },
+  ...{ frame: 0, frameByte: 0, speedup: 1 },
+};
 
 /** Whether batches have parts that are under way at once: while one waits another computes. */
 function isDivided(split: readonly ShardProgram[]): boolean {

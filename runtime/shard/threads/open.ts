@@ -9,6 +9,7 @@ import type { TickTimes } from '../../support/tick-times.ts';
 import { createExchange, Exchange, type ExchangeStart } from '../exchange.ts';
 import { fieldsOf, type Part } from '../part.ts';
 import { ticksOf } from '../route.ts';
+import { dealShards } from './deal.ts';
 import type { CallDone, ShardRequest, Spent } from './messages.ts';
 
 type Results = Record<string, Tensor>;
@@ -36,7 +37,8 @@ export function openInThreads(
   times: readonly (TickTimes | undefined)[] = [],
 ): ShardThreads {
   const count = Math.min(most, places.length);
-  const start = exchangeOf(places, count);
+  const dealt = dealShards(places, count);
+  const start = exchangeOf(places, dealt, count);
   const exchange = new Exchange(start, count);
   const threads = Array.from({ length: count }, () =>
     threadOf<ShardRequest>(new Worker(new URL('./worker.js', import.meta.url))),
@@ -47,7 +49,7 @@ export function openInThreads(
     if (open === 0) await Promise.all(threads.map((t) => t.close()));
   };
   const shards = places.map((place, engine) => {
-    const own = engine % count;
+    const own = dealt[engine] ?? 0;
     return new ThreadedShard(
       place,
       engine,
@@ -78,7 +80,7 @@ export function openInThreads(
 }
 
 /** Of all messages; the command's own thread, behind all others, only rings. */
-function exchangeOf(places: readonly Place[], count: number): ExchangeStart {
+function exchangeOf(places: readonly Place[], dealt: readonly number[], count: number): ExchangeStart {
   const functions = places.flatMap(({ schedule }) => schedule.functions);
   const messages = places.flatMap(({ schedule }) => schedule.messages.filter((m) => m.to === schedule.shard));
   return createExchange(
@@ -86,7 +88,7 @@ function exchangeOf(places: readonly Place[], count: number): ExchangeStart {
       messages,
       microbatches: functions.reduce((most, { microbatches = 1 }) => Math.max(most, microbatches), 1),
       ahead: functions.some((f) => f.odd !== undefined),
-      threads: Object.fromEntries(places.map(({ schedule }, i) => [schedule.shard, i % count])),
+      threads: Object.fromEntries(places.map(({ schedule }, i) => [schedule.shard, dealt[i] ?? 0])),
     },
     count + 1,
   );
