@@ -52,6 +52,7 @@ export const CHECKING: Readonly<Record<string, readonly string[]>> = {
       'data/sources/small-matrices.ts',
     ],
     ...['data/sources/tracking.ts', 'data/statistics.ts', 'net/incoming-blobs.ts', 'net/make-deployment.ts'],
+    'net/disk-columns.ts',
     'net/shard-data.ts',
     'net/fill-from.ts',
     'net/piece-reader.ts',
