@@ -25,6 +25,8 @@ export interface Costs {
   /** A frame, sealed, sent, received and opened, whatever is in it; and each of its bytes. Of processors, of both ends. */
   readonly frame: number;
   readonly frameByte: number;
+  /** A frame of several that are on their way, since some come and go together. Absent: as any other. */
+  readonly streamFrame?: number;
   /** The same by the clock, on one machine: less where both ends work at once, more where one wakes the other. Absent: as much. */
   readonly framePath?: number;
   readonly framePathByte?: number;
@@ -67,6 +69,7 @@ export const OPTIONAL_COSTS = [
   'handByte',
   'shortRun',
   'window',
+  'streamFrame',
   'framePath',
   'framePathByte',
   'apartRun',

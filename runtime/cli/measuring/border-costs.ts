@@ -13,6 +13,7 @@ import { type Turns, turnSources } from './turn-programs.ts';
 const [ROUNDS, BRIEF] = [24, 2] as const;
 /** Values of a frame. */
 const [FEW, MANY] = [64, 32 * 1024] as const;
+const MICROBATCHES = 8;
 const BYTES = 4 * (MANY - FEW);
 
 /** Rounds of two trainers, each a frame there and one back. */
@@ -22,13 +23,15 @@ export interface BorderTimes {
   readonly many: RoundTime;
   /** The same with few values, in calls of two rounds. */
   readonly brief: RoundTime;
+  /** The same with few values of several microbatches. */
+  readonly stream: RoundTime;
   /** Where runs are done by the device's thread. */
   readonly fewApart: RoundTime;
   readonly manyApart: RoundTime;
 }
 
 type BorderCosts = Pick<Costs, 'frame' | 'frameByte'> &
-  Required<Pick<Costs, 'framePath' | 'framePathByte' | 'window' | 'apartRun' | 'apartByte'>>;
+  Required<Pick<Costs, 'framePath' | 'framePathByte' | 'streamFrame' | 'window' | 'apartRun' | 'apartByte'>>;
 
 /** @param turn seconds of a run that is handed over within a process and done in its thread @param byte of an operation */
 export async function borderCosts(device: Device, turn: number, byte: number): Promise<BorderCosts> {
@@ -40,6 +43,7 @@ const SETTINGS = {
   few: { rounds: ROUNDS, values: FEW, short: SHORT },
   many: { rounds: ROUNDS, values: MANY, short: SHORT },
   brief: { rounds: BRIEF, values: FEW, short: SHORT },
+  stream: { rounds: ROUNDS, values: FEW, short: SHORT, microbatches: MICROBATCHES },
   fewApart: { rounds: ROUNDS, values: FEW, short: APART },
   manyApart: { rounds: ROUNDS, values: MANY, short: APART },
 } as const satisfies Record<keyof BorderTimes, Omit<Turns, 'name'> & { readonly short: boolean }>;
@@ -74,7 +78,7 @@ function better(one: RoundTime | undefined, other: RoundTime): RoundTime {
 
 /** Each from what the others leave over; none of them is less than nothing, whatever disturbed the measurement. */
 export function costsOfRounds(
-  { few, many, brief, fewApart, manyApart }: BorderTimes,
+  { few, many, brief, stream, fewApart, manyApart }: BorderTimes,
   turn: number,
   byte: number,
 ): BorderCosts {
@@ -93,6 +97,7 @@ export function costsOfRounds(
   return {
     frame: some(small - turn),
     frameByte,
+    streamFrame: some(some(stream.processor - call / ROUNDS) / (2 * MICROBATCHES) - turn),
     framePath: some(small - turn + lagOf(few)),
     framePathByte: some(frameByte + (lagOf(many) - lagOf(few)) / BYTES),
     // Of both directions.

@@ -138,11 +138,12 @@ export function keysInOrder(make: () => KeyPair): readonly [KeyPair, KeyPair] {
 }
 
 function deploymentOf(run: string, { schedule }: ShardSource): Deployment {
-  const { name = '' } = schedule.functions[0] ?? {};
+  const { name = '', microbatches = 1 } = schedule.functions[0] ?? {};
   return {
     ...{ run, model: 'turns', task: name, plan: [], shards: 2, needs: [], checks: [], statistics: [], evaluations: [] },
     train: { name: 'nothing', length: CALLS, columns: [] },
-    ...{ batch: 1, epochs: EPOCHS, seed: 0, snapshotEvery: CALLS, schedule: 'lockstep', microbatches: 1, codec: 'f32' },
+    ...{ batch: 1, epochs: EPOCHS, seed: 0, snapshotEvery: CALLS, microbatches, codec: 'f32' },
+    schedule: microbatches > 1 ? 'pipelined' : 'lockstep',
     // What states cost is counted by itself.
     stretches: { batches: CALLS, bytes: 0, keep: 0 },
     source: { path: '', text: '', compiler: '' },

@@ -16,6 +16,8 @@ export interface Turns {
   readonly rounds: number;
   /** Handed over each time. */
   readonly values: number;
+  /** Absent: one. Of several some are always on their way. */
+  readonly microbatches?: number;
 }
 
 /** Of both shards. */
@@ -43,7 +45,7 @@ function messagesOf(values: number): Message[] {
   ];
 }
 
-function scheduleOf(shard: number, { name: called, rounds, values }: Turns): ShardSchedule {
+function scheduleOf(shard: number, { name: called, rounds, values, microbatches = 1 }: Turns): ShardSchedule {
   const stage = (name: string, repeat: number, segments: readonly Segment[], more: Partial<Stage> = {}): Stage => ({
     ...{ name, repeat, firstTick: 0, begin: [], segments, next: [], end: [] },
     ...more,
@@ -64,7 +66,7 @@ function scheduleOf(shard: number, { name: called, rounds, values }: Turns): Sha
           ),
         ]
       : [stage('round', rounds, [{ receive: [0], run: 'answer', send: [1] }])];
-  const turns = { name: called, batch: 1, inputs: [], stages, results: [] };
+  const turns = { name: called, batch: microbatches, microbatches, inputs: [], stages, results: [] };
   return { shard, functions: [turns], messages: messagesOf(values) };
 }
 

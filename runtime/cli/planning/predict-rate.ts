@@ -133,7 +133,10 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
   const costs = used.map((t) => t?.capability.costs);
   const most = (cost: 'handByte' | 'window'): number => Math.max(...costs.map((c) => c?.[cost] ?? 0));
   const handByte = most('handByte');
-  const ends = shards.map(({ short }, i) => endOf(short, (used[i] as RatedTrainer).capability));
+  const ends = shards.map(({ schedule, short }, i) => {
+    const microbatches = division?.microbatches ?? microbatchesOf(schedule, name);
+    return endOf(short, microbatches > 1, (used[i] as RatedTrainer).capability);
+  });
   const network = {
     places,
     // Within a place a frame's own cost has all of its way.
@@ -163,10 +166,18 @@ type EndCosts = Pick<Costs, 'frame' | 'frameByte' | 'framePath' | 'framePathByte
 const NO_COSTS: EndCosts = { frame: 0, frameByte: 0 };
 
 /** Of a frame whose values a thread of its own makes, or takes, each byte costs more. */
-function endOf(short: boolean, { costs }: Capability): EndCosts {
-  if (!costs || short) return costs ?? NO_COSTS;
-  const { frameByte, framePathByte = frameByte, apartByte = 0 } = costs;
-  return { ...costs, frameByte: frameByte + apartByte, framePathByte: framePathByte + apartByte };
+function endOf(short: boolean, streams: boolean, { costs }: Capability): EndCosts {
+  if (!costs) return NO_COSTS;
+  const { frame, frameByte, framePath, framePathByte = frameByte, streamFrame = frame, apartByte = 0 } = costs;
+  const more = short ? 0 : apartByte;
+  const bytes = { frameByte: frameByte + more, framePathByte: framePathByte + more };
+  // Of a stream no frame waits until an end that is idle wakes.
+  if (streams) return { frame: streamFrame, ...bytes };
+  return { frame, ...(framePath === undefined ? {} : { framePath }), ...bytes };
+}
+
+function microbatchesOf({ functions }: ShardSchedule, name: string): number {
+  return functions.find((f) => f.name === name)?.microbatches ?? 1;
 }
 
 function bothEnds(ends: readonly EndCosts[], from: number, to: number, seconds: (end: EndCosts) => number): number {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { type BorderTimes, costsOfRounds } from '../../../runtime/cli/measuring/border-costs.ts';
 
 const [TURN, BYTE] = [20e-6, 1e-11];
+const STREAM = 200e-6;
 const [FRAME, FRAME_BYTE, CALL, APART, APART_BYTE, LAG] = [500e-6, 5e-9, 2e-3, 100e-6, 2e-9, 50e-6];
 const BYTES = 4 * (32 * 1024 - 64);
 
@@ -16,6 +17,7 @@ function rounds(): BorderTimes {
     few: round(0, false),
     many: round(BYTES, false),
     brief: round(0, false, 2),
+    stream: { processor: 2 * 8 * (TURN + STREAM) + CALL / 24, lag: 0 },
     fewApart: round(0, true),
     manyApart: round(BYTES, true),
   };
@@ -25,7 +27,7 @@ test('each cost is what the others leave over of a round', () => {
   const costs = costsOfRounds(rounds(), TURN, BYTE);
   const expected = {
     ...{ frame: FRAME, frameByte: FRAME_BYTE, framePath: FRAME + LAG, framePathByte: FRAME_BYTE, window: CALL / 2 },
-    ...{ apartRun: APART + TURN, apartByte: APART_BYTE },
+    ...{ streamFrame: STREAM, apartRun: APART + TURN, apartByte: APART_BYTE },
   };
   expect(Object.keys(costs).sort()).toEqual(Object.keys(expected).sort());
   for (const [name, value] of Object.entries(expected))
@@ -37,7 +39,11 @@ test('no cost is less than nothing, and the way of a frame no longer than twice 
     { processor: 1e-3, lag: 1 },
     { processor: 0, lag: -1 },
   ];
-  const costs = costsOfRounds({ few: busy, many: idle, brief: idle, fewApart: idle, manyApart: busy }, 0, 1);
+  const costs = costsOfRounds(
+    { few: busy, many: idle, brief: idle, stream: idle, fewApart: idle, manyApart: busy },
+    0,
+    1,
+  );
   for (const seconds of Object.values(costs)) expect(seconds).toBeGreaterThanOrEqual(0);
   expect(costs.framePath).toBe(2 * costs.frame);
   expect(costsOfRounds({ ...rounds(), few: idle }, 1, 1).framePath).toBe(0);

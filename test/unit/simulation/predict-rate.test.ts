@@ -173,6 +173,16 @@ test('bytes of values that no cache keeps cost more, by how much the machine say
   expect(farOf(2e6)).toBe(8e6 * (whole.work.get('train')?.operations ?? 0));
 });
 
+test('frames of several microbatches come and go together', () => {
+  const seconds = (costs: Partial<Costs>, microbatches: number): number => {
+    const division = { microbatches, ahead: 0 };
+    const trainers = trainersWith(costs);
+    return 1 / (predictRate(halves, ['a', 'b'], trainers, 'f32', division)?.batchesPerSecond ?? Number.NaN);
+  };
+  expect(seconds({ frame: 9, framePath: 9, streamFrame: 1 }, 2)).toBeCloseTo(seconds({ frame: 1 }, 2));
+  expect(seconds({ frame: 1, streamFrame: 9 }, 1)).toBeCloseTo(seconds({ frame: 1 }, 1));
+});
+
 test('a machine whose cores share their resources is slower with two shards at work', () => {
   expect(inTwo({ call: 1, speedup: 1 })).toBeGreaterThan(inTwo({ call: 1 }));
 });
