@@ -20,7 +20,7 @@ afterEach(() => vi.restoreAllMocks());
 
 const init = (url: string, ...more: string[]) => nmc('mesh', 'init', '--nats', url, ...more);
 
-describe('servers that a mesh can be kept on', () => {
+describe('the servers of a mesh’s state', () => {
   test('get its streams and buckets, once', async () => {
     const options = [OLDER, '--monitor', server.monitor, '--json'];
     const { code, stdout, stderr } = await init(server.url, ...options, '--max-blobs', '500');
@@ -63,7 +63,7 @@ describe('servers that a mesh can be kept on', () => {
     });
   });
 
-  test('let a user in by its file alone, which others may not read', async () => {
+  test('admit a user only by its file, which others may not read', async () => {
     const { configuration, user } = makeCredentials();
     const own = await new NatsServer({ more: configuration }).start();
     try {
@@ -86,7 +86,7 @@ describe('servers that a mesh can be kept on', () => {
     }
   });
 
-  test('are reached by TLS, where their certificate can be trusted', async () => {
+  test('are reached by TLS where their certificate can be trusted', async () => {
     const [cert, key] = [join(folder, 'nats.crt'), join(folder, 'nats.key')];
     writeFileSync(cert, TEST_CERTIFICATE);
     writeFileSync(key, TEST_CERTIFICATE_KEY);
@@ -121,7 +121,7 @@ describe('nmc mesh init', () => {
     expect(taken).toMatchObject({ code: 0, stderr: expect.stringMatching(/warning: nats-server 2\.14\.0 is older/) });
   });
 
-  test('says aloud that something was not checked, and that a disk is not waited for', async () => {
+  test('reports what was not checked, and that a write does not wait for the disk', async () => {
     const unseen = await init(server.url, OLDER);
     expect(unseen.stderr).toMatch(/warning: not checked: sync_interval, WebSocket listeners and disk limits/);
     const lax = await new NatsServer({ sync: '2m' }).start();
@@ -137,7 +137,7 @@ describe('nmc mesh init', () => {
     }
   });
 
-  test('refuses a door for strangers, and a monitoring address that tells nothing', async () => {
+  test('refuses a port for strangers, and a monitoring address that says nothing', async () => {
     const varz = (websocket: object): string =>
       JSON.stringify({ version: '2.14.9', websocket, jetstream: { config: { sync_always: true, max_storage: 1e12 } } });
     let answer = varz({ host: '0.0.0.0', port: 8443 });
@@ -183,7 +183,7 @@ test.each([
   [['--nats', 'nats://127.0.0.1:1', '--name', 'a b'], 2, 'mesh/name'],
   [['--nats', 'nats://127.0.0.1:1', '--creds', 'nowhere'], 2, 'nats/credentials'],
   [['--nats', 'nats://127.0.0.1:1'], 3, 'nats/unreachable'],
-])('nmc mesh init %j ends with %i: %s', async (options, code, error) => {
+])('nmc mesh init with %j ends with %i: %s', async (options, code, error) => {
   const ended = await nmc('mesh', 'init', ...options);
   expect(ended).toMatchObject({ code, stderr: expect.stringContaining(`error[${error}]`) });
   expect(ended.stderr).toContain('= try: ');

@@ -37,7 +37,7 @@ async function deploy(on: TestMesh, length: readonly string[]): Promise<string> 
   return String(deployed?.run);
 }
 
-test('two runs on three trainers: a kill in one leaves the other alone, and both end with the bits that they have alone', async () => {
+test('a kill in one of two runs leaves the other as it is, and both end with the bits that they have alone', async () => {
   const [first = '', second = ''] = [await deploy(mesh, RUNS[0] ?? []), await deploy(mesh, RUNS[1] ?? [])];
   await waitFor('a snapshot of each', async () => {
     const both = await Promise.all([first, second].map(statusOf));
@@ -79,7 +79,7 @@ async function fetchesRecord(run: string): Promise<void> {
   expect(JSON.parse(refused.stdout || refused.stderr)).toMatchObject({ code: 'record/missing' });
 }
 
-test('a run for which no trainer has room waits, and begins when the other is stopped', async () => {
+test('a run that no trainer has room for waits, and begins when the other is stopped', async () => {
   await small.start(1, '--max-memory', '28');
   const first = await deploy(small, ['--limit', '320', '--epochs', '100000']);
   const stateOf = async (run: string): Promise<string | undefined> =>

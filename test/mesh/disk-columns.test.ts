@@ -41,7 +41,7 @@ function disk(blobs: ReadonlyMap<string, Uint8Array>) {
 }
 
 test.each([[[1120]], [[28, 560, 532]], [[5, 500, 400, 3, 0, 212]], [[300, 1, 1, 1, 817]]])(
-  'rows of parts of %j bytes are those of the whole',
+  'rows read in parts of %j bytes are those of the whole',
   async (lengths) => {
     const { ref, blobs } = cut(lengths);
     const whole = await datasetOf(ref, ['x'], async (hash) => blobs.get(hash) ?? new Uint8Array(0));
@@ -57,7 +57,7 @@ test.each([[[1120]], [[28, 560, 532]], [[5, 500, 400, 3, 0, 212]], [[300, 1, 1, 
   },
 );
 
-test('only the parts that rows lie in are brought, and a row of another part is not read', async () => {
+test('only parts with wanted rows are brought, and no row of another part is read', async () => {
   const { ref, blobs } = cut([280, 280, 280, 280]);
   const { here, ports } = disk(blobs);
   const column = new DiskColumn(ref, ref.columns[0] as never, ports);
@@ -67,13 +67,13 @@ test('only the parts that rows lie in are brought, and a row of another part is 
   expect(() => column.gather([40])).toThrow();
 });
 
-test('a column that is not as long as its rows is refused before anything is brought', () => {
+test('a column that is not as long as its rows is refused before any part is brought', () => {
   const { ref, blobs } = cut([280, 280, 280, 279]);
   const { ports } = disk(blobs);
   expect(() => new DiskColumn(ref, ref.columns[0] as never, ports)).toThrow('shorter than its rows');
 });
 
-test('a column of more than 64 MB stays on the disk, a smaller one is held', () => {
+test('a column of more than 64 MB stays on the disk, and a smaller one is held in memory', () => {
   const column = (length: number) => ({
     name: 'x',
     type: 'u8' as const,
@@ -83,7 +83,7 @@ test('a column of more than 64 MB stays on the disk, a smaller one is held', () 
   expect([64e6, 64e6 + 1].map((length) => isHeld(column(length)))).toEqual([true, false]);
 });
 
-test('the next batches are brought once each, and none beyond the epoch', async () => {
+test('each of the next batches is brought once, and none beyond the epoch', async () => {
   const brought: number[] = [];
   const ahead = new Ahead(async (epoch, batch) => void brought.push(100 * epoch + batch), 7);
   for (const [epoch, batch] of [

@@ -57,7 +57,7 @@ test('a run that waits says when it will begin: at a snapshot, or at the end of 
   expect(runOf(mesh, 'second')?.start).toBeUndefined();
 });
 
-test('it counts the end of a run that cannot do with less', () => {
+test('a waiting run counts with the end of a run that cannot do with fewer trainers', () => {
   const mesh = new MeshOfRuns({ a: 2, b: 2 }).deploy('first', 2, 2).deploy('second', 2, 2);
   for (let i = 0; i < 20; i++) mesh.tick();
   mesh.report('first', 25);

@@ -31,7 +31,7 @@ async function countUp(backplane: Backplane, key: string): Promise<number> {
 /** Without a list of all bytes that differ. */
 const same = (found: Uint8Array | undefined, wanted: Uint8Array): boolean => Buffer.from(found ?? []).equals(wanted);
 
-test('a server that stalls delays what is done, and nothing is done twice', async () => {
+test('a server that stalls delays writes, and none is made twice', async () => {
   const mesh = await makeMesh(server);
   const backplane = await openMesh(server, mesh, QUICK);
   const revision = (await backplane.put('k', 'one', 0)) ?? 0;
@@ -91,7 +91,7 @@ test('servers killed under several writers lose and double nothing', async () =>
   await Promise.all(writers.map((w) => w.close()));
 });
 
-test('answers that are lost or wrong, and messages that come twice, change nothing: from many seeds', async () => {
+test('answers that are lost or wrong, and messages that come twice, change nothing, from many seeds', async () => {
   const line = await FaultyLine.before(server.url);
   const mesh = await makeMesh(server);
   const access = { ...QUICK, servers: [line.url] };
@@ -139,7 +139,7 @@ test('answers that are lost or wrong, and messages that come twice, change nothi
   await Promise.all([a.close(), b.close()]);
 });
 
-test('one who loses the race is told so, and who removed is one alone', async () => {
+test('a writer that loses a race is told so, and exactly one removes a key', async () => {
   const mesh = await makeMesh(server);
   const several = await Promise.all([0, 1, 2, 3].map(() => openMesh(server, mesh)));
   const revision = (await several[0]?.put('k', 'v', 0)) ?? 0;
@@ -157,7 +157,7 @@ test('one who loses the race is told so, and who removed is one alone', async ()
   await Promise.all(several.map((s) => s.close()));
 });
 
-test('a connection that breaks comes back by itself, with those who listen', async () => {
+test('a connection that breaks comes back by itself, with its listeners', async () => {
   const line = await FaultyLine.before(server.url);
   const mesh = await makeMesh(server);
   const [near, far] = [await openMesh(server, mesh, { ...QUICK, servers: [line.url] }), await openMesh(server, mesh)];
@@ -176,7 +176,7 @@ test('a connection that breaks comes back by itself, with those who listen', asy
   await Promise.all([near.close(), far.close()]);
 });
 
-test('a server that stays away ends what was asked, with the reason, and may come back', async () => {
+test('a server that stays away ends every question with the reason, and may come back', async () => {
   const own = await new NatsServer().start();
   try {
     const mesh = await makeMesh(own);
@@ -200,7 +200,7 @@ test('a server that stays away ends what was asked, with the reason, and may com
   }
 });
 
-test('a blob whose bytes are gone or wrong in the server is missing, is told, and can be brought again', async () => {
+test('a blob whose bytes are gone or wrong in the server is reported as missing, and can be brought again', async () => {
   const mesh = await makeMesh(server);
   const [writer, reader] = [await openMesh(server, mesh, QUICK), await openMesh(server, mesh, QUICK)];
   const damaged: string[] = [];
@@ -224,7 +224,7 @@ test('a blob whose bytes are gone or wrong in the server is missing, is told, an
   await Promise.all([writer.close(), reader.close()]);
 });
 
-test('a stream that was cut back is found, and not appended to', async () => {
+test('a stream that was cut back is noticed, and not appended to', async () => {
   const mesh = await makeMesh(server);
   const backplane = await openMesh(server, mesh, { patience: { answerMs: 500, giveUpMs: 300 } });
   for (const value of ['a', 'b', 'c']) await backplane.append('log', value);
@@ -238,7 +238,7 @@ test('a stream that was cut back is found, and not appended to', async () => {
   await backplane.close();
 });
 
-test('messages that do not fit, and a mesh that was never made, are refused with what would help', async () => {
+test('messages that do not fit, and a mesh that was never made, are refused with the repair', async () => {
   await expect(openMesh(server, 'never-made')).rejects.toMatchObject({ code: 'nats/not-made' });
   const mesh = await makeMesh(server);
   const backplane = await openMesh(server, mesh);

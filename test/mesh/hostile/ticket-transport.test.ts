@@ -147,7 +147,7 @@ async function gets(link: Link): Promise<string[]> {
 const signed = (change: Partial<Ticket>, by = MESH): Ticket =>
   signTicket({ ...STRETCH, bearer: textOf(OTHER), expires: Date.now() + 1e6, ...change }, keys(by));
 
-test('its bearer gets the record, the plan and the columns of that shard, and nothing else', async () => {
+test('a ticket gives its bearer the record, the plan and the columns of that shard, and nothing else', async () => {
   const ticket = await ticketFor(VERIFIER);
   const link = await connect(VERIFIER, 'viewer');
   expect(await gets(link)).toEqual([]);
@@ -162,7 +162,7 @@ test('its bearer gets the record, the plan and the columns of that shard, and no
   lie = undefined;
 });
 
-test('another key, a changed ticket, a foreign and an expired one are refused, and open nothing', async () => {
+test('a ticket that is changed, foreign, expired or of another key is refused, and opens nothing', async () => {
   const ticket = await ticketFor(VERIFIER);
   const link = await connect(OTHER, 'viewer');
   const refused = async (given: Ticket, code: string): Promise<void> =>
@@ -179,7 +179,7 @@ test('another key, a changed ticket, a foreign and an expired one are refused, a
   expect(await gets(link)).toEqual([]);
 });
 
-test('a record that no trainer keeps is missing, and that of a trainer that is not connected is away', async () => {
+test('a record that no trainer keeps is reported as missing, and one of a disconnected trainer as away', async () => {
   const link = await connect(OTHER, 'viewer');
   const bring = (change: Partial<StretchName>) => ask(link, { what: 'record', ticket: signed(change) });
   await expect(bring({ from: 0 })).rejects.toMatchObject({ code: 'record/missing' });
@@ -187,7 +187,7 @@ test('a record that no trainer keeps is missing, and that of a trainer that is n
   await expect(bring({ shard: 1 })).rejects.toMatchObject({ code: 'record/away' });
 });
 
-test('a trainer brings no blob of that size where none is wanted, or a longer one', async () => {
+test('a trainer may not bring a blob of that size where none is wanted, nor a longer one', async () => {
   const [first] = links;
   const put = (bytes: number) => first?.ask({ what: 'put', blob: hashOf(seeded(40)), bytes });
   await expect(put(RECORD.length)).rejects.toMatchObject({ code: 'mesh/forbidden' });
@@ -230,7 +230,7 @@ test('a trainer opens no record for a ticket that its own mesh has not signed', 
   expect(logged.filter((e) => e.event === 'ticket-refused')).toHaveLength(2);
 });
 
-test('a trainer that is silent is away after a while, and so is one that goes meanwhile', async () => {
+test('a trainer that is silent counts as away after a while, and so does one that goes meanwhile', async () => {
   const member = { ...node.state.members[textOf(FIRST)], connected: true, records: true };
   const run = runFrom({ ...stored, deployment: { ...deployment, stretches: { batches: 1, bytes: 1, keep: 1 } } }, 0);
   const tickets = new RecordTickets({

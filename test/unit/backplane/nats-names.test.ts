@@ -13,7 +13,7 @@ import { assertVersion, isAtLeast } from '../../../runtime/backplane/nats-server
 /** What a server takes: parts that are not empty, without blanks and wildcards. */
 const SUBJECT = /^[-\w/=]+(\.[-\w/=]+)*$/;
 
-test('every key has a subject of its own, from which it comes back', () => {
+test('every key has a subject of its own, from which it is read back', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (a, b) => {
       expect(subjectOfKey(a)).toMatch(SUBJECT);
@@ -28,11 +28,11 @@ test('every key has a subject of its own, from which it comes back', () => {
   ]);
 });
 
-test('keys that begin alike are among those of one subject', () => {
+test('keys with a common prefix have subjects with a common pattern', () => {
   expect(['', 'ru', 'run/', 'run/a', 'a/b/c'].map(subjectOfPrefix)).toEqual(['>', '>', 'run.>', 'run.>', 'a.b.>']);
 });
 
-test('the name of a mesh is part of the names of streams', () => {
+test('the name of a mesh fits into the names of streams', () => {
   expect(['mesh', 'a-1', 'A'.repeat(32)].every(isMeshName)).toBe(true);
   expect(['', '-a', 'a b', 'a.b', 'a/b', 'A'.repeat(33), 'a_b'].some(isMeshName)).toBe(false);
 });

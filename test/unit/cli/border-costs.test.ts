@@ -23,7 +23,7 @@ function rounds(): BorderTimes {
   };
 }
 
-test('each cost is what the others leave over of a round', () => {
+test('each cost is what the others leave of a round', () => {
   const costs = costsOfRounds(rounds(), TURN, BYTE);
   const expected = {
     ...{ frame: FRAME, frameByte: FRAME_BYTE, framePath: FRAME + LAG, framePathByte: FRAME_BYTE, window: CALL / 2 },
@@ -34,7 +34,7 @@ test('each cost is what the others leave over of a round', () => {
     expect(costs[name as keyof typeof costs]).toBeCloseTo(value, 12);
 });
 
-test('no cost is less than nothing, and the way of a frame no longer than twice its work', () => {
+test('no cost is negative, and the way of a frame is at most twice its work', () => {
   const [busy, idle] = [
     { processor: 1e-3, lag: 1 },
     { processor: 0, lag: -1 },

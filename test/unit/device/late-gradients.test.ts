@@ -45,7 +45,7 @@ async function trained(engine: CpuEngine, program: Program, way: 'copied' | 'wit
 }
 
 describe.each(['il', 'bp'] as const)('%s', (method) => {
-  test.each(['copied', 'within'] as const)('the same bits, one gradient at a time, results %s', async (way) => {
+  test.each(['copied', 'within'] as const)('gives the same bits one gradient at a time, results %s', async (way) => {
     const program = programOf(method);
     const files = lowerToCpu(program);
     const split: GraphSplitter = (graph, manifest) => splitGraph(graph, manifest, 1000);

@@ -59,12 +59,12 @@ const wayOf = (...shards: readonly (readonly Segment[])[]): number =>
     shards.map(() => CALLS),
   );
 
-test('work that waits for nothing goes on side by side', () => {
+test('work that waits for nothing runs side by side', () => {
   const own = { receive: [], run: 'own', send: [] };
   expect(wayOf([own], [own, { ...own, run: 'more' }])).toBe(6);
 });
 
-test('work that waits for a frame comes behind the work that makes it', () => {
+test('work that waits for a frame comes after the work that makes it', () => {
   const first = [
     { receive: [], run: 'a', send: [0] },
     { receive: [1], run: 'b', send: [] },
@@ -81,23 +81,26 @@ function staged(source: string) {
 
 const mnist = readFileSync('dsl-examples/mnist.pcn', 'utf8');
 
-test.each([2, 4])('mnist.pcn in %i shards has whole nodes: every cut one is a frame more to wait for', (shards) => {
-  const uncut = staged(mnist);
-  const machines = scheduledMachines(uncut, shards);
-  const [even, chosen] = [cutModel(uncut, machines), cutModel(uncut, machines, { quickest: true })];
-  if (even.kind !== 'cut' || chosen.kind !== 'cut') throw new Error('it can be cut');
-  expect(even.tiling.size).toBeGreaterThan(0);
-  expect(chosen.tiling.size).toBe(0);
-  const way = ({ split }: typeof even): number =>
-    longestWay(
-      split,
-      TRAIN,
-      split.map(() => DEFAULT_MACHINE.costs),
-    );
-  expect(way(chosen)).toBeLessThan(0.85 * way(even));
-});
+test.each([2, 4])(
+  'mnist.pcn in %i shards has whole nodes, since each node that is cut adds a frame to wait for',
+  (shards) => {
+    const uncut = staged(mnist);
+    const machines = scheduledMachines(uncut, shards);
+    const [even, chosen] = [cutModel(uncut, machines), cutModel(uncut, machines, { quickest: true })];
+    if (even.kind !== 'cut' || chosen.kind !== 'cut') throw new Error('it can be cut');
+    expect(even.tiling.size).toBeGreaterThan(0);
+    expect(chosen.tiling.size).toBe(0);
+    const way = ({ split }: typeof even): number =>
+      longestWay(
+        split,
+        TRAIN,
+        split.map(() => DEFAULT_MACHINE.costs),
+      );
+    expect(way(chosen)).toBeLessThan(0.85 * way(even));
+  },
+);
 
-test('weights move while the last frames are on their way, and a batch begins with what others wait for', () => {
+test('weights move while the last frames are on their way, and a batch begins with the work that others wait for', () => {
   const uncut = staged(mnist);
   const cut = cutModel(uncut, scheduledMachines(uncut, 2), { quickest: true });
   if (cut.kind !== 'cut') throw new Error('it can be cut');

@@ -28,7 +28,7 @@ class Process {
 }
 
 describe('a leader', () => {
-  test('is the first who writes the record, and renews it in its reign', () => {
+  test('is the first to write the record, and renews it during its reign', () => {
     const a = new Process('a');
     expect(a.step({ kind: 'time', now: 0 })).toEqual([{ kind: 'read' }]);
     const first = { holder: 'a', reign: 1 };
@@ -43,7 +43,7 @@ describe('a leader', () => {
     expect(a.state.leads?.until).toBe(300 + LAPSE_MS * (1 - MAX_CLOCK_DRIFT));
   });
 
-  test('ends by its own clock, without an answer, and by one who came first', () => {
+  test('resigns by its own clock, without an answer, and where another came first', () => {
     const led = (): Process => {
       const a = new Process('a');
       a.step({ kind: 'time', now: 0 });
@@ -66,7 +66,7 @@ describe('a leader', () => {
     expect(told.step({ kind: 'found', now: 570, found: other })).toEqual([{ kind: 'ends', reign: 1 }]);
   });
 
-  test('is followed in the next reign: when it has been silent, or at once when it has resigned', () => {
+  test('is succeeded in the next reign once it has been silent, or at once when it has resigned', () => {
     const b = new Process('b');
     const found = (revision: number, holder: string): FoundLeader => ({ leader: { holder, reign: 7 }, revision });
     const next = (expected: number) => [{ kind: 'change', leader: { holder: 'b', reign: 8 }, expected }];
@@ -84,7 +84,7 @@ describe('a leader', () => {
   });
 });
 
-test('a fence lets nothing through of an earlier reign', () => {
+test('a fence lets no write of an earlier reign through', () => {
   const fence = new Fence();
   expect([1, 1, 3, 2, 3].map((reign) => fence.admits(reign))).toEqual([true, true, true, false, true]);
 });
@@ -198,7 +198,7 @@ function simulate(seed: number): { readonly reigns: number; readonly refused: nu
   return { reigns: led.length, refused };
 }
 
-test('never two lead at once, and one does when all is calm again: 500 seeds', () => {
+test('two never lead at once, and one leads when all is calm again, for 500 seeds', () => {
   let [reigns, refused] = [0, 0];
   for (let seed = 0; seed < 500; seed++) {
     const found = simulate(seed);

@@ -12,7 +12,7 @@ describe('a fair share', () => {
   const shares = (trainers: number, needs: Readonly<Record<string, number>>): Record<string, number> =>
     Object.fromEntries(fairShares(trainers, new Map(Object.entries(needs))));
 
-  test('is as many as a run can use, and the same for all that could use more', () => {
+  test('is as many trainers as a run can use, and the same for all runs that could use more', () => {
     expect(shares(6, { small: 1, large: 9, other: 9 })).toEqual({ small: 1, large: 2.5, other: 2.5 });
     expect(shares(6, { small: 1, large: 3 })).toEqual({ small: 1, large: 3 });
   });
@@ -23,7 +23,7 @@ describe('a fair share', () => {
 });
 
 describe('a second run', () => {
-  test('gets the trainers that are free, and the first one goes on', () => {
+  test('gets the trainers that are free, and the first run goes on', () => {
     const mesh = new MeshOfRuns(three(10)).deploy('first', 2).deploy('second', 1);
     expect(mesh.of('first')).toBe('a b');
     expect(mesh.of('second')).toBe('c');
@@ -38,7 +38,7 @@ describe('a second run', () => {
     expect(mesh.snapshot('first').run('first').term).toBe(1);
   });
 
-  test('gets no memory that a shard of the first one holds', () => {
+  test('gets no memory that a shard of the first run holds', () => {
     const mesh = new MeshOfRuns({ a: 10, b: 4 }).deploy('first', 1, 8).deploy('second', 2, 2);
     expect(mesh.of('first')).toBe('a');
     expect(mesh.of('second')).toBe('b b');
@@ -46,7 +46,7 @@ describe('a second run', () => {
     expect(mesh.of('third')).toMatch(/^waiting: shard 0 needs 1 MB, more than any trainer has left/);
   });
 
-  test('waits for memory, and begins on what the first one gives up at its next snapshot', () => {
+  test('waits for memory, and begins on trainers that the first run gives up at its next snapshot', () => {
     const mesh = new MeshOfRuns(three(4)).deploy('first', 3, 2).deploy('second', 1, 3);
     expect(mesh.of('second')).toMatch(/^waiting/);
     mesh.tick().tick();
@@ -58,14 +58,14 @@ describe('a second run', () => {
     expect(mesh.run('first').owners).not.toContain(mesh.of('second'));
   });
 
-  test('begins when the first one is stopped, where that cannot do with less', () => {
+  test('begins when the first run is stopped where that cannot do with fewer trainers', () => {
     const mesh = new MeshOfRuns({ a: 2, b: 2 }).deploy('first', 2, 2).deploy('second', 2, 2);
     mesh.snapshot('first').tick();
     expect(mesh.of('second')).toMatch(/^waiting/);
     expect(mesh.stop('first').of('second')).toBe('a b');
   });
 
-  test('takes what the first one leaves, at its own next snapshot', () => {
+  test('takes trainers that the first run leaves, at its own next snapshot', () => {
     const mesh = new MeshOfRuns(three(10)).deploy('first', 2).deploy('second', 2);
     expect(mesh.of('second')).toBe('c c');
     mesh.stop('first').tick();
@@ -90,7 +90,7 @@ describe('events of one run', () => {
 });
 
 describe('a trainer that has no room', () => {
-  test('is left out while the other run is there, and it counts as no fault', () => {
+  test('is left out while the other run is there, which is not counted as a fault', () => {
     const mesh = new MeshOfRuns({ a: 10 }).deploy('first', 1).deploy('second', 1);
     const refuse = (): unknown => {
       const { term, owners } = mesh.run('second');
@@ -113,7 +113,7 @@ describe('runs that wait', () => {
     expect(mesh.stop('second').of('third')).toBe('a');
   });
 
-  test('are overtaken by small ones only so often', () => {
+  test('are overtaken by small ones only a bounded number of times', () => {
     const mesh = new MeshOfRuns({ a: 1, b: 1 }).deploy('small-0', 1).deploy('large', 2);
     let last = 0;
     for (let i = 1; i <= 2 * MAX_OVERTAKEN && mesh.run('large').phase === 'waiting'; i++) {

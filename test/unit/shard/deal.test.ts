@@ -38,14 +38,14 @@ const place = (shard: number, values: number, ticks = 1): Parameters<typeof deal
   },
 });
 
-test('as many threads as shards: one each', () => {
+test('as many threads as shards have one shard each', () => {
   expect(dealShards([place(0, 9), place(1, 1)], 2)).toEqual([0, 1]);
 });
 
-test('fewer: the largest first, each to the thread with the least so far', () => {
+test('fewer threads get the largest shards first, each the thread with the least work so far', () => {
   expect(dealShards([place(0, 8), place(1, 4), place(2, 6), place(3, 3)], 2)).toEqual([0, 1, 1, 0]);
 });
 
-test('what a tick repeats counts as often', () => {
+test('work that a tick repeats counts as often as it is repeated', () => {
   expect(dealShards([place(0, 5), place(1, 1, 8), place(2, 4)], 2)).toEqual([1, 0, 1]);
 });
