@@ -32,6 +32,7 @@ import { borderCodec, drawStates, openShardDevice } from './shard-device.ts';
 import { mostPartBytes } from './shard-memory.ts';
 import { decodeState, encodeState, stateHash } from './shard-state.ts';
 import { isStreamed, type StreamedHashes, StreamedState } from './streamed-state.ts';
+import { Watchdog } from './watchdog.ts';
 
 export interface HostOptions {
   readonly device: Device;
@@ -85,6 +86,7 @@ export class ShardHost {
   readonly #kept = new Map<number, SavedStates | undefined>();
   /** What was read of the device before is of no use when it has begun anew. */
   #generation = 0;
+  readonly #watchdog = new Watchdog(WATCHDOG_MILLISECONDS);
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
   /** Calls that have begun and wait for their data. */
@@ -262,7 +264,7 @@ export class ShardHost {
         await this.#loaded();
         if (this.#closed) return 'idle';
       }
-      const step = await watched(this.#session.advance());
+      const step = await this.#watchdog.watch(this.#session.advance());
       if (this.#closed) return 'idle';
       switch (step.kind) {
         case 'send':
@@ -372,6 +374,7 @@ export class ShardHost {
   async close(): Promise<void> {
     this.#closed = true;
     this.#generation++;
+    this.#watchdog.end();
     this.#times.write();
     await this.#log?.close();
     await this.#device.close();
@@ -460,22 +463,6 @@ export class ShardHost {
 function notFinite(code: string, what: string, call: Call | undefined): Error {
   const where = call ? ` (epoch ${call.epoch + 1}, batch ${call.batch + 1})` : '';
   return Object.assign(new Error(`${what}${where}`), { code });
-}
-
-/** A device that never answers must not look like a slow neighbour. */
-async function watched<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`the device has not answered for ${WATCHDOG_MILLISECONDS / 1000} s`)),
-      WATCHDOG_MILLISECONDS,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 export type { ShardId };
