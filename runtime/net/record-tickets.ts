@@ -53,6 +53,8 @@ interface Pending {
   readonly trainer: string;
   readonly most: number;
   readonly settle: (blob: string | undefined) => void;
+  /** It does not answer. */
+  readonly fail: () => void;
 }
 
 export class RecordTickets {
@@ -108,7 +110,7 @@ export class RecordTickets {
 
   /** The trainer is not connected any more. */
   gone(trainer: string): void {
-    for (const pending of this.#pending.values()) if (pending.trainer === trainer) pending.settle(undefined);
+    for (const pending of this.#pending.values()) if (pending.trainer === trainer) pending.fail();
   }
 
   /** Whether a record of this trainer is wanted that can have this size. */
@@ -173,19 +175,20 @@ export class RecordTickets {
         clearTimeout(timer);
         this.#pending.delete(name);
       };
-      const late = (): void => {
+      const before = this.#pending.get(name);
+      const fail = (): void => {
         end();
+        before?.fail();
         reject(away(ticket));
       };
-      const timer = setTimeout(late, patience + (1000 * most) / MIN_BYTES_PER_SECOND).unref();
-      const before = this.#pending.get(name);
+      const timer = setTimeout(fail, patience + (1000 * most) / MIN_BYTES_PER_SECOND).unref();
       const settle = (blob: string | undefined): void => {
         end();
         before?.settle(blob);
         resolve(blob);
       };
-      this.#pending.set(name, { trainer, most, settle });
-      if (!before && !send(trainer, { type: 'wanted', ticket })) late();
+      this.#pending.set(name, { trainer, most, settle, fail });
+      if (!before && !send(trainer, { type: 'wanted', ticket })) fail();
     });
   }
 }

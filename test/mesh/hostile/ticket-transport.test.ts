@@ -249,7 +249,7 @@ test('a trainer that is silent counts as away after a while, and so does one tha
   const left = tickets.bring(other, signed({}));
   await expect.poll(() => tickets.mayPut(textOf(FIRST), 1)).toBe(true);
   tickets.gone(textOf(FIRST));
-  await expect(left).rejects.toMatchObject({ code: 'record/missing' });
+  await expect(left).rejects.toMatchObject({ code: 'record/away' });
   expect(tickets.mayPut(textOf(FIRST), 1)).toBe(false);
 });
 
