@@ -16,8 +16,8 @@ const MAX_SHARDS = 16;
 /** Shares that are less even have to be worth it. */
 const WORTH = 0.8;
 /** By operations alone the way may be so many times as long; and the largest shard as large. */
-const MOST_WORK = 1.1;
-const MOST_MEMORY = 1.2;
+const MAX_WORK = 1.1;
+const MAX_MEMORY = 1.2;
 
 /** Whether whole nodes could train these shards quicker than cut ones. */
 export function mayGain(split: readonly ShardProgram[], machines: Machines): boolean {
@@ -36,7 +36,7 @@ export function isQuicker(whole: readonly ShardProgram[], even: readonly ShardPr
   const times = (each: readonly Costs[]): number => longestWay(whole, TRAIN, each) / longestWay(even, TRAIN, each);
   const alone = costs.map(() => OPERATIONS);
   const memory = (split: readonly ShardProgram[]): number => Math.max(...split.map(shardMemory));
-  return times(costs) <= WORTH && times(alone) <= MOST_WORK && memory(whole) <= MOST_MEMORY * memory(even);
+  return times(costs) <= WORTH && times(alone) <= MAX_WORK && memory(whole) <= MAX_MEMORY * memory(even);
 }
 
 const OPERATIONS: Costs = {
