@@ -6,7 +6,7 @@
  */
 import { servesWeight, weightServed } from '../../../spec/names.ts';
 import { isOperator, operators } from '../../operators/table.ts';
-import { ValueMap } from './value-map.ts';
+import type { ValueMap } from './value-map.ts';
 import type { OpValue, Value } from './values.ts';
 
 /** FLOP that are worth a call of the device of their own: some 30 microseconds of one thread. */
@@ -43,12 +43,12 @@ export function inLastPhase({ ops, isUrgent, phaseOf, last }: OwnOps): PhaseOps 
 
 /**
  * @param least FLOP that are done early
- * @param count of all values, for maps of them
+ * @param maps to work with, of all values: to make one takes as long as to go through them, so all shards share them
  */
-export function withEarlyWork(own: OwnOps, least: number, count: number): PhaseOps {
+export function withEarlyWork(own: OwnOps, least: number, maps: PlacedMaps): PhaseOps {
   const { ops, isUrgent, last, sends } = own;
   const [before, after] = [lists(last), lists(last)];
-  const placed = own.isStraight && last > 0 ? placedInStraightCode(own, count) : placedInLoop(own, count);
+  const placed = own.isStraight && last > 0 ? placedInStraightCode(own, maps) : placedInLoop(own, maps);
   for (const op of ops) (isUrgent(op) ? before : after)[placed.get(op) ?? last]?.push(op);
   for (let phase = 0; phase < last; phase++) {
     const own = after[phase] ?? [];
@@ -66,20 +66,27 @@ export function withEarlyWork(own: OwnOps, least: number, count: number): PhaseO
   return { before, after };
 }
 
+/** Phases in which operations stand, and in which states are read last. */
+export interface PlacedMaps {
+  readonly placed: ValueMap<number>;
+  readonly read: ValueMap<number>;
+}
+
 /** The phase of each operation. */
-function placedInLoop({ ops, isUrgent, phaseOf, last }: OwnOps, count: number): ValueMap<number> {
-  const placed = new ValueMap<number>(count);
+function placedInLoop({ ops, isUrgent, phaseOf, last }: OwnOps, { placed }: PlacedMaps): ValueMap<number> {
+  placed.clear();
   for (const op of ops)
     placed.set(op, isUrgent(op) ? phaseOf(op) : keepsPlace(op) ? last : latest(op.args, placed, phaseOf(op)));
   return placed;
 }
 
 /** The same, with weights that move together with their gradients. */
-function placedInStraightCode(own: OwnOps, count: number): ValueMap<number> {
-  const placed = placedInLoop(own, count);
+function placedInStraightCode(own: OwnOps, maps: PlacedMaps): ValueMap<number> {
+  const placed = placedInLoop(own, maps);
   const steps = stepsOf(own);
   const found = new Map<string, number>();
-  const read = new ValueMap<number>(count);
+  const { read } = maps;
+  read.clear();
   for (const op of own.ops)
     for (const arg of op.args)
       if (arg.kind === 'state' && steps.of(op) === undefined)

@@ -5,7 +5,7 @@
  * weight that has moved already.
  */
 import { append } from '../../../spec/append.ts';
-import { inLastPhase, type OwnOps, type PhaseOps, withEarlyWork } from './early-work.ts';
+import { inLastPhase, type OwnOps, type PhaseOps, type PlacedMaps, withEarlyWork } from './early-work.ts';
 import type { ShardPart } from './needs.ts';
 import { type Homes, NOWHERE } from './place.ts';
 import { isLoop } from './straight.ts';
@@ -56,7 +56,9 @@ export function findPhases(
       const block = toldIn(values, value);
       if (block !== undefined) told[block]?.[shard]?.push(value);
     }
-  const maps = { urgent: new ValueSet(values.count), uses: new ValueMap<number>(values.count) };
+  const { count } = values;
+  const map = (): ValueMap<number> => new ValueMap(count);
+  const maps: Maps = { urgent: new ValueSet(count), uses: map(), placed: map(), read: map() };
   values.f.blocks.forEach((one, block) => {
     const place = { block, early, isStraight: !isLoop(one) };
     const found = phasesOfBlock(values, homes, parts, place, told[block] ?? [], maps, nextId);
@@ -83,7 +85,7 @@ interface Place {
   readonly isStraight: boolean;
 }
 
-interface Maps {
+interface Maps extends PlacedMaps {
   readonly urgent: ValueSet;
   readonly uses: ValueMap<number>;
 }
@@ -114,7 +116,7 @@ function phasesOfBlock(
       phaseOf: (op) => phases.of(shard, op),
       sends: (phase) => sending.has(phase),
     };
-    return early === undefined ? inLastPhase(found) : withEarlyWork(found, early, values.count);
+    return early === undefined ? inLastPhase(found) : withEarlyWork(found, early, maps);
   });
   return { ops, tellings: tellingsOf(homes, block, { told, phases, ops }, maps.uses, nextId) };
 }
