@@ -153,8 +153,10 @@ export function publicMemoryName({ node, delay }: Memory): string {
   return delay === undefined ? `noise.${node}` : `memory.${node}.${delay}`;
 }
 
+const HELD = 'held:';
 /** A value that a shard keeps from one segment of a function to the next. */
-export const heldName = (f: string, value: string): string => `held:${f}:${value}`;
+export const heldName = (f: string, value: string): string => `${HELD}${f}:${value}`;
+export const isHeldName = (state: string): boolean => state.startsWith(HELD);
 
 export type Parity = 'even' | 'odd';
 /** The place of a weight, or of a sum, that batches of this parity have for themselves. */

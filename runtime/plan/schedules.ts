@@ -10,6 +10,7 @@ import { type Program, type ProgramFunction, type Shape, sameShape, sizeOf } fro
 import schema from '../../spec/schedule.schema.json' with { type: 'json' };
 import { type Message, runsIn, type ShardFunction, type ShardSchedule, type Stage } from '../../spec/schedule.ts';
 import { asOdd } from '../shard/route.ts';
+import { heldProblem } from './held-states.ts';
 
 let validate: ValidateFunction<ShardSchedule> | undefined;
 
@@ -72,7 +73,10 @@ function functionsProblem(schedule: ShardSchedule, program: Program): string | u
     names.add(f.name);
     const states = new Map(program.states.map((s) => [s.id, s.shape]));
     const known = { functions, states, messages };
-    const problem = new Locals(schedule.shard, f, known, used).problem() ?? oddProblem(schedule.shard, f, known);
+    const problem =
+      new Locals(schedule.shard, f, known, used).problem() ??
+      heldProblem(f, functions) ??
+      oddProblem(schedule.shard, f, known);
     if (problem !== undefined) return `${f.name}: ${problem}`;
     if (f.after?.some((s) => s.segments.some((g) => g.send.length + g.receive.length > 0)))
       return `${f.name}: its weight step waits for others`;
@@ -92,7 +96,9 @@ function oddProblem(shard: number, f: ShardFunction, known: Known): string | und
   const odd = asOdd(f);
   const alone = { ...odd, stages: odd.after ?? [], inputs: [], results: [] };
   const problem =
-    new Locals(shard, odd, known, new Set()).problem() ?? new Locals(shard, alone, known, new Set()).problem();
+    new Locals(shard, odd, known, new Set()).problem() ??
+    new Locals(shard, alone, known, new Set()).problem() ??
+    heldProblem(odd, known.functions);
   return problem === undefined ? undefined : `odd batches: ${problem}`;
 }
 
