@@ -274,7 +274,7 @@ describe('the mesh', () => {
 /** Where names and sizes that somebody else has chosen come in: what they may reach, by type (`SafePath`, `BoundedCount`). */
 describe('input from outside', () => {
   const FOLDERS = ['wire', 'net', 'plan', 'data', 'backplane', 'store'];
-  const COMMANDS = ['fetch', 'fetch-run', 'fetched-plan', 'serve-mesh', 'open-shard-plan', 'join'];
+  const COMMANDS = ['fetch', 'fetch-run', 'fetched-parts', 'fetched-plan', 'serve-mesh', 'open-shard-plan', 'join'];
   const guarded = modules.filter(
     (file) =>
       FOLDERS.some((folder) => file.startsWith(`runtime/${folder}/`)) ||
@@ -339,11 +339,14 @@ describe('input from outside', () => {
     'runtime/net/disk-columns.ts: new Uint8Array(out.buffer, out.byteOffset, out.byteLength)',
     'runtime/net/make-deployment.ts: new Uint8Array(values.buffer, values.byteOffset, values.byteLength)',
     "runtime/net/membership.ts: new Uint8Array(Buffer.from(secret, 'hex'))",
+    'runtime/net/part-tensors.ts: new Float32Array(bytes())',
+    'runtime/net/part-tensors.ts: new Float64Array(bytes())',
     'runtime/net/pulse-thread.ts: new BigInt64Array(beats)',
     'runtime/net/pulse.ts: new BigInt64Array(beats)',
     'runtime/net/shard-data.ts: new Uint8Array(data.buffer)',
     'runtime/net/shard-device.ts: new Float32Array(bytes.buffer)',
     'runtime/net/shard-device.ts: new Uint8Array(await blob(mean.blob, mean.bytes))',
+    'runtime/net/disk-columns.ts: new Uint8Array(out.buffer, out.byteOffset, out.byteLength)',
     'runtime/net/fill-from.ts: new Float32Array(bytes)',
     'runtime/net/fill-from.ts: new Float32Array(part.buffer)',
     'runtime/net/fill-from.ts: new Float64Array(bytes)',

@@ -90,6 +90,11 @@ export class BlobFiles {
     }
   }
 
+  /** Bytes of a blob that is there. */
+  size(hash: string): number {
+    return statSync(this.#path(hash)).size;
+  }
+
   has(hash: string): boolean {
     return HASH.test(hash) && existsSync(this.#path(hash));
   }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { SavedStates } from '../shard/shard.ts';
 import { encodeSafetensors, inFileOrder, type NamedTensor, viewSafetensors } from '../store/safetensors.ts';
-import { tensorBytes } from '../store/safetensors-types.ts';
+import { renamed, tensorBytes } from '../store/safetensors-types.ts';
 
 const PARAMETER = 'parameter/';
 const AUXILIARY = 'auxiliary/';
@@ -28,9 +28,13 @@ export function encodeStatePieces(state: SavedStates): readonly Uint8Array[] {
  * @throws UserError `weights/…` for bytes that are not a state
  */
 export function decodeState(bytes: Uint8Array): SavedStates {
-  const { tensors } = viewSafetensors(bytes, 'a part of a snapshot');
+  return splitByRole(viewSafetensors(bytes, 'a part of a snapshot').tensors);
+}
+
+/** Tensors of a part as states have them. */
+export function splitByRole(tensors: readonly NamedTensor[]): SavedStates {
   const withPrefix = (prefix: string): NamedTensor[] =>
-    tensors.filter((t) => t.name.startsWith(prefix)).map((t) => ({ ...t, name: t.name.slice(prefix.length) }));
+    tensors.filter((t) => t.name.startsWith(prefix)).map((t) => renamed(t, t.name.slice(prefix.length)));
   return { parameters: withPrefix(PARAMETER), auxiliary: withPrefix(AUXILIARY) };
 }
 

@@ -142,9 +142,7 @@ function whenFound(
   }
   // Its own record, of a change whose answer was lost or came too late: it knows that it does not lead by that.
   const free = holder === '' || holder === self || now - seen.since >= lapseMs * (1 + MAX_CLOCK_DRIFT);
-  return free
-    ? change(known, { holder: self, reign: reign + 1 }, found.revision, now)
-    : { state: known, effects: [] };
+  return free ? change(known, { holder: self, reign: reign + 1 }, found.revision, now) : { state: known, effects: [] };
 }
 
 function whenChanged(

@@ -1,4 +1,5 @@
 /** Tiles of tensors as snapshots know them: whole, wherever all tiles are at hand. */
+import { append } from '../../spec/append.ts';
 import { type State, sizeOf } from '../../spec/program.ts';
 import { putInto } from '../../spec/slices.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
@@ -10,7 +11,7 @@ export function joinTiles(tensors: readonly NamedTensor[], states: readonly Stat
   const joined: NamedTensor[] = [];
   for (const tensor of tensors) {
     const tile = tiles.get(tensor.name);
-    if (!tile || !(tensor.data instanceof Float32Array || tensor.data instanceof Float64Array)) {
+    if (!tile || !(tensor.dtype === 'F32' || tensor.dtype === 'F64')) {
       joined.push(tensor);
       continue;
     }
@@ -25,6 +26,25 @@ export function joinTiles(tensors: readonly NamedTensor[], states: readonly Stat
     if (filled !== sizeOf(tensor.shape))
       throw new Error(`${tensor.name}: ${filled} of its elements are on these shards`);
   return joined;
+}
+
+/** As `joinTiles`, but tiles are put together whenever data are asked for. */
+export function joinTilesLate(tensors: readonly NamedTensor[], states: readonly State[]): NamedTensor[] {
+  const slices = new Map(states.flatMap((s) => (s.slice ? [[s.id, s.slice] as const] : [])));
+  const groups = new Map<string, NamedTensor[]>();
+  for (const tensor of tensors) append(groups, slices.get(tensor.name)?.of ?? tensor.name, tensor);
+  return [...groups].map(([name, tiles]) => {
+    const [first] = tiles as [NamedTensor];
+    const slice = slices.get(first.name);
+    if (!slice) return first;
+    const whole = {
+      ...{ name, dtype: first.dtype, shape: [...slice.shape] },
+      get data() {
+        return joinTiles(tiles, states)[0]?.data;
+      },
+    };
+    return whole as NamedTensor;
+  });
 }
 
 function emptyLike(tensor: NamedTensor, name: string, shape: readonly number[]): NamedTensor {

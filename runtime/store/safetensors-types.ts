@@ -23,6 +23,18 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /** The bytes of a tensor's data, without a copy. */
-export function tensorBytes(tensor: NamedTensor): Uint8Array {
-  return new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
+export function tensorBytes({ data }: NamedTensor): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** The same tensor under another name; data that are read when they are asked for are not read for that. */
+export function renamed(tensor: NamedTensor, name: string): NamedTensor {
+  const { dtype, shape } = tensor;
+  const view = {
+    ...{ name, dtype, shape },
+    get data() {
+      return tensor.data;
+    },
+  };
+  return view as NamedTensor;
 }

@@ -22,7 +22,7 @@ export function writeSafetensors(
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  writeFileAtomic(path, encodeSafetensors(tensors, metadata));
+  writeFileAtomic(path, safetensorsPieces(tensors, metadata));
 }
 
 /**
@@ -33,15 +33,32 @@ export function encodeSafetensors(
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array[] {
+  return [...safetensorsPieces(tensors, metadata)];
+}
+
+/** The same, one after the other: data of a tensor are asked for when all before it has been taken. */
+function* safetensorsPieces(
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Generator<Uint8Array> {
   const ordered = inFileOrder(tensors);
-  for (const tensor of ordered)
-    if (tensor.data.length !== elementCount(tensor.shape)) {
+  const bytesOf = ({ dtype, shape }: NamedTensor): number => ELEMENT_BYTES[dtype] * elementCount(shape);
+  yield safetensorsHead(
+    ordered.map((tensor) => ({ ...headOf(tensor), byteLength: bytesOf(tensor) })),
+    metadata,
+  );
+  for (const tensor of ordered) {
+    const bytes = tensorBytes(tensor);
+    if (bytes.length !== bytesOf(tensor))
       throw new Error(
-        `writeSafetensors: "${tensor.name}" has ${tensor.data.length} elements, not [${tensor.shape.join(', ')}]`,
+        `writeSafetensors: "${tensor.name}" has ${bytes.length / ELEMENT_BYTES[tensor.dtype]} elements, not [${tensor.shape.join(', ')}]`,
       );
-    }
-  const entries = ordered.map(({ name, dtype, shape, data }) => ({ name, dtype, shape, byteLength: data.byteLength }));
-  return [safetensorsHead(entries, metadata), ...ordered.map(tensorBytes)];
+    yield bytes;
+  }
+}
+
+function headOf({ name, dtype, shape }: NamedTensor): Omit<HeadEntry, 'byteLength'> {
+  return { name, dtype, shape };
 }
 
 /** A tensor of a file that is written without having all of them at once. */

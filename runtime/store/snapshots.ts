@@ -11,7 +11,7 @@ import { UserError } from '../support/errors.ts';
 import { moveFile, removeFile } from '../support/safe-files.ts';
 import { ownPath, type SafePath } from '../support/safe-path.ts';
 import { type NamedTensor, readSafetensors, writeSafetensors } from './safetensors.ts';
-import { tensorBytes } from './safetensors-types.ts';
+import { renamed, tensorBytes } from './safetensors-types.ts';
 
 export interface RunState {
   /** Complete epochs: 0 at the start, so row `epoch` of the metrics is of a complete epoch. */
@@ -39,7 +39,7 @@ const AUXILIARY = 'auxiliary/';
 /** Writes the snapshot, all or nothing. Returns its checksum. */
 export function writeSnapshot(directory: SafePath, state: RunState): string {
   const { epoch, batch, update, finished, totals } = state;
-  const tensors = [...renamed(state.parameters, PARAMETER), ...renamed(state.auxiliary, AUXILIARY)];
+  const tensors = [...prefixed(state.parameters, PARAMETER), ...prefixed(state.auxiliary, AUXILIARY)];
   const position = JSON.stringify({ epoch, batch, update, finished, totals: encodeNumbers(totals) });
   const checksum = checksumOf(position, tensors);
   writeSafetensors(snapshotPath(directory, update), tensors, { format: FORMAT, position, checksum });
@@ -125,14 +125,14 @@ function checksumOf(position: string, tensors: readonly NamedTensor[]): string {
   return hash.digest('hex');
 }
 
-function renamed(tensors: readonly NamedTensor[], prefix: string): NamedTensor[] {
-  return tensors.map((tensor) => ({ ...tensor, name: prefix + tensor.name }));
+function prefixed(tensors: readonly NamedTensor[], prefix: string): NamedTensor[] {
+  return tensors.map((tensor) => renamed(tensor, prefix + tensor.name));
 }
 
 function withPrefix(tensors: readonly NamedTensor[], prefix: string): NamedTensor[] {
   return tensors
     .filter(({ name }) => name.startsWith(prefix))
-    .map((tensor) => ({ ...tensor, name: tensor.name.slice(prefix.length) }));
+    .map((tensor) => renamed(tensor, tensor.name.slice(prefix.length)));
 }
 
 /** JSON has neither infinity nor NaN, and a diverged run has both. */

@@ -5,6 +5,8 @@ export const TRUSTING: Readonly<Record<string, readonly string[]>> = {
   ownPath: [
     ...['backplane/blob-files.ts', 'backplane/embedded.ts', 'backplane/open-database.ts', 'cli/mesh/fetch.ts'],
     ...[
+      'cli/mesh/fetch-run.ts',
+      'cli/mesh/fetched-parts.ts',
       'cli/mesh/join.ts',
       'data/download.ts',
       'data/fetch-file.ts',
@@ -51,8 +53,14 @@ export const CHECKING: Readonly<Record<string, readonly string[]>> = {
       'data/sources/senses.ts',
       'data/sources/small-matrices.ts',
     ],
-    ...['data/sources/tracking.ts', 'data/statistics.ts', 'net/incoming-blobs.ts', 'net/make-deployment.ts'],
-    'net/disk-columns.ts',
+    ...[
+      'data/sources/tracking.ts',
+      'data/statistics.ts',
+      'net/disk-columns.ts',
+      'net/part-tensors.ts',
+      'net/incoming-blobs.ts',
+      'net/make-deployment.ts',
+    ],
     'net/shard-data.ts',
     'net/fill-from.ts',
     'net/piece-reader.ts',

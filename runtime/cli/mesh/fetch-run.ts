@@ -1,4 +1,6 @@
 /** A run of the mesh as a run folder: its newest snapshot, metrics and plan, in the layout of a local run. */
+import { resolve } from 'node:path';
+import type { State } from '../../../spec/program.ts';
 import { ask } from '../../net/ask.ts';
 import type { Link } from '../../net/link.ts';
 import { soundDeployment } from '../../net/read-deployment.ts';
@@ -6,16 +8,19 @@ import { mostPartBytes } from '../../net/shard-memory.ts';
 import { decodeState } from '../../net/shard-state.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { StoredRun } from '../../roles/synchronizer-state.ts';
-import { joinTiles } from '../../shard/tiles.ts';
+import type { SavedStates } from '../../shard/shard.ts';
+import { joinTiles, joinTilesLate } from '../../shard/tiles.ts';
 import { createRun } from '../../store/create-run.ts';
 import type { JsonValue } from '../../store/run-config.ts';
 import type { RunState } from '../../store/run-folder.ts';
 import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
+import { folderOf, ownPath } from '../../support/safe-path.ts';
 import { batchesBehind, batchesOf, callsPerEpoch } from '../../training/calls.ts';
 import { metricsOf } from '../../training/epoch-report.ts';
 import { isCheck } from '../../training/evaluations.ts';
 import { RUN_PLAN, RUN_PLAN_FILE } from '../training/train-settings.ts';
+import { fetchParts } from './fetched-parts.ts';
 import { fetchPlanFiles } from './fetched-plan.ts';
 
 export type FetchedRun = Pick<StoredRun, 'deployment' | 'manifests' | 'rows' | 'checks' | 'phase'>;
@@ -32,21 +37,30 @@ export async function askRun(link: Link, run: string): Promise<FetchedRun> {
 
 /** The state of the newest manifest, of all shards together. @throws UserError `mesh/no-snapshot` */
 export async function fetchState(link: Link, run: FetchedRun, { programs }: VerifiedPlan): Promise<RunState> {
+  const parts: SavedStates[] = [];
+  for (const [shard, blob] of newestManifest(run).parts.entries())
+    parts.push(decodeState(await link.getBlob(blob, mostPartBytes(programs[shard]?.states ?? []))));
+  return stateOf(run, parts, programs, joinTiles);
+}
+
+function newestManifest(run: FetchedRun): FetchedRun['manifests'][number] {
   const manifest = run.manifests.at(-1);
-  if (!manifest)
-    throw new UserError(
-      'mesh/no-snapshot',
-      `${run.deployment.run} has no snapshot yet`,
-      `to see when there is one: ${nmc`status`}`,
-    );
-  const parameters: RunState['parameters'][number][] = [];
-  const auxiliary: RunState['auxiliary'][number][] = [];
-  for (const [shard, blob] of manifest.parts.entries()) {
-    const most = mostPartBytes(programs[shard]?.states ?? []);
-    const state = decodeState(await link.getBlob(blob, most));
-    parameters.push(...state.parameters);
-    auxiliary.push(...state.auxiliary);
-  }
+  if (manifest) return manifest;
+  throw new UserError(
+    'mesh/no-snapshot',
+    `${run.deployment.run} has no snapshot yet`,
+    `to see when there is one: ${nmc`status`}`,
+  );
+}
+
+/** @param parts of the newest manifest */
+export function stateOf(
+  run: FetchedRun,
+  parts: readonly SavedStates[],
+  programs: readonly { readonly states: readonly State[] }[],
+  join: typeof joinTiles,
+): RunState {
+  const manifest = newestManifest(run);
   const states = programs.flatMap((p) => p.states);
   const perEpoch = callsPerEpoch(run.deployment);
   const batches = batchesOf(run.deployment);
@@ -59,8 +73,8 @@ export async function fetchState(link: Link, run: FetchedRun, { programs }: Veri
     update: epoch * batches + batch,
     finished: false,
     totals: {},
-    parameters: joinTiles(once(parameters), states),
-    auxiliary: joinTiles(once(auxiliary), states),
+    parameters: join(once(parts.flatMap((p) => p.parameters)), states),
+    auxiliary: join(once(parts.flatMap((p) => p.auxiliary)), states),
   };
 }
 
@@ -69,10 +83,25 @@ function once<T extends { readonly name: string }>(tensors: readonly T[]): T[] {
 }
 
 export async function writeFetchedRun(link: Link, run: FetchedRun, directory: string): Promise<void> {
+  const { files, loaded } = await fetchPlanFiles(link, run.deployment);
+  const { plan, programs } = loaded;
+  const parent = folderOf(ownPath(resolve(directory)));
+  const parts = await fetchParts(link, newestManifest(run).parts, programs, parent);
+  try {
+    await writeRun(run, stateOf(run, parts.states, programs, joinTilesLate), plan, files, directory);
+  } finally {
+    parts.remove();
+  }
+}
+
+async function writeRun(
+  run: FetchedRun,
+  state: RunState,
+  plan: VerifiedPlan['plan'],
+  files: ReadonlyMap<string, Uint8Array>,
+  directory: string,
+): Promise<void> {
   const { deployment, rows, phase } = run;
-  const { files, loaded } = await fetchPlanFiles(link, deployment);
-  const state = await fetchState(link, run, loaded);
-  const { plan } = loaded;
   const inRun = new Map([...files].map(([path, bytes]) => [`${RUN_PLAN}/${path}`, bytes]));
   const config = {
     model: deployment.model,

@@ -17,8 +17,10 @@ const TRAINERS = 4;
 const BATCHES = 10;
 const BATCH = 16;
 const MEGABYTE = 1e6;
+/** For one of its steps: on a machine that does other work, too. */
+const SECONDS = 1800;
 /** Of what a trainer lends: the rest is for data, messages and tensors on their way. */
-const SHARE_OF_SHARD = 0.72;
+const SHARE_OF_SHARD = 0.76;
 
 async function large(context: Context): Promise<readonly Row[]> {
   const { width, cap } = context.trial ? { width: 1650, cap: 250 } : { width: 3310, cap: 500 };
@@ -44,14 +46,14 @@ async function large(context: Context): Promise<readonly Row[]> {
     const [deployed = {}] = await mesh.json('deploy', plan, ...schedule, '--limit', String(BATCHES * BATCH));
     const run = String(deployed.run);
     const of = (status: Parameters<typeof runsIn>[0]) => runsIn(status).find((r) => r.run === run) ?? {};
-    await mesh.until((status) => Number(of(status).snapshot ?? 0) > 0 || of(status).state === 'done');
+    await mesh.until((status) => Number(of(status).snapshot ?? 0) > 0 || of(status).state === 'done', SECONDS);
     tell(`snapshot: ${peaks(mesh, size)}`);
     const [victim] = mesh.trainers;
     if (victim) {
       signalProcess(victim.pid, 'SIGKILL');
       await mesh.join('t9', cap);
     }
-    await mesh.until((status) => of(status).state === 'done', 600);
+    await mesh.until((status) => of(status).state === 'done', SECONDS);
     tell(`refilled and done: ${peaks(mesh, size)}`);
     const fetched = await mesh.ask('fetch', run, '-o', join(mesh.folder, 'fetched'));
     tell(fetched.code === 0 ? 'fetched' : `not fetched: ${fetched.tail}`);
