@@ -284,9 +284,9 @@ describe('a listener for neighbours', () => {
   });
 
   test.each<[string, (socket: WebSocket) => void, string]>([
-    ['words', (s) => s.send('{"type":"stop"}'), 'not a border packet'],
+    ['text messages', (s) => s.send('{"type":"stop"}'), 'not a border packet'],
     ['packets of another kind', (s) => s.send(Buffer.from([2, 1, ...new Uint8Array(60)])), 'not a border packet'],
-    ['borders of others', (s) => s.send(packet(7)), 'border of another owner'],
+    ['packets for borders of others', (s) => s.send(packet(7)), 'border of another owner'],
   ])('counts and never applies %s, and ends the connection after many of them', async (_name, misbehave, reason) => {
     const a = await open(low);
     a.borders.setNeighbours([{ key: text(high) }]);

@@ -157,7 +157,7 @@ test.each([
     ),
   ],
   [
-    'an optimizer that reduces a weight finds all of it on one shard behind microbatches',
+    'an optimizer that reduces a weight finds all of it on one shard after microbatches',
     reducing(
       model(
         `  node h: f32[8]

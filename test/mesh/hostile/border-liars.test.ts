@@ -77,8 +77,8 @@ test.each<[string, () => void]>([
 });
 
 test.each<[string, Partial<Message & { type: 'dispute' }>, string[]]>([
-  ['evidence that it has made up convicts it', { what: 'root', evidence: madeUp() }, [liarKey]],
-  ['one without evidence excludes nobody', { what: 'border' }, []],
+  ['evidence that it has made up convicts the accuser', { what: 'root', evidence: madeUp() }, [liarKey]],
+  ['an accusation without evidence excludes no trainer', { what: 'border' }, []],
 ])('a false accusation leaves the weights as they are: %s', async (_, said, excluded) => {
   const expected = await honest;
   let accused = false;

@@ -252,8 +252,8 @@ describe('a shard', () => {
   });
 
   test.each([
-    ['a tick that there is not', 0, TICKS],
-    ['a call behind the last one', 1000, 0],
+    ['a tick that does not exist', 0, TICKS],
+    ['a call after the last one', 1000, 0],
   ])('accuses without proof where the frame has %s, since only the schedule could judge it', (_name, call, tick) => {
     const border = met();
     border.send(0, call, tick);

@@ -117,7 +117,7 @@ test.each<[string, string, Bend]>([
     'part/hash',
     (part, liar) => ({ blob: drawn(part, liar)?.blob ?? '' }),
   ],
-  ['a blob that is not there', 'part/blob', () => ({ blob: 'f'.repeat(64) })],
+  ['a blob that does not exist', 'part/blob', () => ({ blob: 'f'.repeat(64) })],
   ['a blob that is not a state', 'part/format', (_, { putBlob }) => ({ blob: putBlob(new Uint8Array(2000)) })],
   [
     'a state of another shape',
@@ -127,7 +127,7 @@ test.each<[string, string, Bend]>([
       return { blob: putBlob(encodeState({ parameters: parameters.slice(1), auxiliary })) };
     },
   ],
-  ['a signature of somebody else', 'part/signature', () => ({ signature: '0'.repeat(128) })],
+  ['a signature of another key', 'part/signature', () => ({ signature: '0'.repeat(128) })],
   ['a sum of another shard', 'totals/name', ({ totals }) => ({ totals: { ...totals, 'sum.9': 1 } })],
   [
     'a sum that is not a number',
@@ -181,7 +181,7 @@ test.each<[string, string, HostedOptions['lie']]>([
     },
   ],
   [
-    'signs its key for the borders badly',
+    'signs its border key wrongly',
     'border/key',
     (message, { trainer }) =>
       trainer === 0 && message.type === 'ready'
@@ -189,7 +189,7 @@ test.each<[string, string, HostedOptions['lie']]>([
         : undefined,
   ],
   [
-    'signs its states badly',
+    'signs its states wrongly',
     'commit/signature',
     (message, { trainer }) => {
       if (trainer !== 0 || message.type !== 'commit') return undefined;
@@ -198,7 +198,7 @@ test.each<[string, string, HostedOptions['lie']]>([
     },
   ],
   [
-    'loads for ever',
+    'loads without end',
     'progress/late',
     (message, { trainer }) => (trainer === 0 && message.type === 'ready' ? [] : undefined),
   ],

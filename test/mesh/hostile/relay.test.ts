@@ -59,7 +59,7 @@ function lying(value: number): void {
 
 describe.each([
   ['a value that is not a number', Number.NaN],
-  ['one that is too large', 1e30],
+  ['a value that is too large', 1e30],
 ])('a neighbour that sends %s', (_, value) => {
   test('is proved to lie on each new connection until a new term begins, and no shard fails', async () => {
     lying(value);

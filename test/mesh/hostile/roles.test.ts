@@ -137,7 +137,7 @@ describe('a part', () => {
 
   test.each([
     ['where no shard saves', 3, 'not-a-cut'],
-    ['of calls that never are', 1e9, 'not-a-cut'],
+    ['of calls that never come', 1e9, 'not-a-cut'],
   ])('%s is refused', (_, calls, why) => {
     const one = mesh().commit(0, calls).part(0, calls);
     expect(one.refused).toBe(why);

@@ -51,11 +51,11 @@ describe('kernels that were changed', () => {
 
   test.each<[string, KernelProgram, RegExp]>([
     ['reads what is not there yet', train((f) => ({ dispatches: f.dispatches.slice(1) })), /before it is written/],
-    ['a module that is not there', first({ module: 'map-000000000000' }), /which does not exist/],
+    ['a module that does not exist', first({ module: 'map-000000000000' }), /which does not exist/],
     ['too many groups', first({ groups: [65536, 1, 1] }), /has no size/],
     ['no groups', first({ groups: [0, 1, 1] }), /has no size/],
     ['too few regions', first({ regions: [] }), /takes 0 regions/],
-    ['a region that is not there', first({ regions: ['a', 'b', 'c', 'd', 'e'] }), /has no region/],
+    ['a region that does not exist', first({ regions: ['a', 'b', 'c', 'd', 'e'] }), /has no region/],
     ['a constant that is not a number', first({ constants: { size0: Number.NaN } }), /not a number/],
     [
       'a region beyond its arena',
@@ -121,7 +121,7 @@ describe('persistent kernels that were changed', () => {
     ['a step that does not wait', steps(() => ({ waits: false })), /does not wait/],
     ['a step of no part', steps(() => ({ part: 'map99' })), /no part map99/],
     ['too few regions', steps(() => ({ regions: [] })), /takes 0 regions/],
-    ['a region that is not there', steps(({ regions }) => ({ regions: regions.map(() => 'x') })), /has no region x/],
+    ['a region that does not exist', steps(({ regions }) => ({ regions: regions.map(() => 'x') })), /has no region x/],
     ['what is not there yet', first((d) => ({ steps: d.steps.slice(1) })), /before it is written/],
     ['no parts', module({ parts: [] }), /has no parts/],
     ['parts without a table', module({ places: 'uniform' }), /has parts and no table/],

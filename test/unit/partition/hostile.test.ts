@@ -47,10 +47,10 @@ test.each<[string, RegExp, string]>([
   ['no object', /"across":\{[^}]*\}/, '"across":7'],
   ['null', /"across":\{[^}]*\}/, '"across":null'],
   ['along the axis of the tile', /"across":\{"axis":1/, '"across":{"axis":0'],
-  ['along an axis that is not there', /"across":\{"axis":\d/, '"across":{"axis":2'],
+  ['along an axis that does not exist', /"across":\{"axis":\d/, '"across":{"axis":2'],
   ['along an axis that is a word', /"across":\{"axis":\d/, '"across":{"axis":"length"'],
   ['along an axis in quotes', /"across":\{"axis":(\d)/, '"across":{"axis":"$1"'],
-  ['behind the end', /"across":\{"axis":\d,"from":\d+/, '"across":{"axis":1,"from":49'],
+  ['after the end', /"across":\{"axis":\d,"from":\d+/, '"across":{"axis":1,"from":49'],
   ['before the start', /("across":\{"axis":\d,"from":)\d+/, '$1-1'],
   ['between two elements', /"across":\{"axis":\d,"from":\d+/, '"across":{"axis":1,"from":0.5'],
   ['with runs as well', /"across":/, '"groups":1.5,"across":'],
@@ -116,7 +116,7 @@ test.each<[string, (plan: Plan) => unknown]>([
   ['a tile of a node that it does not have', onShard(() => ({ tiles: [{ name: 'x/0', from: 0, to: 1 }] }))],
   ['a tile without units', onShard((s) => ({ tiles: s.tiles?.map((t) => ({ ...t, to: t.from })) }))],
   [
-    'a border with a shard that is not there',
+    'a border with a shard that does not exist',
     (p) => ({ ...p, borders: p.borders.map((b) => ({ ...b, shards: [0, 99] })) }),
   ],
   ['a border of a shard with itself', (p) => ({ ...p, borders: p.borders.map((b) => ({ ...b, shards: [1, 1] })) })],
@@ -128,7 +128,7 @@ test.each<[string, (plan: Plan) => unknown]>([
   ['fewer machines than shards', (p) => ({ ...p, predicted: p.predicted && { ...p.predicted, machines: [] } })],
   ['fewer predictions than shards', (p) => ({ ...p, predicted: p.predicted && { ...p.predicted, shards: [] } })],
   [
-    'a bottleneck that is not there',
+    'a bottleneck that does not exist',
     (p) => ({ ...p, predicted: p.predicted && { ...p.predicted, limit: { shard: 99, by: 'compute' } } }),
   ],
   [

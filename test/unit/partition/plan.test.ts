@@ -86,7 +86,7 @@ test.each<[string, (s: ShardSchedule) => unknown]>([
     (s) => ({ ...s, messages: s.messages.map((m) => ({ ...m, values: m.values.map((v) => ({ ...v, shape: [3] })) })) }),
   ],
   [
-    'a segment that is not there',
+    'a segment that does not exist',
     (s) => ({
       ...s,
       functions: s.functions.map((f) => ({
@@ -136,7 +136,7 @@ test.each<[string, (s: ShardSchedule) => unknown]>([
   ['itself', ofTrain('train', (f) => ({ ...f, last: 'train' }))],
   ['no function that names it', ofTrain('train', ({ last: _, ...f }) => f)],
   ['one of another size', ofTrain('train.last', (f) => ({ ...f, batch: 5 }))],
-  ['one too many', ofTrain('train', (f) => ({ ...f, microbatches: 8 }))],
+  ['a microbatch too many', ofTrain('train', (f) => ({ ...f, microbatches: 8 }))],
   ['one without results', ofTrain('train.last', (f) => ({ ...f, results: [] }))],
 ])('a last microbatch for %s is refused', (_, change) => {
   uneven ??= built(3, 7);
@@ -154,7 +154,10 @@ test.each<[string, (s: ShardSchedule) => unknown]>([
     'that run one segment of even ones',
     withOdd((odd) => ({ ...odd, [Object.keys(odd)[1] ?? '']: Object.keys(odd)[0] })),
   ],
-  ['that run what is not there', withOdd((odd) => Object.fromEntries(Object.keys(odd).map((n) => [n, `${n}.rm`])))],
+  [
+    'that run a segment that does not exist',
+    withOdd((odd) => Object.fromEntries(Object.keys(odd).map((n) => [n, `${n}.rm`]))),
+  ],
   [
     'that run other segments',
     withOdd((odd) => Object.fromEntries(Object.keys(odd).map((n) => [n, Object.values(odd).at(-1)]))),

@@ -83,13 +83,13 @@ describe('a plan does not agree', () => {
       'does not give nothing',
     ],
     [
-      'with a check of a read that is not there',
+      'with a check of a read that does not exist',
       { ...plan, checks: plan.checks.map((c) => ({ ...c, read: 'nothing' })) },
       program,
       'is of a read that does not exist',
     ],
     [
-      'with a check of a task that is not there',
+      'with a check of a task that does not exist',
       { ...plan, checks: plan.checks.map((c) => ({ ...c, task: 'nothing' })) },
       program,
       'is of a read that does not exist',

@@ -159,10 +159,10 @@ describe('plan.json', () => {
     ['a batch that the program does not take', (p) => ({ ...p, training: p.training && { ...p.training, batch: 17 } })],
     ['fields that the program does not take', (p) => ({ ...p, training: p.training && { ...p.training, inputs: [] } })],
     [
-      'a prediction that there is not',
+      'a prediction that does not exist',
       (p) => ({ ...p, predictions: p.predictions.map((x) => ({ ...x, function: 'f' })) }),
     ],
-    ['a read that there is not', (p) => ({ ...p, checks: p.checks.map((c) => ({ ...c, read: 'f' })) })],
+    ['a read that does not exist', (p) => ({ ...p, checks: p.checks.map((c) => ({ ...c, read: 'f' })) })],
     ['a negative batch', (p) => ({ ...p, training: p.training && { ...p.training, batch: -1 } })],
   ])('is refused with %s', (_name, change) => {
     changePlan(folder, change);
@@ -188,7 +188,7 @@ describe('a forged program with the right hash', () => {
     ['an unknown beginning', (t) => t.replace(/"kind":"\w+"/, '"kind":"file"')],
     ['a beginning of text', (t) => t.replace(/"bound":[\d.e-]+/, '"bound":"x"')],
     ['a block without end', (t) => t.replace(/(block \S+)(?: repeat \d+)? from/, '$1 repeat 999999999 from')],
-    ['a batch of none', (t) => t.replace(/^function train batch 16/m, 'function train batch 0')],
+    ['an empty batch', (t) => t.replace(/^function train batch 16/m, 'function train batch 0')],
     ['an unknown host function', (t) => t.replace(/= (mul|add|min)\(/, '= exec(')],
     ['a function twice', (t) => `${t}\n${t.slice(t.indexOf('function'))}`],
     ['no functions', (t) => t.slice(0, t.indexOf('function'))],

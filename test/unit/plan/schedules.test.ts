@@ -78,7 +78,7 @@ describe('schedules of two shards', () => {
     ],
     ['have a function twice', ([a]) => void a.functions.push(structuredClone(trainOf(a))), 'occurs twice'],
     [
-      'run a segment that is not there',
+      'run a segment that does not exist',
       ([a]) => void Object.assign(first(segmentsOf(a)), { run: 'nothing' }),
       'there is no segment',
     ],
@@ -91,12 +91,12 @@ describe('schedules of two shards', () => {
     ['send a message twice', ([a]) => void sending(a).send.push(first(sending(a).send)), 'cannot send message'],
     ['await what they send', ([a]) => void receiving(a).receive.push(first(sending(a).send)), 'cannot await message'],
     [
-      'take over a value that is not there',
+      'take over a value that does not exist',
       ([a]) => void first(trainOf(a).stages).begin.push({ from: 'nothing', to: 'x' }),
       'nothing does not exist',
     ],
     [
-      'give what was never made',
+      'give a result that was never made',
       ([a]) => void trainOf(a).results.push({ name: 'r', value: 'nothing' }),
       'it has no nothing to give',
     ],
@@ -111,7 +111,7 @@ describe('schedules of two shards', () => {
       'not every shard divides train alike',
     ],
     [
-      'are fed what the plan does not know',
+      'are fed inputs that the plan does not name',
       ([a]) => void trainOf(a).inputs.push({ name: 'zz', type: 'f32', shape: [1] }),
       'which the plan does not name',
     ],

@@ -29,14 +29,14 @@ test.each<[string, unknown]>([
   ['without a name', { ...tile.slice, of: undefined }],
   ['without a shape', { ...tile.slice, shape: undefined }],
   ['of a huge whole', { ...tile.slice, shape: [2, 2 ** 40] }],
-  ['behind the end', { ...tile.slice, from: 3 }],
+  ['after the end', { ...tile.slice, from: 3 }],
   ['before the start', { ...tile.slice, from: -1 }],
   ['no whole element', { ...tile.slice, from: 0.5 }],
-  ['an axis that is not there', { ...tile.slice, axis: 2 }],
+  ['an axis that does not exist', { ...tile.slice, axis: 2 }],
   ['runs that do not fit', { ...tile.slice, groups: 4 }],
   ['no runs', { ...tile.slice, groups: 0 }],
   ['another width beside the axis', { ...tile.slice, shape: [3, 12] }],
   ['another rank', { ...tile.slice, shape: [2, 12, 1] }],
-])('a slice with %s is refused', (_, slice) => {
+])('a slice is refused: %s', (_, slice) => {
   expect(problemOf({ ...tile, slice })).toMatch(/tile of|tile without a whole|has no sound shape|too large/);
 });

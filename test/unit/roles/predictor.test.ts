@@ -43,7 +43,7 @@ const EVENTS: Readonly<Record<string, PredictorEvent>> = {
   'the failure of a later load': { kind: 'failed', slot: 3, reason: 'away' },
   'a request': { kind: 'request', request: 2 },
   'the end of the first request': { kind: 'ended', request: 1 },
-  'the end of a request that was never there': { kind: 'ended', request: 7 },
+  'the end of an unknown request': { kind: 'ended', request: 7 },
   'the end of it all': { kind: 'close' },
 };
 
@@ -72,7 +72,7 @@ const RULES: Rules<State> = {
     closing: 'free 1',
     otherwise: 'nothing',
   },
-  'the end of a request that was never there': { otherwise: 'nothing' },
+  'the end of an unknown request': { otherwise: 'nothing' },
   'the end of it all': {
     empty: 'refuse 1: the predictor is closing',
     'looking first': 'refuse 1: the predictor is closing',
