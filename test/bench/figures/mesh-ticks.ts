@@ -16,6 +16,7 @@ import { openSession, type ShardSession } from '../../../runtime/shard/session.t
 import { fillStates } from '../../../runtime/shard/shard.ts';
 import type { ShardSource } from '../../../runtime/shard/shards.ts';
 import { type Frame, frameName } from '../../../runtime/training/frame.ts';
+import { append } from '../../../spec/append.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { measureCeiling } from '../ceiling.ts';
 import { atLeast, atMost, type Figure, told } from '../figure.ts';
@@ -156,11 +157,28 @@ interface Walker {
   readonly session: ShardSession;
   readonly device: DeviceSession;
   readonly inputs: Record<string, FieldData>;
+  /** Milliseconds of each call of a function. */
+  readonly spent: Map<string, number[]>;
   now: number;
 }
 
-/** Milliseconds of a tick, if frames crossed in no time: of the quicker quarter of some calls. */
-export async function longestWay(sources: readonly ShardSource[]): Promise<number> {
+export interface TimedRun {
+  readonly shard: number;
+  /** The function, as the plan names it. */
+  readonly run: string;
+  readonly timesABatch: number;
+  readonly microseconds: number;
+}
+
+/**
+ * Milliseconds of a tick, if frames crossed in no time: of the quicker quarter of some calls.
+ *
+ * @param tell told of all runs of the devices, the quicker quarter of each
+ */
+export async function longestWay(
+  sources: readonly ShardSource[],
+  tell?: (runs: readonly TimedRun[]) => void,
+): Promise<number> {
   const walkers = await Promise.all(sources.map(walkerOf));
   const times: number[] = [];
   try {
@@ -173,8 +191,20 @@ export async function longestWay(sources: readonly ShardSource[]): Promise<numbe
   } finally {
     await Promise.all(walkers.map(({ device }) => device.close()));
   }
-  times.sort((a, b) => a - b);
-  return (times[Math.floor(times.length / 4)] ?? Number.NaN) / TICKS;
+  tell?.(
+    walkers.flatMap(({ spent }, shard) =>
+      [...spent].map(([run, each]) => {
+        const timesABatch = each.length / (WARM + CALLS);
+        return { shard, run, timesABatch, microseconds: 1000 * quicker(each) };
+      }),
+    ),
+  );
+  return quicker(times) / TICKS;
+}
+
+function quicker(times: readonly number[]): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 4)] ?? Number.NaN;
 }
 
 async function walkerOf({ schedule, executable }: ShardSource): Promise<Walker> {
@@ -194,12 +224,15 @@ async function walkerOf({ schedule, executable }: ShardSource): Promise<Walker> 
       run: async (...asked) => {
         const began = device.computed?.() ?? 0;
         const results = await device.run(...asked);
-        walker.now += (device.computed?.() ?? 0) - began;
+        const took = (device.computed?.() ?? 0) - began;
+        append(walker.spent, asked[0], took);
+        walker.now += took;
         return results;
       },
     }),
     device,
     inputs,
+    spent: new Map(),
     now: 0,
   };
   return walker;

@@ -5,7 +5,7 @@
 import { measureCeiling } from '../ceiling.ts';
 import { atLeast, atMost, type Figure, told } from '../figure.ts';
 import { calmRounds, median, wereDisturbed } from '../statistics.ts';
-import { alone, digitsInTwo, longestWay } from './mesh-ticks.ts';
+import { alone, digitsInTwo, longestWay, type TimedRun } from './mesh-ticks.ts';
 
 const WANTED = { rounds: 3, patience: 60_000 };
 const LEAST_SHARE = { two: 0.7, four: 0.3 };
@@ -13,11 +13,14 @@ const MOST_OVERHEAD_MS = 0.2;
 
 export async function shardsTogetherFigures(folder: string): Promise<readonly Figure[]> {
   const { model, sources } = await digitsInTwo(folder);
+  const runs: (readonly TimedRun[])[] = [];
   const rounds = await calmRounds(WANTED, measureCeiling, async (round) => ({
     one: await alone(folder, model, round),
     two: await alone(folder, model, round, 2),
     four: await alone(folder, model, round, 4),
-    devices: await longestWay(sources),
+    devices: await longestWay(sources, (found) => {
+      runs.push(found);
+    }),
   }));
   const of = (pick: (value: (typeof rounds)[number]['value']) => number): number =>
     median(rounds.map(({ value }) => pick(value)));
@@ -42,5 +45,13 @@ export async function shardsTogetherFigures(folder: string): Promise<readonly Fi
       1,
     ),
   ];
-  return figures.map((figure) => ({ ...figure, disturbed: wereDisturbed(rounds) }));
+  const [first = []] = runs;
+  const each = first.map(({ shard, run, timesABatch }, i) =>
+    told(
+      `${two}: shard ${shard} runs ${run}, ${timesABatch} times a batch`,
+      Math.min(...runs.map((all) => all[i]?.microseconds ?? Number.POSITIVE_INFINITY)),
+      'us',
+    ),
+  );
+  return [...each, ...figures].map((figure) => ({ ...figure, disturbed: wereDisturbed(rounds) }));
 }
