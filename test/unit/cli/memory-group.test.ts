@@ -31,7 +31,7 @@ test('a delegated group bounds the process, and says when the kernel has ended i
 
 test.each<[string, () => void]>([
   ['groups below it are not bounded', () => writeFileSync(join(parent, 'cgroup.subtree_control'), 'cpu\n')],
-  ['it is not there', () => undefined],
+  ['it does not exist', () => undefined],
   ['the kernel has the older kind', () => writeFileSync(join(root, 'own'), '4:memory:/user.slice\n')],
 ])('no group is made where %s', (_, prepare) => {
   prepare();

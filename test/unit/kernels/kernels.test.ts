@@ -50,7 +50,11 @@ describe('kernels that were changed', () => {
     train((f) => ({ dispatches: f.dispatches.map((d, i) => (i === 0 ? { ...d, ...change } : d)) }));
 
   test.each<[string, KernelProgram, RegExp]>([
-    ['reads what is not there yet', train((f) => ({ dispatches: f.dispatches.slice(1) })), /before it is written/],
+    [
+      'a value that is read before it is made',
+      train((f) => ({ dispatches: f.dispatches.slice(1) })),
+      /before it is written/,
+    ],
     ['a module that does not exist', first({ module: 'map-000000000000' }), /which does not exist/],
     ['too many groups', first({ groups: [65536, 1, 1] }), /has no size/],
     ['no groups', first({ groups: [0, 1, 1] }), /has no size/],
@@ -122,7 +126,7 @@ describe('persistent kernels that were changed', () => {
     ['a step of no part', steps(() => ({ part: 'map99' })), /no part map99/],
     ['too few regions', steps(() => ({ regions: [] })), /takes 0 regions/],
     ['a region that does not exist', steps(({ regions }) => ({ regions: regions.map(() => 'x') })), /has no region x/],
-    ['what is not there yet', first((d) => ({ steps: d.steps.slice(1) })), /before it is written/],
+    ['a value that is read before it is made', first((d) => ({ steps: d.steps.slice(1) })), /before it is written/],
     ['no parts', module({ parts: [] }), /has no parts/],
     ['parts without a table', module({ places: 'uniform' }), /has parts and no table/],
   ])('are refused with %s', (_, changed, why) => {
