@@ -336,7 +336,6 @@ describe('input from outside', () => {
     'runtime/data/formats/parquet-process.ts: new Uint8Array(bytes)',
     'runtime/data/formats/parquet-process.ts: new Uint8Array(length)',
     'runtime/data/formats/parquet-process.ts: new Uint8Array(unpack(input, { maxOutputLength: Math.max(1, length) }))',
-    'runtime/net/disk-columns.ts: new Uint8Array(out.buffer, out.byteOffset, out.byteLength)',
     'runtime/net/make-deployment.ts: new Uint8Array(values.buffer, values.byteOffset, values.byteLength)',
     "runtime/net/membership.ts: new Uint8Array(Buffer.from(secret, 'hex'))",
     'runtime/net/part-tensors.ts: new Float32Array(bytes())',
