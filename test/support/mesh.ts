@@ -11,6 +11,7 @@ import type { MeshStatus } from '../../runtime/net/mesh-status.ts';
 import { readSafetensors } from '../../runtime/store/safetensors.ts';
 import { tensorBytes } from '../../runtime/store/safetensors-types.ts';
 import type { Question } from '../../runtime/wire/messages.ts';
+import { writeMachineRecord } from './machine-record.ts';
 import { type JsonLine, jsonLines, nmc, type Outcome } from './nmc.ts';
 
 export interface UpEvent {
@@ -30,7 +31,9 @@ export class TestMesh {
 
   constructor(folder: string) {
     this.folder = folder;
-    this.env = { NMC_CONFIG: join(folder, 'config') };
+    const config = join(folder, 'config');
+    this.env = { NMC_CONFIG: config };
+    writeMachineRecord(config);
   }
 
   async start(trainers: number, ...options: string[]): Promise<UpEvent> {
