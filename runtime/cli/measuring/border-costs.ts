@@ -3,6 +3,7 @@
  * of a run that the trainer's device thread does; and of what ends a call.
  */
 import type { Costs } from '../../../spec/costs.ts';
+import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import type { Device } from '../../device/device.ts';
 import type { ShardSource } from '../../shard/shards.ts';
@@ -35,7 +36,19 @@ type BorderCosts = Pick<Costs, 'frame' | 'frameByte'> &
 
 /** @param turn seconds of a run that is handed over within a process and done in its thread @param byte of an operation */
 export async function borderCosts(device: Device, turn: number, byte: number): Promise<BorderCosts> {
-  return costsOfRounds(await borderTimes(device), turn, byte);
+  try {
+    return costsOfRounds(await borderTimes(device), turn, byte);
+  } catch {
+    // Without a connection to itself, or a folder for records, a machine may still train alone.
+    return assumedBorderCosts(DEFAULT_MACHINE.costs);
+  }
+}
+
+/** Of a machine that was measured before some of them were: what each stands for where it is absent. */
+export function assumedBorderCosts({ call, run = call, window = 0, ...costs }: Costs): BorderCosts {
+  const { frame, frameByte, framePath = frame, framePathByte = frameByte, streamFrame = frame } = costs;
+  const { apartRun = run, apartByte = 0 } = costs;
+  return { frame, frameByte, framePath, framePathByte, streamFrame, apartRun, apartByte, window };
 }
 
 const [SHORT, APART] = [true, false];

@@ -3,7 +3,7 @@
  * training. The words of a mesh come from the program that measures, and what the shard computes is next to nothing.
  */
 import type { Device } from '../../device/device.ts';
-import { settle } from '../../driver/ending.ts';
+import { type Ending, settle } from '../../driver/ending.ts';
 import type { ShardCalls } from '../../driver/ports.ts';
 import { TrainerDriver } from '../../driver/trainer-driver.ts';
 import type { KeyPair } from '../../identity/ed25519.ts';
@@ -31,7 +31,7 @@ export class BorderEnd {
   readonly #keys: KeyPair;
   readonly #driver: TrainerDriver<LoadedShard>;
   readonly #sources = new Map<string, ShardSource>();
-  readonly #offered = new Map<string, (exchange: Exchange) => void>();
+  readonly #offered = new Map<string, Ending<Exchange>>();
   readonly #records: RecordStore;
   #direct: DirectBorders | undefined;
 
@@ -76,7 +76,7 @@ export class BorderEnd {
   /** @returns its part of the border's keys */
   load(run: string, source: ShardSource): Promise<Exchange> {
     this.#sources.set(run, source);
-    const offered = new Promise<Exchange>((resolve) => this.#offered.set(run, resolve));
+    const offered = new Promise<Exchange>((done, failed) => this.#offered.set(run, { done, failed }));
     this.#driver.hear({ type: 'assign', run, term: TERM, deployment: NO_BLOB, shards: [{ shard: this.#shard }] });
     return offered;
   }
@@ -108,7 +108,8 @@ export class BorderEnd {
   }
 
   #said(message: Message): void {
-    if (message.type === 'ready') this.#offered.get(message.run)?.(message.exchange);
+    if (message.type === 'ready') this.#offered.get(message.run)?.done(message.exchange);
+    if (message.type === 'failed') this.#offered.get(message.run)?.failed(new Error(message.reason));
   }
 
   async #load({ run, shard }: ShardId, calls: ShardCalls): Promise<LoadedShard> {

@@ -58,7 +58,15 @@ export class BorderPair {
     const folder = mkdtempSync(join(tmpdir(), 'nmc-doctor-'));
     const start: EndStart = { keys: other, records: ownPath(folder, 'there') };
     const there = new Worker(new URL('./border-end-thread.js', import.meta.url), { workerData: start });
-    return new BorderPair(await BorderEnd.open(device, 0, own, ownPath(folder, 'here')), there, folder);
+    // It says so when it is asked.
+    there.on('error', () => undefined);
+    try {
+      return new BorderPair(await BorderEnd.open(device, 0, own, ownPath(folder, 'here')), there, folder);
+    } catch (error) {
+      await there.terminate();
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** Of a round: each shard has its turn once. */
@@ -109,7 +117,8 @@ export class BorderPair {
   }
 
   async #ask(request: EndRequest): Promise<EndAnswer> {
-    const answered = once(this.#there, 'message') as Promise<[EndAnswer]>;
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answered = once(this.#there, 'message', { signal }) as Promise<[EndAnswer]>;
     this.#there.postMessage(request);
     const [answer] = await answered;
     if (answer.error !== undefined) throw new Error(`the other end of a measurement: ${answer.error}`);
