@@ -3,6 +3,7 @@
  * once, each in a process of its own on one core. Work that a network cannot do without, hashing and sealing what goes
  * over the border, is measured in the same run: the target is the control's rate less that.
  */
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { measureCeiling } from '../ceiling.ts';
@@ -14,29 +15,31 @@ import { type Mesh, quickestEpoch, startMesh } from './mesh-ticks.ts';
 import { wideModel } from './wide-together.ts';
 
 const BATCH = 256;
-const WANTED = { rounds: 2, patience: 60_000 };
+const PATIENCE_MS = 60_000;
 /** The first one also loads; of the others the quickest counts. */
 const EPOCHS = 3;
 /** Batches of an epoch: enough that its ends weigh little, few enough for a bench. */
 const SIZES = [
-  { width: 2048, batches: 6 },
-  { width: 4096, batches: 3 },
+  { width: 2048, batches: 6, rounds: 2 },
+  { width: 4096, batches: 3, rounds: 1 },
 ];
 const SCHEDULES = [
   { schedule: 'lockstep', least: 0.93 },
   { schedule: 'pipelined', least: 0.96 },
 ] as const;
 const CORES = [0, 1];
+/** Where the system has it. */
+const canPin = spawnSync('taskset', ['-V']).status === 0;
 
 export async function wideMeshFigures(folder: string): Promise<readonly Figure[]> {
   writeDigits(folder);
   const clock = new CryptographyClock();
   const mesh = await startMesh(folder, (text) => clock.read(text));
   try {
-    for (const [i, { pid }] of mesh.trainers.entries())
+    for (const [i, { pid }] of canPin ? mesh.trainers.entries() : [])
       await runProcess('taskset', ['-a', '-c', '-p', String(CORES[i]), String(pid)]);
     const figures: Figure[] = [];
-    for (const { width, batches } of SIZES) figures.push(...(await figuresOf(folder, mesh, clock, width, batches)));
+    for (const size of SIZES) figures.push(...(await figuresOf(folder, mesh, clock, size)));
     return figures;
   } finally {
     await mesh.stop();
@@ -47,15 +50,14 @@ async function figuresOf(
   folder: string,
   mesh: Mesh,
   clock: CryptographyClock,
-  width: number,
-  batches: number,
+  { width, batches, rounds: wanted }: (typeof SIZES)[number],
 ): Promise<readonly Figure[]> {
   const model = join(folder, `wide-${width}.pcn`);
   // A rule without a memory of its own: two whole networks beside two halves of one have to fit.
   writeFileSync(model, wideModel(width, BATCH, 'learn.sgd(rate = 1.0e-3)'));
   const options = ['--data', folder, '--limit', String(batches * BATCH), '--epochs', String(EPOCHS)];
   const samples = batches * BATCH;
-  const rounds = await calmRounds(WANTED, measureCeiling, async (round) => {
+  const rounds = await calmRounds({ rounds: wanted, patience: PATIENCE_MS }, measureCeiling, async (round) => {
     const control = await controlRate(folder, model, options, round, samples);
     const rates = [];
     for (const { schedule } of SCHEDULES) {
@@ -108,7 +110,8 @@ async function controlRate(
     CORES.map(async (core) => {
       const out = join(folder, `control-${round}-${core}-${samples}`);
       const train = [process.execPath, nmc, 'train', model, 'il', ...options, '--out', out, '--json'];
-      const { stdout } = await runProcess('taskset', ['-c', String(core), ...train], { expected: [0, 1] });
+      const [program = '', ...args] = canPin ? ['taskset', '-c', String(core), ...train] : train;
+      const { stdout } = await runProcess(program, args, { expected: [0, 1] });
       return samples / quickestEpoch(stdout);
     }),
   );
