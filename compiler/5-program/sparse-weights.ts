@@ -10,18 +10,20 @@ import type { GraphLink } from '../4-graph/graph.ts';
 import type { Value } from '../operators/operator.ts';
 
 /**
- * Up to this density a list is kept. Measured on the CPU with 2048 x 2048 units, in shares of the dense link's time: a
- * list takes 0.70 at density 0.01, 0.94 at 0.1 and 1.04 at 0.25, a mask 1.00 whatever the density. In numbers kept, an
- * entry of a list takes three, its row and column included (and an optimiser's as many as the weight), an element of a
- * masked matrix two.
+ * Up to this density a list is kept. It decides the shape of a state, which all devices, all shards and all saved runs of
+ * a plan have in common: so no device chooses for itself, and the choice is made here, where states are. Most of it is
+ * numbers kept, whatever the device: an entry of a list takes three, its row and column included (and an optimiser's as
+ * many as the weight), an element of a masked matrix two. Speed does not speak against it: with 2048 x 2048 units on the
+ * CPU, in shares of the dense link's time, a list takes 0.70 at density 0.01, 0.94 at 0.1 and 1.04 at 0.25, a mask 1.00
+ * whatever the density.
  */
-const DENSEST = 1 / 6;
+const MAX_LISTED_DENSITY = 1 / 6;
 
 /** Whether the weight is kept as a list of the connections that exist. */
 export function isCompressed(link: GraphLink, weight: WeightInstance): boolean {
   const { sparsity } = link;
   // The identity is about rows and columns, which a list has not.
-  return sparsity?.weight === weight.name && sparsity.density <= DENSEST && weight.init.kind !== 'identity';
+  return sparsity?.weight === weight.name && sparsity.density <= MAX_LISTED_DENSITY && weight.init.kind !== 'identity';
 }
 
 /** [targets, sources] of a thinned weight. */
