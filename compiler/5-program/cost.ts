@@ -67,7 +67,8 @@ function passesOver({ shape }: Op, flops: number): number {
   return flops > MAX_PASSES * size ? size : Math.max(size, flops);
 }
 
-function flopsOf(op: Op, shapes: ReadonlyMap<string, Shape>): number {
+/** Floating-point operations of one operation. @param shapes of what it reads, by name */
+export function flopsOf(op: Op, shapes: ReadonlyMap<string, Shape>): number {
   if (!isOperator(op.op)) return 0;
   const args = op.args.map((a) => shapes.get(a) ?? []);
   return operators[op.op].flops(args, op.shape, op.attributes);

@@ -14,8 +14,8 @@ import {
 } from '../../../spec/names.ts';
 import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
 import type { Graph, GraphLink } from '../../4-graph/graph.ts';
+import { flopsOf } from '../../5-program/cost.ts';
 import type { Expr } from '../../operators/expr.ts';
-import { isOperator, operators } from '../../operators/table.ts';
 import type { Constraints } from '../constraints.ts';
 import type { Machines, Problem } from '../problem.ts';
 import type { Assignment, Owners } from './owners.ts';
@@ -166,9 +166,7 @@ function countWork(
     for (const op of block.ops) {
       shapes.set(op.id, op.shape);
       const at = op.origin === undefined ? NO_PIECE : pieceOf(op.origin);
-      if (at === NO_PIECE || !isOperator(op.op)) continue;
-      const args = op.args.map((a) => shapes.get(a) ?? []);
-      work[at] = (work[at] ?? 0) + (operators[op.op].flops(args, op.shape, op.attributes) * block.repeat) / ticks;
+      if (at !== NO_PIECE) work[at] = (work[at] ?? 0) + (flopsOf(op, shapes) * block.repeat) / ticks;
     }
   }
 }
