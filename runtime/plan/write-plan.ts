@@ -6,7 +6,15 @@ import type { Plan, PlanPart, Sink } from '../../spec/plan.ts';
 import { diskError, flushFolder, writePieces } from '../support/atomic.ts';
 import { PathSet } from '../support/path-names.ts';
 import { makeFolder, makeNewFolder, moveFile, removeAll } from '../support/safe-files.ts';
-import { assertInside, folderOf, insideFolder, madeInside, ownPath, type SafePath } from '../support/safe-path.ts';
+import {
+  assertInside,
+  folderOf,
+  insideFolder,
+  madeInside,
+  makerInside,
+  ownPath,
+  type SafePath,
+} from '../support/safe-path.ts';
 import { outside } from './plan-errors.ts';
 import { PLAN_FILE } from './plan-source.ts';
 import { removeAbandoned, scratchFor } from './scratch.ts';
@@ -34,15 +42,16 @@ export function writePlanParts(
     makeFolder(folderOf(place));
     removeAbandoned(place);
     makeNewFolder(scratch);
+    const entry = writerInto(scratch);
     const files: Entry[] = [];
     const paths = new PathSet();
     paths.add(PLAN_FILE);
     for (const { path, write } of parts) {
       const problem = paths.add(path);
       if (problem !== undefined) throw outside(folder, path, problem);
-      files.push(writeEntry(scratch, path, write, false));
+      files.push(entry(path, write, false));
     }
-    const { sha256 } = writeEntry(scratch, PLAN_FILE, (sink) => writeJson(files, sink), true);
+    const { sha256 } = entry(PLAN_FILE, (sink) => writeJson(files, sink), true);
     if (existsSync(place)) moveInto(scratch, place, [...files.map((f) => f.path), PLAN_FILE]);
     else moveFile(scratch, place);
     flushFolder(folderOf(place));
@@ -61,22 +70,27 @@ export function writePlan(folder: string, planJson: Uint8Array, files: ReadonlyM
 }
 
 /** @param flushed survives a power cut; the others' hashes stand in the one that does */
-function writeEntry(folder: SafePath, path: string, write: (sink: Sink) => void, flushed: boolean): Entry {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  writePieces(
-    madeInside(folder, path),
-    (sink) => {
-      assertInside(folder, path);
-      write((piece) => {
-        hash.update(piece);
-        bytes += piece.byteLength;
-        sink(piece);
-      });
-    },
-    flushed,
-  );
-  return { path, sha256: hash.digest('hex'), bytes };
+type WriteEntry = (path: string, write: (sink: Sink) => void, flushed: boolean) => Entry;
+
+function writerInto(folder: SafePath): WriteEntry {
+  const placeOf = makerInside(folder);
+  return (path, write, flushed) => {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    writePieces(
+      placeOf(path),
+      (sink) => {
+        assertInside(folder, path);
+        write((piece) => {
+          hash.update(piece);
+          bytes += piece.byteLength;
+          sink(piece);
+        });
+      },
+      flushed,
+    );
+    return { path, sha256: hash.digest('hex'), bytes };
+  };
 }
 
 function moveInto(from: SafePath, to: SafePath, paths: readonly string[]): void {

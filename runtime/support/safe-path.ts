@@ -56,6 +56,27 @@ export function madeInside(folder: SafePath, relative: string): SafePath {
 }
 
 /**
+ * As `madeInside`, for many files that are not there yet, one after the other: where a folder was made for the one
+ * before, it is asked whether that is still where it was, and nothing else of the way.
+ * @returns the path of a file, with the folders on its way made
+ */
+export function makerInside(folder: SafePath): (relative: string) => SafePath {
+  const made = new Set<string>();
+  return (relative) => {
+    const parent = dirname(relative);
+    if (!made.has(parent)) {
+      const path = madeInside(folder, relative);
+      made.add(parent);
+      return path;
+    }
+    const problem = pathProblem(relative);
+    if (problem !== undefined) throw unsafe(folder, relative, problem);
+    assertInside(folder, relative);
+    return join(folder, ...relative.split('/')) as SafePath;
+  };
+}
+
+/**
  * Whether the folder of the file is still where it was meant to be: to be asked when the file is open, since a link may
  * have come between. @throws UserError `path/unsafe`
  */
