@@ -85,6 +85,8 @@ test('a run that no trainer has room for waits, and begins when the other is sto
   const stateOf = async (run: string): Promise<string | undefined> =>
     (await small.status()).runs.find((r) => r.run === run)?.state;
   await waitFor('the first run', async () => (await stateOf(first)) === 'running' || undefined);
+  const [planned] = await small.json('deploy', model, '--limit', '320', '--partition', '2', '--dry-run');
+  expect(planned?.shared).toEqual(['trainer-1']);
   const second = await deploy(small, ['--limit', '320', '--epochs', '2', '--seed', '7']);
   const told = await waitFor('a reason', async () => {
     const run = (await small.status()).runs.find((r) => r.run === second);

@@ -100,12 +100,13 @@ function figuresOf(
     limit: predicted?.limit ?? 'not known',
     alone: alone ? { ...alone, samplesPerSecond: alone.batchesPerSecond * batch } : null,
     linksUnknown: unknownLinks(used),
+    shared: used.filter((t) => t.work && t.work.length > 0).map((t) => t.name),
     missing: missingOf(problem, used),
   };
 }
 
 function placementText(model: string, training: PlanTraining, said: SaidBy, figures: Figures): string {
-  const { shards, samplesPerSecond, batchesPerSecond, epoch, limit, alone, linksUnknown, missing } = figures;
+  const { shards, samplesPerSecond, batchesPerSecond, epoch, limit, alone, linksUnknown, shared, missing } = figures;
   const { task, rule, microbatches = 1, ahead = 0, batch } = training;
   const width = Math.max(...shards.map((s) => (s.trainer ?? 'nobody').length));
   const rows = shards.map((s) => {
@@ -133,6 +134,7 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
     printed`limit    ${limit}\n` +
     aloneText(alone, samplesPerSecond) +
     linksText(linksUnknown) +
+    sharedText(shared) +
     printed`missing  ${missing.join('; ') || 'nothing'}\n`
   );
 }
@@ -166,6 +168,11 @@ function linksText(unknown: readonly string[]): string {
   return unknown.length === 0
     ? ''
     : printed`links    not measured yet, and counted as endless: ${unknown.join(', ')}\n`;
+}
+
+/** Trainers that work for other runs now: what is said holds where those are over. */
+function sharedText(names: readonly string[]): string {
+  return names.length === 0 ? '' : printed`shared   counted as if they did nothing else: ${names.join(', ')}\n`;
 }
 
 /** The rate of one trainer by itself, and what follows where that is more. */

@@ -25,6 +25,8 @@ export interface RatedTrainer {
   readonly capability: Capability;
   /** Absent: its link was not measured yet. */
   readonly link?: unknown;
+  /** Runs that it works for now. */
+  readonly work?: readonly { readonly run: string }[];
 }
 
 export interface Prediction {
