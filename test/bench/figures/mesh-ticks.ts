@@ -34,12 +34,12 @@ const LEAST_SHARE = 0.5;
 
 export async function meshTickFigures(folder: string): Promise<readonly Figure[]> {
   const { model, sources } = await digitsInTwo(folder);
-  const mesh = await startMesh(folder);
+  const { mesh, names } = await startMesh(folder, 2);
   try {
     const rounds = await calmRounds(WANTED, measureCeiling, async (round) => ({
       devices: await longestWay(sources),
       one: await alone(folder, model, round),
-      two: perTick(quickestEpoch(await mesh.deploy(model, lengths(folder)))),
+      two: perTick(quickestEpoch(await mesh.deploy(model, lengths(folder), names))),
     }));
     const of = (pick: (value: (typeof rounds)[number]['value']) => number): number =>
       median(rounds.map(({ value }) => pick(value)));
@@ -116,36 +116,39 @@ export async function alone(folder: string, model: string, round: number, shards
 }
 
 export interface Mesh {
-  readonly trainers: readonly { readonly name: string; readonly pid: number }[];
-  /** Trains in two shards, one on each trainer. @returns standard output. @param options of `nmc deploy` */
-  deploy(model: string, options: readonly string[]): Promise<string>;
+  readonly address: string;
+  /** Standard output of a command of the mesh. */
+  ask(...args: string[]): Promise<string>;
+  /** Trains in two shards. @returns standard output. @param options of `nmc deploy` */
+  deploy(model: string, options: readonly string[], on: readonly string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Of two trainers. @param heard gets what they write to standard error; else it is shown */
-export async function startMesh(folder: string, heard?: (text: string) => void): Promise<Mesh> {
-  const environment = { NMC_CONFIG: join(folder, 'config'), ...(heard ? { NMC_DEBUG: '6' } : {}) };
-  const args = [nmc, 'up', '--trainers', '2', '--port', '0', '--state', join(folder, 'state'), '--json'];
-  const up = spawn(process.execPath, args, {
-    env: { ...process.env, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  up.stderr.on('data', (part: Buffer) => (heard ? heard(part.toString()) : process.stderr.write(part)));
+export async function startMesh(
+  folder: string,
+  count: number,
+): Promise<{ readonly mesh: Mesh; readonly names: readonly string[] }> {
+  const environment = { NMC_CONFIG: join(folder, 'config') };
+  const args = [nmc, 'up', '--trainers', String(count), '--port', '0', '--state', join(folder, 'state'), '--json'];
+  const stdio = ['ignore', 'pipe', 'inherit'] as const;
+  const up = spawn(process.execPath, args, { env: { ...process.env, ...environment }, stdio: [...stdio] });
   const line = await new Promise<string>((resolve) => createInterface({ input: up.stdout }).once('line', resolve));
-  const { address, trainers } = JSON.parse(line) as { address: string } & Pick<Mesh, 'trainers'>;
-  const on = trainers.map(({ name }) => name).join(',');
-  return {
-    trainers,
-    deploy: async (model, options) => {
-      const where = ['--partition', '2', '--on', on, '--mesh', address, '--watch', '--json'];
-      const deploy = [nmc, 'deploy', model, '--task', 'il', ...options, ...where];
-      return (await runProcess(process.execPath, deploy, { environment, expected: [0, 1] })).stdout;
-    },
+  const { address, trainers } = JSON.parse(line) as { address: string; trainers: readonly { name: string }[] };
+  const ask = async (...command: string[]): Promise<string> => {
+    const asked = [nmc, ...command, '--mesh', address, '--json'];
+    return (await runProcess(process.execPath, asked, { environment, expected: [0, 1] })).stdout;
+  };
+  const mesh = {
+    address,
+    ask,
+    deploy: (model: string, options: readonly string[], on: readonly string[]) =>
+      ask('deploy', model, '--task', 'il', ...options, '--partition', '2', '--on', on.join(','), '--watch'),
     stop: () => ended(up),
   };
+  return { mesh, names: trainers.map(({ name }) => name) };
 }
 
-async function ended(process: ChildProcess): Promise<void> {
+export async function ended(process: ChildProcess): Promise<void> {
   if (process.exitCode !== null) return;
   const exit = new Promise((resolve) => process.once('exit', resolve));
   process.kill('SIGINT');

@@ -3,15 +3,16 @@
  * once, each in a process of its own on one core. Work that a network cannot do without, hashing and sealing what goes
  * over the border, is measured in the same run: the target is the control's rate less that.
  */
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { measureCeiling } from '../ceiling.ts';
 import { atLeast, type Figure, told } from '../figure.ts';
 import { nmc, runProcess } from '../processes.ts';
 import { calmRounds, median, wereDisturbed } from '../statistics.ts';
 import { writeDigits } from './digits-on-disk.ts';
-import { type Mesh, quickestEpoch, startMesh } from './mesh-ticks.ts';
+import { ended, type Mesh, quickestEpoch, startMesh } from './mesh-ticks.ts';
 import { wideModel } from './wide-together.ts';
 
 const BATCH = 256;
@@ -34,16 +35,41 @@ const canPin = spawnSync('taskset', ['-V']).status === 0;
 export async function wideMeshFigures(folder: string): Promise<readonly Figure[]> {
   writeDigits(folder);
   const clock = new CryptographyClock();
-  const mesh = await startMesh(folder, (text) => clock.read(text));
+  const { mesh } = await startMesh(folder, 0);
+  const trainers: ChildProcess[] = [];
   try {
-    for (const [i, { pid }] of canPin ? mesh.trainers.entries() : [])
-      await runProcess('taskset', ['-a', '-c', '-p', String(CORES[i]), String(pid)]);
+    for (const core of CORES) trainers.push(await joinOn(core, folder, mesh, clock));
+    while (joined(await mesh.ask('status')) < CORES.length) await sleep(1000);
     const figures: Figure[] = [];
     for (const size of SIZES) figures.push(...(await figuresOf(folder, mesh, clock, size)));
     return figures;
   } finally {
+    await Promise.all(trainers.map(ended));
     await mesh.stop();
   }
+}
+
+/** A trainer that says where its time goes. */
+async function joinOn(core: number, folder: string, mesh: Mesh, clock: CryptographyClock): Promise<ChildProcess> {
+  const { invite } = JSON.parse(await mesh.ask('keys', 'invite')) as { invite: string };
+  const name = nameOf(core);
+  const state = join(folder, name);
+  const [program = '', ...args] = on(core, [nmc, 'join', mesh.address, '--name', name, '--state', state, '--json']);
+  const env = { ...process.env, NMC_CONFIG: join(folder, 'config'), NMC_INVITE: invite, NMC_DEBUG: '6' };
+  const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  child.stderr?.on('data', (part: Buffer) => clock.read(part.toString()));
+  return child;
+}
+
+const nameOf = (core: number): string => `core-${core}`;
+
+function joined(status: string): number {
+  return (JSON.parse(status) as { trainers?: readonly unknown[] }).trainers?.length ?? 0;
+}
+
+/** A command of Node on one core. */
+function on(core: number, args: readonly string[]): string[] {
+  return [...(canPin ? ['taskset', '-c', String(core)] : []), process.execPath, ...args];
 }
 
 async function figuresOf(
@@ -62,7 +88,7 @@ async function figuresOf(
     const rates = [];
     for (const { schedule } of SCHEDULES) {
       clock.reset();
-      const seconds = quickestEpoch(await mesh.deploy(model, [...options, '--schedule', schedule]));
+      const seconds = quickestEpoch(await mesh.deploy(model, [...options, '--schedule', schedule], CORES.map(nameOf)));
       rates.push({ rate: samples / seconds, compute: clock.computeShare() });
     }
     return { control, rates };
@@ -109,8 +135,8 @@ async function controlRate(
   const rates = await Promise.all(
     CORES.map(async (core) => {
       const out = join(folder, `control-${round}-${core}-${samples}`);
-      const train = [process.execPath, nmc, 'train', model, 'il', ...options, '--out', out, '--json'];
-      const [program = '', ...args] = canPin ? ['taskset', '-c', String(core), ...train] : train;
+      const train = [nmc, 'train', model, 'il', ...options, '--out', out, '--json'];
+      const [program = '', ...args] = on(core, train);
       const { stdout } = await runProcess(program, args, { expected: [0, 1] });
       return samples / quickestEpoch(stdout);
     }),
