@@ -18,14 +18,16 @@ export interface BlobRead {
 
 /** Blobs on the disk of this machine. */
 export interface PartsPort {
+  /** Bytes of a column that is kept in memory, where it is not as many as usual. */
+  readonly held?: number;
   /** Resolved when the blob lies there, undamaged. */
   readonly bring: (part: BlobRef) => Promise<void>;
   /** @returns whether it lay there, with all of these bytes */
   readonly read: (blob: string, reads: readonly BlobRead[]) => boolean;
 }
 
-export function isHeld(column: ColumnRef): boolean {
-  return bytesOf(column) <= MAX_HELD_COLUMN_BYTES;
+export function isHeld(column: ColumnRef, most = MAX_HELD_COLUMN_BYTES): boolean {
+  return bytesOf(column) <= most;
 }
 
 export function bytesOf({ blobs }: ColumnRef): number {

@@ -41,7 +41,7 @@ export async function openShardData(
   const onDisk = (ref: DataRef, names: readonly string[]): ReadonlyMap<string, DiskColumn> =>
     new Map(
       ref.columns
-        .filter((c) => parts && names.includes(c.name) && !isHeld(c))
+        .filter((c) => parts && names.includes(c.name) && !isHeld(c, parts.held))
         .map((c) => [c.name, new DiskColumn(ref, c, parts as PartsPort)] as const),
     );
   const open = async (

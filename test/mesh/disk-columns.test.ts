@@ -1,11 +1,21 @@
 /** Columns on the disk give the rows that they give in memory, and only the parts that are wanted come. */
 import { expect, test } from 'vitest';
+import { verifyForeign } from '../../runtime/cli/planning/verify-foreign.ts';
 import { memoryDataset } from '../../runtime/data/dataset.ts';
 import { Ahead } from '../../runtime/net/bring-ahead.ts';
-import { DiskColumn, isHeld, type PartsPort, withDisk } from '../../runtime/net/disk-columns.ts';
-import { datasetOf } from '../../runtime/net/shard-data.ts';
+import {
+  bytesOf as columnBytes,
+  DiskColumn,
+  isHeld,
+  type PartsPort,
+  withDisk,
+} from '../../runtime/net/disk-columns.ts';
+import { datasetOf, openShardData } from '../../runtime/net/shard-data.ts';
+import { planInMemory } from '../../runtime/plan/plan-memory.ts';
+import { verifyPlan } from '../../runtime/plan/verify-plan.ts';
 import type { DataRef } from '../../runtime/wire/deployment.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
+import { tinyDeployment } from './hostile/tiny-deployment.ts';
 
 const ROWS = 40;
 const SIZE = 7;
@@ -56,6 +66,38 @@ test.each([[[1120]], [[28, 560, 532]], [[5, 500, 400, 3, 0, 212]], [[300, 1, 1, 
     expect(b).toEqual(a);
   },
 );
+
+test('a shard reads the same batches, evaluations and answers from the disk as from memory', async () => {
+  const { deployment, blobs } = tinyDeployment();
+  const files = new Map(deployment.plan.map(({ path, blob }) => [path, blobs.get(blob) ?? new Uint8Array(0)]));
+  const [schedule] = verifyPlan(planInMemory('it', files), verifyForeign).schedules;
+  const all = new Map(blobs);
+  const varied = (ref: DataRef): DataRef => ({
+    ...ref,
+    columns: ref.columns.map((column) => {
+      const value = (i: number): number => (column.name === 'image' ? i % 251 : (i % 4 === 0 ? 1 : 0) * (i % 10));
+      const whole = Uint8Array.from({ length: columnBytes(column) }, (_, i) => value(i));
+      const pieces = [whole.subarray(0, whole.length / 2 + 1), whole.subarray(whole.length / 2 + 1)];
+      for (const piece of pieces) all.set(hex(sha256(piece)), piece);
+      return { ...column, blobs: pieces.map((piece) => ({ blob: hex(sha256(piece)), bytes: piece.length })) };
+    }),
+  });
+  const changed = { ...deployment, train: varied(deployment.train), checks: deployment.checks.map(varied) };
+  const blob = async (hash: string): Promise<Uint8Array> => all.get(hash) ?? new Uint8Array(0);
+  const { here, ports } = disk(all);
+  const held = await openShardData(changed, schedule as never, blob);
+  const late = await openShardData(changed, schedule as never, blob, { ...ports, held: 0 });
+  expect(here.size).toBe(0);
+  const train = { kind: 'train', epoch: 0, batch: 0 } as const;
+  const evaluate = { kind: 'evaluate', evaluation: 0, batch: 0, epoch: 0 } as const;
+  for (const call of [train, evaluate] as const) {
+    expect(held.ready(call)).toBeUndefined();
+    await late.ready(call);
+    expect(late.inputs(call)).toEqual(held.inputs(call));
+  }
+  expect(late.answers(evaluate)).toEqual(held.answers(evaluate));
+  expect(here.size).toBeGreaterThan(0);
+});
 
 test('only parts with wanted rows are brought, and no row of another part is read', async () => {
   const { ref, blobs } = cut([280, 280, 280, 280]);
