@@ -15,6 +15,7 @@ export class LinkedMesh extends RunningMesh {
   /** @param uplinks by name of the trainer @param delay milliseconds of a round trip between two of them */
   async open(uplinks: Readonly<Record<string, string>>, delay: number): Promise<void> {
     await this.up(0, 0);
+    this.names = Object.keys(uplinks);
     for (const [name, up] of Object.entries(uplinks)) {
       const [{ invite } = {}] = await this.json('keys', 'invite');
       const link = ['--emulate-up', up, '--emulate-down', DOWNLINK, '--delay', String(delay)];

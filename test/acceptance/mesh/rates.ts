@@ -96,6 +96,9 @@ export async function measure(
     '20',
     ...network.options,
     ...parts,
+    // Each shard has a trainer to itself, were it faster or not.
+    '--on',
+    mesh.names.slice(0, shards).join(','),
   ];
   const [placement = {}] = await mesh.json(...args, '--dry-run');
   const [deployed = {}] = await mesh.json(...args);

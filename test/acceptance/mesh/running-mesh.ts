@@ -16,6 +16,8 @@ export class RunningMesh {
   #process: ChildProcess | undefined;
   protected address = '';
   pids: readonly number[] = [];
+  /** Of its trainers. */
+  names: readonly string[] = [];
 
   /** @param name of its folder, which is emptied; what the machine reaches is measured once for all of them */
   constructor(root: string, name: string) {
@@ -42,10 +44,11 @@ export class RunningMesh {
       createInterface({ input: child.stdout }).once('line', resolve);
       child.once('exit', () => reject(new Error('nmc up has ended')));
     });
-    const event = JSON.parse(line) as { event: string; address: string; trainers: { pid: number }[] };
+    const event = JSON.parse(line) as { event: string; address: string; trainers: { pid: number; name: string }[] };
     if (event.event !== 'up') throw new Error(`nmc up: ${line}`);
     this.address = event.address;
     this.pids = event.trainers.map((t) => t.pid);
+    this.names = event.trainers.map((t) => t.name);
   }
 
   run(...args: string[]): Promise<Ended> {
