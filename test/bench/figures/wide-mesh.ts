@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { waitUntil } from '../../support/wait-for.ts';
 import { measureCeiling } from '../ceiling.ts';
 import { atLeast, type Figure, told } from '../figure.ts';
 import { nmc, runProcess } from '../processes.ts';
@@ -39,7 +39,8 @@ export async function wideMeshFigures(folder: string): Promise<readonly Figure[]
   const trainers: ChildProcess[] = [];
   try {
     for (const core of CORES) trainers.push(await joinOn(core, folder, mesh, clock));
-    while (joined(await mesh.ask('status')) < CORES.length) await sleep(1000);
+    const all = async (): Promise<boolean> => joined(await mesh.ask('status')) >= CORES.length;
+    await waitUntil('every trainer has joined', all, { every: 1000 });
     const figures: Figure[] = [];
     for (const size of SIZES) figures.push(...(await figuresOf(folder, mesh, clock, size)));
     return figures;
