@@ -25,7 +25,7 @@ import {
   SIGN,
   writeHeader,
 } from './header.ts';
-import { leafOf, rootOf } from './merkle.ts';
+import { rootOf } from './merkle.ts';
 import { PacketPool } from './packet-pool.ts';
 import { BORDER_HEAD, decodeHead, writeBorderHead } from './routing.ts';
 import { directionOf, parseWindow, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
