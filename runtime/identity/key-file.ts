@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { writeFileAtomic } from '../support/atomic.ts';
+import { createFileAtomic } from '../support/atomic.ts';
 import { nmc } from '../support/command-text.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { ownPath } from '../support/safe-path.ts';
@@ -24,27 +24,31 @@ export function userKeyPath(): string {
 
 /** The key in the file, made where there is none. @throws UserError `key/format`; EnvironmentError `key/mode` */
 export function ensureKey(path: string): KeyPair {
-  return existsSync(path) ? readKey(path) : writeNewKey(path);
+  // Two commands that are the first of this user at once have one key: who comes second reads what is there.
+  return (existsSync(path) ? undefined : createKey(path)) ?? readKey(path);
 }
 
 /** @throws UserError `key/exists` */
 export function writeNewKey(path: string): KeyPair {
-  if (existsSync(path))
-    throw new UserError(
-      'key/exists',
-      `there is already a key: ${path}`,
-      `move the file away first; to print the key in it: ${nmc`keys show`}`,
-    );
+  const pair = existsSync(path) ? undefined : createKey(path);
+  if (pair) return pair;
+  throw new UserError(
+    'key/exists',
+    `there is already a key: ${path}`,
+    `move the file away first; to print the key in it: ${nmc`keys show`}`,
+  );
+}
+
+/** @returns nothing where another process has made a key there */
+function createKey(path: string): KeyPair | undefined {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const pair = newKeyPair();
   const secret = Buffer.from(pair.secretKey.subarray(0, 32)).toString('base64url');
+  const content = `${JSON.stringify({ format: FORMAT, publicKey: keyText(pair.publicKey), seed: secret })}\n`;
   // The mode is set by the mask before anything is in the file, and again in case the mask was changed.
   const mask = process.umask(0o077);
   try {
-    writeFileAtomic(
-      ownPath(path),
-      `${JSON.stringify({ format: FORMAT, publicKey: keyText(pair.publicKey), seed: secret })}\n`,
-    );
+    if (!createFileAtomic(ownPath(path), content)) return undefined;
   } finally {
     process.umask(mask);
   }

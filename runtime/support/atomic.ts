@@ -5,6 +5,7 @@ import {
   existsSync,
   fsyncSync,
   ftruncateSync,
+  linkSync,
   openSync,
   readdirSync,
   readSync,
@@ -32,18 +33,55 @@ let temporaryCounter = 0;
 export function writeFileAtomic(path: SafePath, content: FileContent): void {
   const temporary = temporaryFor(path);
   try {
-    const descriptor = openSync(temporary, 'wx');
-    try {
-      for (const chunk of chunksOf(content)) writeFully(descriptor, chunk);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
+    writeFlushed(temporary, content);
     renameSync(temporary, path);
     flushFolder(folderOf(path));
   } catch (error) {
     rmSync(temporary, { force: true });
     throw diskError(error, path);
+  }
+}
+
+/**
+ * Makes a file of `content`, all or nothing, where none is. Of several processes that do so at once one succeeds.
+ * @returns whether it was this one
+ * @throws EnvironmentError `disk/full`, `disk/denied`, `disk/gone` or `disk/failed`
+ */
+export function createFileAtomic(path: SafePath, content: FileContent): boolean {
+  const temporary = temporaryFor(path);
+  try {
+    writeFlushed(temporary, content);
+    if (!linked(temporary, path)) return false;
+    flushFolder(folderOf(path));
+    return true;
+  } catch (error) {
+    throw diskError(error, path);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** @returns whether nothing was at `path` before */
+function linked(temporary: SafePath, path: SafePath): boolean {
+  try {
+    linkSync(temporary, path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    // Some file systems have no links: there two processes at the same moment are not told apart.
+    if (existsSync(path)) return false;
+    renameSync(temporary, path);
+    return true;
+  }
+}
+
+function writeFlushed(path: SafePath, content: FileContent): void {
+  const descriptor = openSync(path, 'wx');
+  try {
+    for (const chunk of chunksOf(content)) writeFully(descriptor, chunk);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

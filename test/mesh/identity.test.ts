@@ -8,6 +8,7 @@ import { type Ed25519, ed25519, keyPairFromSeed, naclEd25519, nodeEd25519 } from
 import { ensureKey, readKey, writeNewKey } from '../../runtime/identity/key-file.ts';
 import { keyBytes, keyText } from '../../runtime/identity/key-text.ts';
 import { hex } from '../../runtime/wire/hash.ts';
+import { nmc } from '../support/nmc.ts';
 import { removeFolder } from '../support/remove-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-keys-'));
@@ -73,6 +74,18 @@ test.each<[string, Ed25519]>([
 test('the fastest implementation is used here', () => {
   expect(ed25519).toBe(nodeEd25519);
 });
+
+test('commands that make the first key at once make one key', async () => {
+  const env = { NMC_CONFIG: join(folder, 'at-once') };
+  const make = async (): Promise<string> => {
+    const { code, stdout } = await nmc(['keys', 'new', '--json'], { env });
+    const said = JSON.parse(stdout);
+    return code === 0 ? said.key : said.code;
+  };
+  const ends = await Promise.all(Array.from({ length: 6 }, make));
+  const { publicKey } = readKey(join(folder, 'at-once/key.json'));
+  expect(ends.toSorted()).toEqual([keyText(publicKey), ...Array(5).fill('key/exists')].toSorted());
+}, 60_000);
 
 test('a key has exactly one text', () => {
   const { publicKey } = keyPairFromSeed(new Uint8Array(32));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   appendLineDurably,
+  createFileAtomic,
   diskError,
   removeLeftovers,
   truncateDurably,
@@ -37,6 +38,22 @@ describe('writePieces', () => {
     );
     expect([...readFileSync(path)]).toEqual([1, 2]);
     expect(() => writePieces(ownPath(path), (sink) => sink(Uint8Array.of(3)), false)).toThrow('EEXIST');
+  });
+});
+
+describe('createFileAtomic', () => {
+  it('makes a file where none is, and leaves what another process has made meanwhile', () => {
+    const folder = newFolder();
+    const [mine, theirs] = [join(folder, 'mine'), join(folder, 'theirs')];
+    expect(createFileAtomic(ownPath(mine), 'first')).toBe(true);
+    expect(createFileAtomic(ownPath(mine), 'second')).toBe(false);
+    const made = function* (): Generator<Uint8Array> {
+      writeFileSync(theirs, 'of another');
+      yield Uint8Array.of(1);
+    };
+    expect(createFileAtomic(ownPath(theirs), made())).toBe(false);
+    expect([readFileSync(mine, 'utf8'), readFileSync(theirs, 'utf8')]).toEqual(['first', 'of another']);
+    expect(readdirSync(folder)).toEqual(['mine', 'theirs']);
   });
 });
 
