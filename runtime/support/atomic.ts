@@ -2,6 +2,8 @@
 
 import {
   closeSync,
+  constants,
+  copyFileSync,
   existsSync,
   fsyncSync,
   ftruncateSync,
@@ -51,7 +53,7 @@ export function createFileAtomic(path: SafePath, content: FileContent): boolean 
   const temporary = temporaryFor(path);
   try {
     writeFlushed(temporary, content);
-    if (!linked(temporary, path)) return false;
+    if (!createExclusively(temporary, path)) return false;
     flushFolder(folderOf(path));
     return true;
   } catch (error) {
@@ -61,17 +63,22 @@ export function createFileAtomic(path: SafePath, content: FileContent): boolean 
   }
 }
 
-/** @returns whether nothing was at `path` before */
-function linked(temporary: SafePath, path: SafePath): boolean {
+/** True when `to` did not exist and now holds the content of `from`, in one indivisible act. */
+export function createExclusively(from: SafePath, to: SafePath): boolean {
   try {
-    linkSync(temporary, path);
+    linkSync(from, to);
     return true;
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false;
-    // Some file systems have no links: there two processes at the same moment are not told apart.
-    if (existsSync(path)) return false;
-    renameSync(temporary, path);
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errorCode(error) ?? '')) throw error;
+  }
+  // File systems without hard links (exFAT): the name is still taken by one only, the content follows.
+  try {
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
     return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
   }
 }
 

@@ -1,10 +1,11 @@
 /** A lock file that says which process holds it, and that the next one may take over when that process is dead. */
 
 import { randomBytes } from 'node:crypto';
-import { constants, copyFileSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { diskError, errorCode } from './atomic.ts';
+import { createExclusively, diskError, errorCode } from './atomic.ts';
 import { isProcessAlive } from './process-alive.ts';
+import { ownPath } from './safe-path.ts';
 
 export interface LockHolder {
   readonly host: string;
@@ -53,7 +54,7 @@ function succeed(path: string, ticket: string, self: LockHolder): LockResult {
     // Seen twice: a torn file without a holder's name. A person has to look.
     if (isAlive(holder) || successions.includes(succession)) return { ok: false, holder };
     successions.push(succession);
-    if (createExclusively(ticket, succession)) break;
+    if (createExclusively(ownPath(ticket), ownPath(succession))) break;
     const heir = readHolder(succession);
     // The heir has just finished its succession and removed the file: it holds the lock now.
     if (heir === undefined) return { ok: false, holder: readHolder(path) ?? UNKNOWN };
@@ -71,7 +72,7 @@ function succeed(path: string, ticket: string, self: LockHolder): LockResult {
 }
 
 function takeFree(path: string, ticket: string, self: LockHolder): LockResult {
-  return createExclusively(ticket, path)
+  return createExclusively(ownPath(ticket), ownPath(path))
     ? { ok: true, release: releaseOf(path, self) }
     : { ok: false, holder: readHolder(path) ?? UNKNOWN };
 }
@@ -80,25 +81,6 @@ function releaseOf(path: string, self: LockHolder): Release {
   return (movedTo = path) => {
     if (readHolder(movedTo)?.nonce === self.nonce) rmSync(movedTo, { force: true });
   };
-}
-
-/** True when `to` did not exist and now holds the content of `from`, in one indivisible act. */
-function createExclusively(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false;
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errorCode(error) ?? '')) throw error;
-  }
-  // File systems without hard links (exFAT): the name is still taken by one only, the content follows.
-  try {
-    copyFileSync(from, to, constants.COPYFILE_EXCL);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false;
-    throw error;
-  }
 }
 
 /** A lock file that cannot be read was being written by a process that died: its holder counts as dead. */
