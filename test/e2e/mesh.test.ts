@@ -210,7 +210,7 @@ test('a dry run divides the batch, and says the rate and its limit', async () =>
   const [placement] = await mesh.json('deploy', model, '--partition', '2', '--schedule', 'pipelined', '--dry-run');
   expect(placement?.microbatches).toBeLessThanOrEqual(16);
   expect(placement?.samplesPerSecond).toBeGreaterThan(0);
-  expect(String(placement?.limit)).toMatch(/work|delay|upload/);
+  expect(String(placement?.limit)).toMatch(/work|frames|delay|upload|download/);
 });
 
 test('a plan is not cut again, and a schedule that does not exist is refused', async () => {
