@@ -27,6 +27,8 @@ export interface NatsAccess {
   readonly jsm: JetStreamManager;
   readonly names: NatsNames;
   readonly patience: Patience;
+  /** Bytes of a message: of the server as it last was, since while it is away there is nothing to ask. */
+  readonly maxPayload: () => number;
 }
 
 const DEFAULT_MESH = 'mesh';
@@ -50,7 +52,8 @@ export async function connectNats(options: NatsOptions): Promise<NatsAccess> {
     connection = await connect(connectionOptions(options, encrypted.includes(true)));
     const timeout = { timeout: patience.answerMs };
     const jsm = await jetstreamManager(connection, timeout);
-    return { connection, js: jetstream(connection, timeout), jsm, names: natsNames(mesh), patience };
+    const js = jetstream(connection, timeout);
+    return { connection, js, jsm, names: natsNames(mesh), patience, maxPayload: lastMaxPayload(connection) };
   } catch (error) {
     await connection?.close();
     throw natsFailure(error, where);
@@ -69,6 +72,14 @@ function connectionOptions(options: NatsOptions, encrypted: boolean): Connection
     maxReconnectAttempts: -1,
     ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
     ...(encrypted ? { tls: authority === undefined ? {} : { ca: authority } } : {}),
+  };
+}
+
+function lastMaxPayload(connection: NatsConnection): () => number {
+  let last = connection.info?.max_payload ?? 0;
+  return () => {
+    last = connection.info?.max_payload ?? last;
+    return last;
   };
 }
 

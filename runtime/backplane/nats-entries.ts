@@ -67,9 +67,9 @@ export class NatsEntries {
 
   /** @returns the revision that it made; nothing where another change came first */
   async #change(change: Change): Promise<number | undefined> {
-    const { connection, patience } = this.#access;
+    const { maxPayload, patience } = this.#access;
     const bytes = Buffer.byteLength(change.value ?? '');
-    const most = (connection.info?.max_payload ?? 0) - ENVELOPE_BYTES;
+    const most = maxPayload() - ENVELOPE_BYTES;
     if (bytes > most) throw tooLarge(`the entry ${change.key} has ${bytes} bytes, of which NATS takes ${most}`);
     const what = `changing ${change.key}`;
     let replaced = change.expected;

@@ -13,9 +13,9 @@ export class NatsMessages {
 
   /** Waits until the server has it: without that a message that is lost says nothing. */
   async publish(subject: string, message: string): Promise<void> {
-    const { connection, patience } = this.#access;
+    const { connection, maxPayload, patience } = this.#access;
     const what = `a message to ${subject}`;
-    const most = connection.info?.max_payload ?? 0;
+    const most = maxPayload();
     const bytes = Buffer.byteLength(message);
     if (bytes > most) throw tooLarge(`${what} has ${bytes} bytes, of which NATS takes ${most}`);
     const waiting = new AbortController();

@@ -68,9 +68,9 @@ export class NatsRecords {
   }
 
   async #append(stream: string, value: string): Promise<number> {
-    const { connection, patience } = this.#access;
+    const { maxPayload, patience } = this.#access;
     const bytes = Buffer.byteLength(value);
-    const most = (connection.info?.max_payload ?? 0) - ENVELOPE_BYTES;
+    const most = maxPayload() - ENVELOPE_BYTES;
     if (bytes > most) throw tooLarge(`a record of ${stream} has ${bytes} bytes, of which NATS takes ${most}`);
     const what = `appending to ${stream}`;
     const id = randomUUID();

@@ -8,6 +8,7 @@ import { stream } from '../../../spec/random.ts';
 import { FaultyLine } from '../../support/nats/faulty-line.ts';
 import { lookInto, makeMesh, openMesh } from '../../support/nats/mesh.ts';
 import { NatsServer } from '../../support/nats/server.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const server = new NatsServer();
 beforeAll(() => server.start());
@@ -174,6 +175,22 @@ test('a connection that breaks comes back by itself, with its listeners', async 
   await expect.poll(() => heard).toEqual(['one', 'two']);
   line.close();
   await Promise.all([near.close(), far.close()]);
+});
+
+test('what is written while there is no server waits for it, and is not taken for too large', async () => {
+  const mesh = await makeMesh(server);
+  const backplane = await openMesh(server, mesh, QUICK);
+  const access = await lookInto(server, mesh);
+  await server.kill();
+  // The client has noticed: it knows no server any more.
+  await waitFor('a lost connection', () => access.connection.info === undefined || undefined);
+  await sleep(100);
+  const pending = Promise.all([backplane.put('k', 'one', 0), backplane.append('log', 'first')]);
+  await server.start();
+  const [revision, number] = await pending;
+  expect([await backplane.get('k'), number]).toEqual([{ key: 'k', value: 'one', revision }, 1]);
+  await access.connection.close();
+  await backplane.close();
 });
 
 test('a server that stays away ends every question with the reason, and may come back', async () => {
