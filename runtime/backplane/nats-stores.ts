@@ -8,7 +8,7 @@ import type { NatsAccess } from './nats-connection.ts';
 import { isNoStream, natsFailure, notMade } from './nats-errors.ts';
 
 /** Changes of an entry that stay: so far back can be seen who has won. */
-const HISTORY = 8;
+const HISTORY = 64;
 const MAX_ENTRY_BYTES = 256 * 1024 * 1024;
 const MAX_RECORD_BYTES = 1024 * 1024 * 1024;
 const UNLIMITED = -1;

@@ -177,7 +177,7 @@ test('a connection that breaks comes back by itself, with its listeners', async 
   await Promise.all([near.close(), far.close()]);
 });
 
-test('what is written while there is no server waits for it, and is not taken for too large', async () => {
+test('a write while there is no server waits for it, and is not taken for too large', async () => {
   const mesh = await makeMesh(server);
   const backplane = await openMesh(server, mesh, QUICK);
   const access = await lookInto(server, mesh);
