@@ -50,6 +50,12 @@ export interface Costs {
   readonly speedup: number;
 }
 
+/** Nothing costs anything: to count one cost alone. */
+export const FREE: Costs = {
+  ...{ call: 0, value: 0, operation: 0, byte: 0, flop: 0, stateByte: 0 },
+  ...{ frame: 0, frameByte: 0, speedup: 1 },
+};
+
 /** Those that every record has. */
 export const COSTS = [
   'call',

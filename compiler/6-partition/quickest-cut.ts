@@ -3,7 +3,7 @@
  * before and after the ticks nothing makes even. Where batches train one after the other, the longest way through the
  * work of all shards is what counts.
  */
-import type { Costs } from '../../spec/costs.ts';
+import { type Costs, FREE } from '../../spec/costs.ts';
 import { DEFAULT_MACHINE } from '../../spec/default-machine.ts';
 import { TRAIN } from '../../spec/names.ts';
 import type { Machines } from './problem.ts';
@@ -39,10 +39,7 @@ export function isQuicker(whole: readonly ShardProgram[], even: readonly ShardPr
   return times(costs) <= WORTH && times(alone) <= MAX_WORK && memory(whole) <= MAX_MEMORY * memory(even);
 }
 
-const OPERATIONS: Costs = {
-  ...{ call: 0, value: 0, operation: 0, byte: 0, flop: 1, stateByte: 0 },
-  ...{ frame: 0, frameByte: 0, speedup: 1 },
-};
+const OPERATIONS: Costs = { ...FREE, flop: 1 };
 
 /** Whether batches have parts that are under way at once: while one waits another computes. */
 function isDivided(split: readonly ShardProgram[]): boolean {

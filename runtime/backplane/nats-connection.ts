@@ -31,6 +31,8 @@ export interface NatsAccess {
   readonly maxPayload: () => number;
 }
 
+/** Bytes of a message that a stream keeps, beside its value. */
+export const ENVELOPE_BYTES = 1024;
 const DEFAULT_MESH = 'mesh';
 const CONNECT_MS = 5_000;
 /** Silence of two such intervals is a lost connection. */

@@ -1,8 +1,8 @@
 /** One object of the store into a file, piece by piece. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ObjectInfo, ObjectStore } from '@nats-io/obj';
 import { EnvironmentError } from '../support/errors.ts';
 import type { BlobWriter } from './blob-writer.ts';
+import { inTime } from './nats-patience.ts';
 
 /** Damaged: all of its bytes came, and are not what its name says. Interrupted: some are missing. */
 export type Downloaded = 'whole' | 'damaged' | 'interrupted';
@@ -44,13 +44,7 @@ async function next(
   patienceMs: number,
 ): Promise<Uint8Array | undefined> {
   if (!reader) return undefined;
-  const waiting = new AbortController();
-  const late = sleep(patienceMs, true, { signal: waiting.signal }).catch(() => false);
-  try {
-    const read = await Promise.race([reader.read(), late]);
-    if (typeof read === 'boolean') throw new Error('no piece has come in time');
-    return read.done ? undefined : read.value;
-  } finally {
-    waiting.abort();
-  }
+  const read = await inTime(reader.read(), patienceMs);
+  if (read === 'late') throw new Error('no piece has come in time');
+  return read.done ? undefined : read.value;
 }

@@ -7,21 +7,18 @@ import { randomUUID } from 'node:crypto';
 import type { StoredMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import type { Entry } from './backplane.ts';
-import type { NatsAccess } from './nats-connection.ts';
-import { isWrongRevision, noAnswer, tooLarge } from './nats-errors.ts';
+import { ENVELOPE_BYTES, type NatsAccess } from './nats-connection.ts';
+import { assertFits, isWrongRevision, noAnswer } from './nats-errors.ts';
 import { lastMessage, nextMessage } from './nats-look.ts';
-import { keyOfSubject, subjectOfKey, subjectOfPrefix } from './nats-names.ts';
+import { keyOfSubject, subjectOfKey, subjectOfPrefix, WRITE_HEADER } from './nats-names.ts';
 import { inBatches, Undecided, untilAnswered } from './nats-patience.ts';
 
-const WRITE_HEADER = 'Nmc-Write';
 const REPLACED_HEADER = 'Nmc-Replaced';
 /** Of the key-value store: what lies there stands for nothing. */
 const OPERATION_HEADER = 'KV-Operation';
 const REMOVED = 'DEL';
 /** Entries asked for at the same time. */
 const BATCH = 32;
-/** Bytes of a message beside its value. */
-const ENVELOPE_BYTES = 1024;
 
 interface Change {
   readonly id: string;
@@ -68,9 +65,7 @@ export class NatsEntries {
   /** @returns the revision that it made; nothing where another change came first */
   async #change(change: Change): Promise<number | undefined> {
     const { maxPayload, patience } = this.#access;
-    const bytes = Buffer.byteLength(change.value ?? '');
-    const most = maxPayload() - ENVELOPE_BYTES;
-    if (bytes > most) throw tooLarge(`the entry ${change.key} has ${bytes} bytes, of which NATS takes ${most}`);
+    assertFits(`the entry ${change.key}`, change.value ?? '', maxPayload() - ENVELOPE_BYTES);
     const what = `changing ${change.key}`;
     let replaced = change.expected;
     let unanswered = false;

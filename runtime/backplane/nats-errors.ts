@@ -80,7 +80,13 @@ function apiFailure(error: JetStreamApiError, what: string): EnvironmentError {
   return new EnvironmentError('nats/refused', told);
 }
 
-export function tooLarge(told: string): EnvironmentError {
+/** @param what for messages: `the entry run/a` @param most bytes. @throws EnvironmentError `nats/too-large` */
+export function assertFits(what: string, value: string, most: number): void {
+  const bytes = Buffer.byteLength(value);
+  if (bytes > most) throw tooLarge(`${what} has ${bytes} bytes, of which NATS takes ${most}`);
+}
+
+function tooLarge(told: string): EnvironmentError {
   return new EnvironmentError('nats/too-large', told, 'raise max_payload of the servers; 8 MB are reasonable');
 }
 

@@ -1,8 +1,8 @@
 /** Messages to all who listen at this moment, by the core of NATS: nothing is kept. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { NatsAccess } from './nats-connection.ts';
-import { isUnanswered, natsFailure, noAnswer, tooLarge } from './nats-errors.ts';
+import { assertFits, isUnanswered, natsFailure, noAnswer } from './nats-errors.ts';
 import { tokenOf } from './nats-names.ts';
+import { inTime } from './nats-patience.ts';
 
 export class NatsMessages {
   readonly #access: NatsAccess;
@@ -15,20 +15,14 @@ export class NatsMessages {
   async publish(subject: string, message: string): Promise<void> {
     const { connection, maxPayload, patience } = this.#access;
     const what = `a message to ${subject}`;
-    const most = maxPayload();
-    const bytes = Buffer.byteLength(message);
-    if (bytes > most) throw tooLarge(`${what} has ${bytes} bytes, of which NATS takes ${most}`);
-    const waiting = new AbortController();
-    const late = sleep(patience.giveUpMs, true, { signal: waiting.signal }).catch(() => false);
+    assertFits(what, message, maxPayload());
     try {
       connection.publish(this.#subject(subject), message);
-      const sent = connection.flush().then(() => false);
-      if (await Promise.race([sent, late])) throw noAnswer(what, patience.giveUpMs / 1000);
+      if ((await inTime(connection.flush(), patience.giveUpMs)) === 'late')
+        throw noAnswer(what, patience.giveUpMs / 1000);
     } catch (error) {
       // Those who listen may have heard it: it is not sent again.
       throw isUnanswered(error) ? noAnswer(what, patience.giveUpMs / 1000) : natsFailure(error, what);
-    } finally {
-      waiting.abort();
     }
   }
 

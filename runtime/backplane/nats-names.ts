@@ -1,5 +1,8 @@
 /** Names of what a mesh keeps in NATS, and how keys and names of streams become subjects there. */
 
+/** Header of a message that a stream keeps: which write it is. */
+export const WRITE_HEADER = 'Nmc-Write';
+
 /** Of buckets and streams of the server: letters, digits, `-` and `_`. */
 const MESH_NAME = /^[A-Za-z0-9][-A-Za-z0-9]{0,31}$/;
 const PLAIN = /^[-\w/]$/;

@@ -49,6 +49,17 @@ export async function untilAnswered<T>(
   }
 }
 
+/** @returns what the work comes to, or `late` where it has not by then */
+export async function inTime<T>(work: Promise<T>, milliseconds: number): Promise<T | 'late'> {
+  const waiting = new AbortController();
+  const late = sleep(milliseconds, 'late' as const, { signal: waiting.signal }).catch(() => 'late' as const);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    waiting.abort();
+  }
+}
+
 /** So many at a time, results in the order of the items. */
 export async function inBatches<T, R>(items: readonly T[], size: number, work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];

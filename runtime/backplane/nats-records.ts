@@ -8,16 +8,14 @@ import { headers } from '@nats-io/transport-node';
 import { EnvironmentError } from '../support/errors.ts';
 import { type InTurn, inTurn } from '../support/in-turn.ts';
 import type { StreamRecord } from './backplane.ts';
-import type { NatsAccess } from './nats-connection.ts';
-import { isWrongRevision, noAnswer, tooLarge } from './nats-errors.ts';
+import { ENVELOPE_BYTES, type NatsAccess } from './nats-connection.ts';
+import { assertFits, isWrongRevision, noAnswer } from './nats-errors.ts';
 import { lastMessage, nextMessage } from './nats-look.ts';
-import { tokenOf } from './nats-names.ts';
+import { tokenOf, WRITE_HEADER } from './nats-names.ts';
 import { inBatches, Undecided, untilAnswered } from './nats-patience.ts';
 
-const WRITE_HEADER = 'Nmc-Write';
 /** Records asked for at the same time. */
 const BATCH = 64;
-const ENVELOPE_BYTES = 1024;
 
 /** The last record of a stream. */
 interface Tail {
@@ -69,9 +67,7 @@ export class NatsRecords {
 
   async #append(stream: string, value: string): Promise<number> {
     const { maxPayload, patience } = this.#access;
-    const bytes = Buffer.byteLength(value);
-    const most = maxPayload() - ENVELOPE_BYTES;
-    if (bytes > most) throw tooLarge(`a record of ${stream} has ${bytes} bytes, of which NATS takes ${most}`);
+    assertFits(`a record of ${stream}`, value, maxPayload() - ENVELOPE_BYTES);
     const what = `appending to ${stream}`;
     const id = randomUUID();
     let behind = this.#tails.get(stream);

@@ -56,10 +56,14 @@ function createKey(path: string): KeyPair | undefined {
   return pair;
 }
 
-export function readKey(path: string): KeyPair {
-  const mode = statSync(path).mode & 0o777;
-  if (process.platform !== 'win32' && (mode & 0o077) !== 0)
+/** @throws EnvironmentError `key/mode` where others than its owner may read the file */
+export function assertPrivate(path: string): void {
+  if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
     throw new EnvironmentError('key/mode', `others may read the key in ${path}`, `chmod 600 ${path}`);
+}
+
+export function readKey(path: string): KeyPair {
+  assertPrivate(path);
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(path, 'utf8'));

@@ -10,6 +10,7 @@ import type { Deployment } from '../wire/deployment.ts';
 import type { Message, Recorded } from '../wire/messages.ts';
 import { blobsOfTicket, type StretchName, signTicket, type Ticket, ticketProblem } from '../wire/ticket.ts';
 import { BLOB_BOUNDS } from './blob-transfer.ts';
+import { recordName } from './records/stretch-log.ts';
 import { Slots } from './slots.ts';
 
 export interface RecordTicketsOptions {
@@ -194,7 +195,7 @@ export class RecordTickets {
 }
 
 function nameOf({ run, shard, term, from }: StretchName): string {
-  return `${run}/${shard}-${term}-${from}`;
+  return `${run}/${recordName(shard, term, from)}`;
 }
 
 function pendingName(trainer: string, stretch: StretchName): string {

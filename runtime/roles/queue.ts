@@ -3,7 +3,7 @@
  * few for an earlier one, but only so often: then none begins before that one has.
  */
 import { reluctanceOf } from './candidates.ts';
-import { candidates, placed, reassign } from './ownership.ts';
+import { candidates, reassign } from './ownership.ts';
 import { place } from './place.ts';
 import { byDeployment } from './sharing.ts';
 import type { RunState } from './synchronizer-state.ts';
@@ -63,9 +63,4 @@ function couldHold(work: Work, run: RunState): boolean {
   const alone = new Work({ ...work.state, runs: { [run.deployment.run]: run } }, work.now);
   // Which of them would be quickest does not matter here.
   return place(run.deployment.needs, candidates(alone, run), [], reluctanceOf(alone, run)).problem === undefined;
-}
-
-/** Whether it would get trainers now. */
-export function wouldBegin(work: Work, run: RunState): boolean {
-  return placed(work, run, []).placement.problem === undefined;
 }

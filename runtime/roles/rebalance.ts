@@ -3,8 +3,8 @@
  * up what another lacks; one that could have more takes what is idle. It is only ever the run's own snapshot at which
  * it moves: what becomes of one run restarts no other.
  */
-import { candidates, dismissIfFree, placed, reassign } from './ownership.ts';
-import { placeWaiting, someoneWaits, wouldBegin } from './queue.ts';
+import { candidates, canPlace, dismissIfFree, placed, reassign } from './ownership.ts';
+import { placeWaiting, someoneWaits } from './queue.ts';
 import { fairSharesOf, heldByTrainer, shareOf, sharing } from './sharing.ts';
 import type { RunState } from './synchronizer-state.ts';
 import { members, Work } from './work.ts';
@@ -96,7 +96,7 @@ function giveWay(work: Work, run: RunState): boolean {
 /** Whether the other would have more, with these owners of the run. */
 function helps(work: Work, run: RunState, other: RunState): boolean {
   const after = new Work({ ...work.state, runs: { ...work.state.runs, [run.deployment.run]: run } }, work.now);
-  if (other.phase === 'waiting') return wouldBegin(after, other);
+  if (other.phase === 'waiting') return canPlace(after, other);
   const { run: id } = other.deployment;
   return (
     shareOf(after.state, id, other.owners) > shareOf(work.state, id, other.owners) + WORTH ||

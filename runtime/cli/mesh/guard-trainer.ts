@@ -17,8 +17,8 @@ import { TrainerGuard } from './trainer-guard.ts';
 const HEAP = '--initial-heap-size=128';
 
 /**
- * Of a trainer with a bound, which has memory for little garbage: glibc gives tensors back to the system as soon as they are freed, and
- * threads share its memory. Other systems do not read it.
+ * Of a trainer with a bound, which has memory for little garbage: glibc gives tensors back to the system as soon as they
+ * are freed, and threads share its memory. Other systems do not read it.
  */
 const THRIFTY = { MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '4194304', MALLOC_ARENA_MAX: '2' };
 

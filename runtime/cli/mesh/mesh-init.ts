@@ -1,12 +1,13 @@
 /** `nmc mesh init --nats`: checks servers of NATS, and makes what a mesh keeps there. Again, it changes what differs. */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { assertClosed, warningsAbout } from '../../backplane/nats-advice.ts';
 import { connectNats } from '../../backplane/nats-connection.ts';
 import { lookAtMonitor, lookAtServers, type MonitorReport, type ServerReport } from '../../backplane/nats-servers.ts';
 import { type MadeStore, makeStores } from '../../backplane/nats-stores.ts';
+import { assertPrivate } from '../../identity/key-file.ts';
 import { emit } from '../../support/emit.ts';
-import { EnvironmentError, UserError } from '../../support/errors.ts';
+import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { printableLines } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
@@ -74,8 +75,7 @@ function readSecret(path: string): string {
       'name a file that is there, and that you may read',
     );
   }
-  if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
-    throw new EnvironmentError('key/mode', `others may read the key in ${path}`, `chmod 600 ${path}`);
+  assertPrivate(path);
   return content;
 }
 

@@ -25,7 +25,7 @@ export interface RatedTrainer {
   readonly capability: Capability;
   /** Absent: its link was not measured yet. */
   readonly link?: unknown;
-  /** Runs that it works for now. */
+  /** Runs of which it has shards. */
   readonly work?: readonly { readonly run: string }[];
 }
 

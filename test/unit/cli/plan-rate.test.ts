@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { cutText, type PlanRate } from '../../../runtime/cli/planning/plan-rate.ts';
-import type { Costs } from '../../../spec/costs.ts';
+import { type Costs, FREE } from '../../../spec/costs.ts';
 import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { nmcInProcess as nmc } from '../../support/nmc-in-process.ts';
@@ -15,10 +15,7 @@ vi.setConfig({ testTimeout: 60_000 });
 const folder = mkdtempSync(join(tmpdir(), 'nmc-plan-rate-'));
 afterAll(() => removeFolder(folder));
 
-const FREE: Costs = {
-  ...{ call: 0, value: 0, valueByte: 0, operation: 0, byte: 0, flop: 1e-9, stateByte: 0 },
-  ...{ frame: 0, frameByte: 0, run: 0, handByte: 0, speedup: 1 },
-};
+const CHEAP: Costs = { ...FREE, valueByte: 0, flop: 1e-9, run: 0, handByte: 0 };
 
 interface Told {
   readonly rate: PlanRate | null;
@@ -40,10 +37,10 @@ async function twoShards(name: string, costs?: Costs) {
 }
 
 test('a cut pays where frames cost nothing, and where they cost much the text says how much faster one shard is', async () => {
-  const cheap = await twoShards('cheap', FREE);
+  const cheap = await twoShards('cheap', CHEAP);
   expect(cheap.rate?.samplesPerSecond).toBeGreaterThan(cheap.rate?.alone?.samplesPerSecond ?? Infinity);
   expect(cheap.compiled).toContain('times as fast as in one shard');
-  const dear = await twoShards('dear', { ...FREE, frame: 1 });
+  const dear = await twoShards('dear', { ...CHEAP, frame: 1 });
   const times = (dear.rate?.alone?.samplesPerSecond ?? 0) / (dear.rate?.samplesPerSecond ?? Infinity);
   expect(times).toBeGreaterThan(10);
   const said = `in one shard this trains ${Math.round(times).toString()}`;
@@ -51,7 +48,7 @@ test('a cut pays where frames cost nothing, and where they cost much the text sa
   expect(dear.text.replaceAll(',', '')).toContain(said);
   expect(dear.text).toContain('frames');
   // The costs are the file's: they are in the plan.
-  expect(dear.predicted?.machines[1]).toMatchObject({ cores: 1, costs: { ...FREE, frame: 1 } });
+  expect(dear.predicted?.machines[1]).toMatchObject({ cores: 1, costs: { ...CHEAP, frame: 1 } });
   expect(dear.predicted?.assumed).toBeUndefined();
 });
 
@@ -81,13 +78,13 @@ test('a cut that pays only at other widths says at which, by the name of the par
   expect(cutText(rate, width)).toBe('in one shard this trains 10 times as fast; shards pay from about hidden = 1,000');
   expect(cutText(rate)).toBe('in one shard this trains 10 times as fast; shards pay from about 8 times its widths');
   // A frame takes as long as sixteen thousand million operations of a product.
-  const dear = await twoShards('wider', { ...FREE, frame: 0.05 });
+  const dear = await twoShards('wider', { ...CHEAP, frame: 0.05 });
   const wider = Number(dear.rate?.paysFrom);
   expect(wider).toBeGreaterThan(4);
   expect(wider).toBeLessThan(129);
   expect(dear.text).toContain(`shards pay from about ${Number(wider.toPrecision(2))} times its widths`);
   expect(dear.compiled).toMatch(/shards pay from about hidden = [0-9,]+\n/);
-  const never = await twoShards('never', { ...FREE, frame: 1e9 });
+  const never = await twoShards('never', { ...CHEAP, frame: 1e9 });
   expect(never.rate?.paysFrom).toBe('never');
   expect(never.text).toContain('; at no width do so many shards pay there');
 });

@@ -6,7 +6,7 @@ import { scheduledMachines } from '../../../compiler/6-partition/scheduled-machi
 import { longestWay } from '../../../compiler/6-partition/shards/longest-way.ts';
 import type { ShardProgram } from '../../../compiler/6-partition/shards/split.ts';
 import { buildProgram } from '../../../compiler/compile.ts';
-import type { Costs } from '../../../spec/costs.ts';
+import { type Costs, FREE } from '../../../spec/costs.ts';
 import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import type { Segment } from '../../../spec/schedule.ts';
@@ -15,17 +15,7 @@ import { checked } from '../../support/check-source.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 /** Nothing costs anything but a call, a second. */
-const CALLS: Costs = {
-  call: 1,
-  value: 0,
-  operation: 0,
-  byte: 0,
-  flop: 0,
-  stateByte: 0,
-  frame: 0,
-  frameByte: 0,
-  speedup: 1,
-};
+const CALLS: Costs = { ...FREE, call: 1 };
 
 const shardOf = (shard: number, segments: readonly Segment[]): ShardProgram => ({
   program: {

@@ -4,11 +4,11 @@ import { predictEpoch } from '../../../runtime/cli/planning/predict-epoch.ts';
 import type { RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
 import { rated } from '../../../runtime/cli/planning/rated-shard.ts';
 import { simulate } from '../../../runtime/simulation/simulation.ts';
+import { FREE } from '../../../spec/costs.ts';
 import { chain } from '../../mesh/simulated.ts';
 import { compileText, splitTiled } from '../../support/shards.ts';
 import { SMALL } from './small-model.ts';
 
-const FREE = { call: 0, value: 0, operation: 0, byte: 0, flop: 0, stateByte: 0, frame: 0, frameByte: 0, speedup: 1 };
 const model = compileText(SMALL, 'il');
 const shards = splitTiled(model, 2, 1).map(rated);
 const states = shards.map(({ state }) => state) as [number, number];

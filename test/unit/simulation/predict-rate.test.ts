@@ -5,24 +5,14 @@ import { countBorders } from '../../../compiler/8-plan/borders.ts';
 import { predictRate, type RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
 import { type RatedShard, rated } from '../../../runtime/cli/planning/rated-shard.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
-import type { Costs } from '../../../spec/costs.ts';
+import { type Costs, FREE } from '../../../spec/costs.ts';
 import type { ProgramFunction } from '../../../spec/program.ts';
 import { compileText, splitTiled } from '../../support/shards.ts';
 import { SMALL_SGD } from './small-model.ts';
 
 const model = compileText(SMALL_SGD, 'il');
-const FREE: Costs = {
-  call: 0,
-  value: 0,
-  valueByte: 0,
-  operation: 0,
-  byte: 0,
-  flop: 0,
-  stateByte: 0,
-  frame: 0,
-  frameByte: 0,
-  speedup: 2,
-};
+/** Two threads, which share nothing. */
+const TWICE: Costs = { ...FREE, valueByte: 0, speedup: 2 };
 
 const trainersWith = (costs: Partial<Costs>): RatedTrainer[] =>
   ['a', 'b'].map((key) => ({
@@ -35,7 +25,7 @@ const trainersWith = (costs: Partial<Costs>): RatedTrainer[] =>
       upload: 0,
       download: 0,
       machine: 'one',
-      costs: { ...FREE, ...costs },
+      costs: { ...TWICE, ...costs },
     },
   }));
 
