@@ -17,6 +17,13 @@ export interface StreamRecord {
   readonly value: string;
 }
 
+/** With its place in the chain of its stream: chain.ts. */
+export interface ChainedRecord extends StreamRecord {
+  /** Hash of the record before it. */
+  readonly previous: string;
+  readonly hash: string;
+}
+
 export interface KeptBlob {
   readonly hash: string;
   readonly bytes: number;
@@ -78,6 +85,16 @@ export interface Backplane {
   read(stream: string, from: number, limit: number): Promise<StreamRecord[]>;
   /** Forgets the records before this one, which stays, as do the numbers of all. */
   trim(stream: string, before: number): Promise<void>;
+
+  /** As `read` does, with the chain as it was written: the reader checks it. */
+  chain(stream: string, from: number, limit: number): Promise<ChainedRecord[]>;
+  /** Names of all streams that have a record, in order. */
+  streams(): Promise<string[]>;
+  /**
+   * Puts records of another backplane behind those that are there, with their numbers and hashes.
+   * @throws EnvironmentError `chain/differs` where they do not follow what is there
+   */
+  restore(stream: string, records: readonly ChainedRecord[]): Promise<void>;
 
   /** To all who listen now, in every synchronizer; nothing is kept. */
   publish(subject: string, message: string): Promise<void>;

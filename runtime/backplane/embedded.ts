@@ -3,9 +3,10 @@ import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { makePrivateFolder } from '../support/safe-files.ts';
 import { ownPath } from '../support/safe-path.ts';
-import type { Backplane, Entry, StreamRecord } from './backplane.ts';
+import type { Backplane, Entry } from './backplane.ts';
 import { BlobFiles } from './blob-files.ts';
 import { diskRoom } from './disk-room.ts';
+import { EmbeddedRecords } from './embedded-records.ts';
 import { openDatabase } from './open-database.ts';
 
 export interface EmbeddedOptions {
@@ -31,6 +32,7 @@ export function embeddedBackplane(folder: string, options: EmbeddedOptions = {})
   const blobs = new BlobFiles(join(folder, 'blobs'), true, diskRoom(folder, options.headroom, options.freeBytes));
   const opened = openDatabase(folder, options.acceptOlder ?? false, options.onOlder ?? (() => undefined));
   const { database } = opened;
+  const records = new EmbeddedRecords(database);
   const subjects = new EventEmitter().setMaxListeners(0);
   const listen = (name: string, listener: (message: string) => void): (() => void) => {
     subjects.on(name, listener);
@@ -42,16 +44,6 @@ export function embeddedBackplane(folder: string, options: EmbeddedOptions = {})
     replace: database.prepare('UPDATE entry SET value = ?, revision = revision + 1 WHERE key = ? AND revision = ?'),
     remove: database.prepare('DELETE FROM entry WHERE key = ? AND revision = ?'),
     list: database.prepare('SELECT key, value, revision FROM entry WHERE key >= ? AND key < ? ORDER BY key'),
-    append: database.prepare(
-      'INSERT INTO record SELECT ?, COALESCE(MAX(sequence), 0) + 1, ? FROM record WHERE stream = ? RETURNING sequence',
-    ),
-    read: database.prepare(
-      'SELECT sequence, value FROM record WHERE stream = ? AND sequence >= ? ORDER BY sequence LIMIT ?',
-    ),
-    // The last one stays in any case: the next number follows from it.
-    trim: database.prepare(
-      'DELETE FROM record WHERE stream = ? AND sequence < min(?, (SELECT MAX(sequence) FROM record WHERE stream = ?))',
-    ),
   };
   return {
     get: async (key) => entryOf(sql.get.get(key)),
@@ -85,12 +77,12 @@ export function embeddedBackplane(folder: string, options: EmbeddedOptions = {})
     listBlobs: async () => blobs.list(),
     removeBlob: async (hash) => blobs.remove(hash),
     onDamagedBlob: (listener) => listen(DAMAGED, listener),
-    append: async (stream, value) => (sql.append.get(stream, value, stream) as { sequence: number }).sequence,
-    read: async (stream, from, limit) =>
-      (sql.read.all(stream, from, limit) as StreamRecord[]).map(({ sequence, value }) => ({ sequence, value })),
-    trim: async (stream, before) => {
-      sql.trim.run(stream, before, stream);
-    },
+    append: async (stream, value) => records.append(stream, value),
+    read: async (stream, from, limit) => records.read(stream, from, limit),
+    trim: async (stream, before) => records.trim(stream, before),
+    chain: async (stream, from, limit) => records.chain(stream, from, limit),
+    streams: async () => records.streams(),
+    restore: async (stream, kept) => records.restore(stream, kept),
     publish: async (subject, message) => {
       subjects.emit(`subject ${subject}`, message);
     },

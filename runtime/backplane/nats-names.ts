@@ -68,7 +68,8 @@ export function keyOfSubject(subject: string): string {
     .join('/');
 }
 
-function textOf(token: string): string {
+/** The text that became this part of a subject. */
+export function textOf(token: string): string {
   const hexadecimal = token.replace(/[^=]|=([0-9A-F]{2})/g, (letter, code?: string) =>
     code === undefined ? Buffer.from(letter).toString('hex') : code,
   );

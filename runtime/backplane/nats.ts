@@ -56,6 +56,9 @@ export async function natsBackplane(options: NatsBackplaneOptions): Promise<Back
       append: (stream, value) => records.append(stream, value),
       read: (stream, from, limit) => records.read(stream, from, limit),
       trim: (stream, before) => records.trim(stream, before),
+      chain: (stream, from, limit) => records.chain(stream, from, limit),
+      streams: () => records.streams(),
+      restore: (stream, kept) => records.restore(stream, kept),
       publish: (subject, message) => messages.publish(subject, message),
       subscribe: (subject, listener) => messages.subscribe(subject, listener),
       close: async () => {

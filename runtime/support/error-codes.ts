@@ -11,6 +11,8 @@ export const ERROR_CODES = {
   'capability/json': 'the record of a machine is not JSON',
   'capability/unmeasured': 'the record does not say how fast its machine is',
   'capability/unreadable': 'the record of a machine cannot be read',
+  'chain/behind': 'a stream ends before records that were there',
+  'chain/differs': 'records of a stream are not what they were',
   'check/differs': 'the checks come out differently when they are computed again',
   'commit/signature': 'a trainer did not sign a state that it committed to',
   'commit/two-states': 'a trainer signed two different states of one call',

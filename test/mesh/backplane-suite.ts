@@ -1,7 +1,8 @@
 /** Tests that every backplane has to pass. */
 import { createHash } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
-import type { Backplane } from '../../runtime/backplane/backplane.ts';
+import type { Backplane, ChainedRecord } from '../../runtime/backplane/backplane.ts';
+import { chained, chainProblem, EMPTY } from '../../runtime/backplane/chain.ts';
 
 export interface Subject {
   /** A fresh one. */
@@ -133,6 +134,39 @@ export function backplaneSuite(subject: Subject): void {
     expect(await backplane.append('log', 'e')).toBe(5);
     expect(await backplane.read('other', 1, 9)).toHaveLength(1);
     await backplane.trim('nothing', 5);
+  });
+
+  test('records of a stream are a chain of hashes, which what is forgotten does not break', async () => {
+    for (const value of ['a', 'b', 'c']) await backplane.append('log/\u00e4', value);
+    await backplane.append('other', 'a');
+    const all = await backplane.chain('log/\u00e4', 1, 9);
+    expect(all.map((record, i) => chainProblem('log/\u00e4', record, all[i - 1] ?? EMPTY))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(new Set(all.map((r) => r.hash)).size).toBe(3);
+    expect((await backplane.chain('other', 1, 9))[0]?.hash).not.toBe(all[0]?.hash);
+    await backplane.trim('log/\u00e4', 2);
+    await backplane.append('log/\u00e4', 'd');
+    const left = await backplane.chain('log/\u00e4', 1, 9);
+    expect(left.slice(0, 2)).toEqual(all.slice(1));
+    expect(left[2]).toMatchObject({ sequence: 4, previous: all[2]?.hash });
+    expect(await backplane.streams()).toEqual(['log/\u00e4', 'other']);
+  });
+
+  test('records of another place are taken over with their numbers, and only where they follow', async () => {
+    const kept: ChainedRecord[] = [];
+    for (const value of ['c', 'd', 'e'])
+      kept.push(chained('log', kept.at(-1) ?? { sequence: 2, hash: 'f'.repeat(64) }, value));
+    const [c, d, e] = kept as [ChainedRecord, ChainedRecord, ChainedRecord];
+    await backplane.restore('log', [c, d]);
+    await expect(backplane.restore('log', [d])).rejects.toMatchObject({ code: 'chain/differs' });
+    await expect(backplane.restore('log', [{ ...e, value: 'x' }])).rejects.toMatchObject({ code: 'chain/differs' });
+    await backplane.restore('log', [e]);
+    expect(await backplane.chain('log', 1, 9)).toEqual(kept);
+    expect(await backplane.append('log', 'f')).toBe(6);
+    expect((await backplane.chain('log', 6, 1))[0]?.previous).toBe(e.hash);
   });
 
   test('writes that were confirmed survive a kill, and streams go on from there', async () => {
