@@ -34,6 +34,7 @@ export const meshCommands: readonly Command[] = [
     options: SYNCHRONIZER,
     examples: [
       ['synchronizer --listen 0.0.0.0:7420 --cert mesh.crt --cert-key mesh.key --state DIR', 'open to other machines'],
+      ['synchronizer --nats tls://a:4222,tls://b:4222 --creds mesh.creds', `kept in NATS, after ${nmc`mesh init`}`],
     ],
     load: () => import('./mesh/synchronizer.ts'),
   }),

@@ -68,6 +68,11 @@ export const SYNCHRONIZER = {
   ...LISTEN,
   cert: text('certificate (PEM), for wss'),
   'cert-key': text('its private key (PEM)'),
+  nats: texts('nats://HOST:PORT or tls://HOST:PORT: the mesh is kept there; may be given several times'),
+  creds: text('of --nats: file of the user whose account keeps the mesh (.creds)'),
+  ca: text('of --nats: certificate (PEM) of the authority that has signed the servers’'),
+  name: text('of --nats: name of the mesh in that account (default: mesh)'),
+  'accept-older-server': flag('of --nats: take a nats-server that is older than a mesh needs'),
 };
 export type SynchronizerArguments = Given<typeof SYNCHRONIZER>;
 

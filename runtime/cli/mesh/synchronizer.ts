@@ -1,6 +1,5 @@
 /** `nmc synchronizer`: keeps a mesh together: members, plans, snapshots. */
 import { basename, join } from 'node:path';
-import { embeddedBackplane } from '../../backplane/embedded.ts';
 import type { Certificate } from '../../http/limited-server.ts';
 import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyText } from '../../identity/key-text.ts';
@@ -14,7 +13,6 @@ import { UserError } from '../../support/errors.ts';
 import { isLoopback } from '../../support/loopback.ts';
 import { printableLines, printed } from '../../support/printable.ts';
 import { acquireLock } from '../../support/process-lock.ts';
-import { CheckProcess } from '../compiling/check-process.ts';
 import { EXIT } from '../shell/command.ts';
 import { certificateOf, hostsOf, originsOf, tokensOf } from '../shell/listening.ts';
 import { packageVersion } from '../shell/package-root.ts';
@@ -24,6 +22,7 @@ import { inviteText } from './invite-argument.ts';
 import { addressHere, certifiedAddresses, joinAddresses } from './join-addresses.ts';
 import { joinCommands, joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
+import { openStore } from './open-store.ts';
 import type { SynchronizerArguments } from './options.ts';
 import { defaultState, ownFolder } from './state-folder.ts';
 import { rememberTrust, signsItself } from './trusted-certificate.ts';
@@ -49,10 +48,7 @@ export default async function (args: SynchronizerArguments): Promise<number> {
   const operator = keyText(ensureKey(userKeyPath()).publicKey);
   const node = await SynchronizerNode.open({
     keys: ensureKey(join(state, 'key.json')),
-    backplane: embeddedBackplane(join(state, 'backplane'), {
-      acceptOlder: args['accept-older-state'],
-      onOlder: (message) => process.stderr.write(printed`warning: ${message}; continuing with the older state\n`),
-    }),
+    ...(await openStore(args, state)),
     version: packageVersion(),
     host: address.host,
     port: address.port,
@@ -61,7 +57,6 @@ export default async function (args: SynchronizerArguments): Promise<number> {
     gateway: { origins },
     ...(tokens ? { tokens } : {}),
     operator,
-    checker: new CheckProcess(join(state, 'backplane', 'blobs')),
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
     onShutdown: stop,
   });

@@ -1,0 +1,44 @@
+/** Where a synchronizer keeps its mesh: in its state folder, or in NATS; and the process that computes checks from there. */
+import { join } from 'node:path';
+import type { Backplane } from '../../backplane/backplane.ts';
+import { embeddedBackplane } from '../../backplane/embedded.ts';
+import type { Checker } from '../../net/checker.ts';
+import { checkerWithBlobs } from '../../net/checker-with-blobs.ts';
+import { UserError } from '../../support/errors.ts';
+import { printed } from '../../support/printable.ts';
+import { CheckProcess } from '../compiling/check-process.ts';
+import { natsOptionsOf } from './nats-arguments.ts';
+import type { SynchronizerArguments } from './options.ts';
+
+export interface Store {
+  readonly backplane: Backplane;
+  readonly checker: Checker;
+}
+
+const OF_NATS = ['creds', 'ca', 'name', 'accept-older-server'] as const;
+
+/** @throws UserError, EnvironmentError of either */
+export async function openStore(args: SynchronizerArguments, state: string): Promise<Store> {
+  if ((args.nats ?? []).length > 0) return inNats(args, join(state, 'nats'));
+  const alone = OF_NATS.find((option) => args[option] !== undefined && args[option] !== false);
+  if (alone !== undefined)
+    throw new UserError(
+      'usage/nats',
+      `--${alone} is for a mesh that is kept in NATS`,
+      'add --nats URL, or leave it out',
+    );
+  const folder = join(state, 'backplane');
+  const backplane = embeddedBackplane(folder, {
+    acceptOlder: args['accept-older-state'],
+    onOlder: (message) => process.stderr.write(printed`warning: ${message}; continuing with the older state\n`),
+  });
+  return { backplane, checker: new CheckProcess(join(folder, 'blobs')) };
+}
+
+async function inNats(args: SynchronizerArguments, folder: string): Promise<Store> {
+  const options = natsOptionsOf(args);
+  // The client of NATS is loaded for this alone.
+  const { natsBackplane } = await import('../../backplane/nats.ts');
+  const backplane = await natsBackplane({ ...options, folder, acceptOlder: args['accept-older-server'] });
+  return { backplane, checker: checkerWithBlobs(new CheckProcess(join(folder, 'blobs')), backplane) };
+}
