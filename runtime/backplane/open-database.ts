@@ -10,10 +10,12 @@ import { errorCode, writeFileAtomic } from '../support/atomic.ts';
 import { EnvironmentError } from '../support/errors.ts';
 import { ownPath } from '../support/safe-path.ts';
 
-const TABLES = `
+const SETTINGS = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA busy_timeout = 5000;
+`;
+const TABLES = `
   CREATE TABLE IF NOT EXISTS entry (key TEXT PRIMARY KEY, value TEXT NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS change (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL);
   INSERT INTO change VALUES (1, 0) ON CONFLICT DO NOTHING;
@@ -37,7 +39,7 @@ export interface OpenedDatabase {
  * @throws EnvironmentError `mesh/state-damaged`, `mesh/state-older`
  */
 export function openDatabase(folder: string, acceptOlder: boolean, onOlder: (message: string) => void): OpenedDatabase {
-  const database = openSound(join(folder, DATABASE));
+  const database = openSound(join(folder, DATABASE), TABLES);
   const counted = database.prepare('SELECT count FROM change');
   const countOf = (): number => (counted.get() as { readonly count: number }).count;
   const countFile = join(folder, COUNT);
@@ -73,10 +75,14 @@ export function openDatabase(folder: string, acceptOlder: boolean, onOlder: (mes
   };
 }
 
-function openSound(path: string): Database.Database {
+/**
+ * Each commit is flushed, and what is there was looked through.
+ * @throws EnvironmentError `mesh/state-damaged`
+ */
+export function openSound(path: string, tables: string): Database.Database {
   try {
     const database = new Database(path);
-    database.exec(TABLES);
+    database.exec(SETTINGS + tables);
     const { quick_check: said } = database.prepare('PRAGMA quick_check(1)').get() as { readonly quick_check: string };
     if (said === 'ok') return database;
     database.close();

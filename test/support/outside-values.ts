@@ -14,6 +14,7 @@ export const TRUSTING: Readonly<Record<string, readonly string[]>> = {
       'plan/write-plan.ts',
       'store/create-run.ts',
     ],
+    'backplane/stream-copy.ts',
     ...['store/metrics.ts', 'store/run-folder.ts', 'store/snapshots.ts'],
   ],
   ofPresent: [
