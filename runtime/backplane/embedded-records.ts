@@ -3,6 +3,7 @@ import type Database from 'libsql';
 import type { ChainedRecord, StreamRecord } from './backplane.ts';
 import { chained, chainProblem, EMPTY, type Head } from './chain.ts';
 import { differs } from './chain-errors.ts';
+import { openSound } from './open-database.ts';
 
 const TABLE = `
   CREATE TABLE IF NOT EXISTS record (
@@ -10,6 +11,12 @@ const TABLE = `
     PRIMARY KEY (stream, sequence)
   ) WITHOUT ROWID;
 `;
+
+export interface DatabaseRecords {
+  chain(stream: string, from: number, limit: number): Promise<ChainedRecord[]>;
+  streams(): Promise<string[]>;
+  close(): void;
+}
 
 export class EmbeddedRecords {
   readonly #database: Database.Database;
@@ -90,6 +97,17 @@ export class EmbeddedRecords {
   remove(stream: string): void {
     this.#sql.remove.run(stream);
   }
+}
+
+/** Of a mesh that may be running: nothing of it is changed. @throws EnvironmentError `mesh/state-damaged` */
+export function openDatabaseRecords(path: string): DatabaseRecords {
+  const database = openSound(path, '');
+  const records = new EmbeddedRecords(database);
+  return {
+    chain: async (stream, from, limit) => records.chain(stream, from, limit),
+    streams: async () => records.streams(),
+    close: () => void database.close(),
+  };
 }
 
 function rowOf(stream: string, { sequence, value, previous, hash }: ChainedRecord): (string | number)[] {

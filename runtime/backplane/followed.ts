@@ -79,7 +79,7 @@ class Following {
   }
 
   async append(stream: string, value: string): Promise<number> {
-    if (!this.#met.has(stream)) await this.#follower.catchUp(stream);
+    if (!this.#met.has(stream)) await this.#guarded(stream, () => this.#follower.catchUp(stream));
     this.#met.add(stream);
     this.#follower.assertSound(stream);
     const sequence = await this.#guarded(stream, () => this.#backplane.append(stream, value));
@@ -129,7 +129,7 @@ class Following {
     for (const stream of this.#due) {
       this.#due.delete(stream);
       try {
-        await this.#follower.catchUp(stream);
+        await this.#guarded(stream, () => this.#follower.catchUp(stream));
         this.#met.add(stream);
       } catch {
         // Of a store that is away, a later look will do; what is broken was told.
@@ -146,8 +146,10 @@ class Following {
     for (const stream of await this.#all()) {
       if (this.#closed) return;
       try {
-        await this.#follower.catchUp(stream);
-        await this.#follower.compare(stream);
+        await this.#guarded(stream, async () => {
+          await this.#follower.catchUp(stream);
+          await this.#follower.compare(stream);
+        });
       } catch {
         // As above.
       }

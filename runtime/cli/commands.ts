@@ -133,13 +133,14 @@ export const commands: readonly Command[] = [
   command({
     usage: 'mesh <action> [records..]',
     summary:
-      'join records of machines into a file for --mesh; remove blobs that a mesh no longer needs; do stretches again; prepare NATS',
+      'join records of machines into a file for --mesh; remove blobs that a mesh no longer needs; do stretches again; prepare NATS; compare what it keeps',
     options: MESH_FILE,
     examples: [
       ['mesh record a.json b.json -o mesh.json', `two machines, by what ${nmc`doctor --json`} found on them`],
       ['mesh gc --dry-run', 'the blobs that are no longer needed, and their size'],
       ['mesh replay records/RUN/0-1-0.rec', 'whether a trainer has computed what it signed'],
       ['mesh init --nats tls://a:4222 --creds mesh.creds', 'checks servers of NATS, and makes what a mesh keeps there'],
+      ['mesh verify --nats tls://a:4222', 'whether NATS still has what this machine has a copy of'],
       ['mesh stretch RUN 0 1 0 -o first.rec', 'the record of shard 0 in term 1 from call 0, from its trainer'],
     ],
     load: () => import('./mesh/mesh.ts'),

@@ -112,6 +112,7 @@ export const ERROR_CODES = {
   'mesh/matrix': 'a matrix in the file of machines does not fit',
   'mesh/name': 'two machines have one name',
   'mesh/no-snapshot': 'there is no snapshot yet',
+  'mesh/no-state': 'the folder holds no mesh',
   'mesh/node': 'a node of the file of machines does not fit',
   'mesh/origin': 'this is not the origin of a page',
   'mesh/question': 'the mesh does not answer this',

@@ -12,6 +12,11 @@ const LOOK_EVERY_MS = 100;
 /** Where earlier versions kept a mesh, in the folder that they were started in: one that is there is gone on with. */
 const EARLIER = 'mesh-state';
 
+/** Below it: what a mesh keeps without servers of NATS. */
+export const EMBEDDED_FOLDER = 'backplane';
+/** Below it: of a mesh in NATS, the copy of its streams and blobs that were used. */
+export const COPY_FOLDER = 'nats';
+
 /** Where a mesh is kept unless `--state` says otherwise: with what the system has for programs, in no project. */
 export function defaultState(environment: Readonly<Record<string, string | undefined>> = process.env): string {
   if (existsSync(join(EARLIER, 'key.json'))) return EARLIER;
@@ -38,6 +43,17 @@ export function ownFolder(folder: string): void {
   } catch (error) {
     throw diskError(error, folder);
   }
+}
+
+/** No synchronizer runs there until it is given back. @throws UserError `mesh/busy` */
+export function holdState(state: string): () => void {
+  const result = acquireLock(join(state, 'lock'));
+  if (result.ok) return () => result.release();
+  throw new UserError(
+    'mesh/busy',
+    `${state} is in use by process ${result.holder.pid}`,
+    'stop that mesh, or use another --state',
+  );
 }
 
 /**

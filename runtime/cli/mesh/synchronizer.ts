@@ -9,10 +9,8 @@ import { meshOptions } from '../../net/mesh-options.ts';
 import { SynchronizerNode } from '../../net/synchronizer-node.ts';
 import { nmc, withCommands } from '../../support/command-text.ts';
 import { emit, jsonLine } from '../../support/emit.ts';
-import { UserError } from '../../support/errors.ts';
 import { isLoopback } from '../../support/loopback.ts';
 import { printableLines, printed } from '../../support/printable.ts';
-import { acquireLock } from '../../support/process-lock.ts';
 import { EXIT } from '../shell/command.ts';
 import { certificateOf, hostsOf, originsOf, tokensOf } from '../shell/listening.ts';
 import { packageVersion } from '../shell/package-root.ts';
@@ -24,7 +22,7 @@ import { joinCommands, joinLine, PRINTED } from './join-line.ts';
 import { assertSecure } from './mesh-link.ts';
 import { openStore } from './open-store.ts';
 import type { SynchronizerArguments } from './options.ts';
-import { defaultState, ownFolder } from './state-folder.ts';
+import { defaultState, holdState, ownFolder } from './state-folder.ts';
 import { rememberTrust, signsItself } from './trusted-certificate.ts';
 
 /** Listens for other machines of the same network. */
@@ -38,7 +36,7 @@ export default async function (args: SynchronizerArguments): Promise<number> {
   const origins = originsOf(args);
   const state = args.state ?? defaultState();
   ownFolder(state);
-  const release = lockState(state);
+  const release = holdState(state);
   let stop = (): void => undefined;
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;
@@ -95,16 +93,6 @@ function certificateFile({ cert }: SynchronizerArguments, pinned: boolean): { re
 function othersReach(listening: Address, tls: Certificate | undefined): Address[] {
   const certified = tls === undefined ? [] : certifiedAddresses(listening, tls);
   return certified.length > 0 ? certified : joinAddresses(listening);
-}
-
-function lockState(state: string): () => void {
-  const result = acquireLock(join(state, 'lock'));
-  if (result.ok) return () => result.release();
-  throw new UserError(
-    'mesh/busy',
-    `${state} is in use by process ${result.holder.pid}`,
-    'stop that mesh, or use another --state',
-  );
 }
 
 function warnOfOpenDoor(host: string): void {

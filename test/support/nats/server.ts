@@ -96,6 +96,12 @@ export class NatsServer {
     signalProcess(this.#child?.pid, name);
   }
 
+  /** After it was told to. */
+  async ended(): Promise<void> {
+    const child = this.#child;
+    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+
   async kill(): Promise<void> {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
