@@ -100,6 +100,7 @@ const STATUS: Shape<MeshStatus> = object({
       ...{ version: optional(orNull(text)), heard: optional(number), used: optional(number) },
       work: optional(list(object({ run: text, shards: list(count) }))),
       link: optional(object({ upload: number, download: number, roundTrip: number, age: number })),
+      borders: optional(list(object({ key: text, name: text, rate: number, roundTrip: number, age: number }))),
     }),
   ),
   lost: optional(list(object({ name: text, key: text, ago: number, why: text }))),

@@ -12,8 +12,9 @@ import { keyBytes, keyText } from '../identity/key-text.ts';
 import { listenError } from '../support/listen-error.ts';
 import { isLoopback } from '../support/loopback.ts';
 import { countRefusal, type Refusal, type RefusalCounts } from '../wire/refusals.ts';
-import { BORDER, type BorderHead, decodeHead, MAX_BINARY_BYTES } from '../wire/routing.ts';
+import { BORDER, type BorderHead, decodeHead, MAX_BINARY_BYTES, PROBE, type ProbeHead } from '../wire/routing.ts';
 import { type Address, addressText, parseAddress } from './address.ts';
+import { answered } from './answered.ts';
 import { dial } from './dial.ts';
 import { type EmulatedLink, EmulatedSocket } from './emulated-socket.ts';
 import { type DoorLimits, FrontDoor } from './front-door.ts';
@@ -28,6 +29,8 @@ export interface DirectOptions {
   readonly machine: string;
   /** A packet of a neighbour. @returns why it is refused, where it belongs to no border */
   readonly onPacket: (from: string, head: BorderHead, packet: Uint8Array) => Refusal | undefined;
+  /** A packet of a probe, of a partner. @returns why it is refused, where it belongs to none */
+  readonly onProbe?: (from: string, head: ProbeHead, bytes: number) => Refusal | undefined;
   /** The direct connection to this trainer was made, or ended. */
   readonly onChange: (key: string) => void;
   readonly doorLimits?: Partial<DoorLimits>;
@@ -52,6 +55,7 @@ interface Connection {
   /** Whether this end has dialled. */
   readonly ours: boolean;
   send(packet: Uint8Array, left?: () => void): boolean;
+  ping(): Promise<number | undefined>;
   close(): void;
 }
 
@@ -70,6 +74,8 @@ export class DirectBorders {
   readonly #connections = new Map<string, Connection>();
   readonly #dialling = new Map<string, Dialling>();
   #neighbours: ReadonlyMap<string, Neighbour> = new Map();
+  /** The way to this trainer is measured: it is let in and dialled as a neighbour is. */
+  #partner: Neighbour | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -81,8 +87,7 @@ export class DirectBorders {
     this.#door = new FrontDoor({
       keys: options.keys,
       inviteKey: () => undefined,
-      refuse: (key, role) =>
-        role === 'trainer' && this.#neighbours.has(key) ? undefined : { words: 'not a neighbour' },
+      refuse: (key, role) => (role === 'trainer' && this.#isKnown(key) ? undefined : { words: 'not a neighbour' }),
       unlisted: 'not a neighbour',
       origins: options.origins ?? [],
       limits: { ...DOOR, ...options.doorLimits },
@@ -118,9 +123,23 @@ export class DirectBorders {
   /** Whose packets are let in, and who is dialled; others are let go. */
   setNeighbours(neighbours: readonly Neighbour[]): void {
     this.#neighbours = new Map(neighbours.map((n) => [n.key, n]));
-    for (const [key, connection] of this.#connections) if (!this.#neighbours.has(key)) connection.close();
-    for (const key of this.#dialling.keys()) if (!this.#neighbours.has(key)) this.#dialling.delete(key);
+    this.#review();
+  }
+
+  /** Nothing: no way is measured any more. */
+  setPartner(partner: Neighbour | undefined): void {
+    this.#partner = partner;
+    this.#review();
+  }
+
+  #review(): void {
+    for (const [key, connection] of this.#connections) if (!this.#isKnown(key)) connection.close();
+    for (const key of this.#dialling.keys()) if (!this.#isKnown(key)) this.#dialling.delete(key);
     this.#dialAll();
+  }
+
+  #isKnown(key: string): boolean {
+    return this.#neighbours.has(key) || this.#partner?.key === key;
   }
 
   has(key: string): boolean {
@@ -130,6 +149,11 @@ export class DirectBorders {
   /** @param left its memory may be used again @returns whether a direct connection took it */
   send(key: string, packet: Uint8Array, left?: () => void): boolean {
     return this.#connections.get(key)?.send(packet, left) ?? false;
+  }
+
+  /** @returns when the other end has answered on the direct connection; nothing: it does not, or there is none */
+  ping(key: string): Promise<number | undefined> {
+    return this.#connections.get(key)?.ping() ?? Promise.resolve(undefined);
   }
 
   async close(): Promise<void> {
@@ -143,7 +167,8 @@ export class DirectBorders {
 
   #dialAll(): void {
     const now = performance.now();
-    for (const neighbour of this.#neighbours.values()) {
+    const partner = this.#partner && !this.#neighbours.has(this.#partner.key) ? [this.#partner] : [];
+    for (const neighbour of [...this.#neighbours.values(), ...partner]) {
       const { key } = neighbour;
       const address = this.#addressOf(neighbour);
       if (!address || this.#connections.has(key)) continue;
@@ -181,11 +206,13 @@ export class DirectBorders {
         sealed: true,
         ...(emulated ? { emulated } : {}),
         onBorder: (packet) => take(packet),
+        onProbe: (packet) => take(packet),
       });
       take = this.#taker(key, () => link.close());
       const connection: Connection = {
         ours: true,
         send: (p, left) => link.sendBorder(p, left),
+        ping: () => link.ping(),
         close: () => link.close(),
       };
       void link.closed.then(() => this.#ended(key, connection));
@@ -210,6 +237,7 @@ export class DirectBorders {
         socket.send(packet, left);
         return true;
       },
+      ping: () => answered(socket, () => performance.now()),
       close: () => socket.close(1000, 'done'),
     };
     socket.on('message', (data: Buffer, binary: boolean) => {
@@ -229,18 +257,25 @@ export class DirectBorders {
     let refused = 0;
     return guarded({ end, caught: (error) => this.#caught(error) }, (packet: Uint8Array) => {
       const head = decodeHead(packet);
-      const refusal = head?.kind === BORDER ? this.#options.onPacket(key, head, packet) : 'not a border packet';
+      const refusal = this.#refusalOf(key, head, packet);
       if (refusal === undefined) return;
       this.#count(refusal);
       if (++refused >= MAX_REFUSED) end();
     });
   }
 
+  #refusalOf(key: string, head: ReturnType<typeof decodeHead>, packet: Uint8Array): Refusal | undefined {
+    const { onPacket, onProbe } = this.#options;
+    if (head?.kind === BORDER) return onPacket(key, head, packet);
+    if (head?.kind === PROBE && onProbe) return onProbe(key, head, packet.length);
+    return 'not a border packet';
+  }
+
   /** Of two connections that cross, the one stays that the smaller key has dialled. @returns whether this one does */
   #opened(key: string, connection: Connection): boolean {
     const before = this.#connections.get(key);
     const preferred = connection.ours === this.#own < key;
-    if (this.#closed || !this.#neighbours.has(key) || (before && before.ours !== connection.ours && !preferred)) {
+    if (this.#closed || !this.#isKnown(key) || (before && before.ours !== connection.ours && !preferred)) {
       connection.close();
       return false;
     }

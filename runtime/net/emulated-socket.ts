@@ -14,6 +14,8 @@ export interface Emulation {
   readonly down?: number;
   /** Milliseconds of a round trip between two trainers that both emulate it. */
   readonly delay: number;
+  /** Of direct connections, which then have nothing to do with the link; absent: they go over it, too. */
+  readonly direct?: { readonly rate: number; readonly delay: number };
 }
 
 /** The lines of one machine: all of its connections share them. */
@@ -32,6 +34,11 @@ const REAL: LineClock = {
 
 /** So many bytes of others wait here at most, as in a receive window; then the socket is not read. */
 const WINDOW_BYTES = 256 * 1024;
+
+/** Lines of direct connections to other trainers. @param link that of everything else */
+export function emulatedDirect({ direct }: Emulation, link: EmulatedLink, clock = REAL): EmulatedLink {
+  return direct ? emulatedLink({ up: direct.rate, down: direct.rate, delay: direct.delay }, clock) : link;
+}
 
 /** A quarter of the round trip at each of the two ends of each of its two ways. */
 export function emulatedLink({ up, down, delay }: Emulation, clock = REAL): EmulatedLink {

@@ -5,7 +5,8 @@ import { EnvironmentError } from '../support/errors.ts';
 import type { Envelopes } from '../wire/envelope.ts';
 import { hex } from '../wire/hash.ts';
 import type { Message, Question } from '../wire/messages.ts';
-import { BLOB, BLOB_HEAD, BORDER, decodeHead, MAX_BINARY_BYTES } from '../wire/routing.ts';
+import { BLOB, BLOB_HEAD, BORDER, decodeHead, MAX_BINARY_BYTES, PROBE } from '../wire/routing.ts';
+import { answered } from './answered.ts';
 import { guarded } from './guarded.ts';
 import { IncomingBlobs } from './incoming-blobs.ts';
 import { Questions } from './questions.ts';
@@ -16,6 +17,8 @@ import { watchSilence } from './watch-silence.ts';
 export interface LinkOptions {
   readonly onMessage?: (message: Message) => void;
   readonly onBorder?: (packet: Uint8Array) => void;
+  /** Bytes of a probe, of the other trainer. */
+  readonly onProbe?: (packet: Uint8Array) => void;
   /** Something of the other end was more than the handlers can take: the connection ends. */
   readonly caught?: (error: unknown) => void;
   /** Seconds without a word of the other end, which pings every second, after which the connection ends. */
@@ -30,8 +33,8 @@ export interface Link {
   sendBorder(packet: Uint8Array, left?: () => void): boolean;
   /** @throws UserError as the gateway answered; EnvironmentError `mesh/lost` */
   ask(question: Question): Promise<unknown>;
-  /** Milliseconds there and back, of the connection alone, without any work behind it. */
-  ping(): Promise<number>;
+  /** @returns when the other end has answered, of the connection alone, without any work behind it; nothing: it does not */
+  ping(): Promise<number | undefined>;
   /** @param most bytes that were agreed: a longer one is refused before there is room for it */
   getBlob(hash: string, most: number): Promise<Uint8Array>;
   /**
@@ -101,14 +104,8 @@ export class GatewayLink implements Link {
     return answer;
   }
 
-  ping(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const began = performance.now();
-      this.#socket.once('pong', () => resolve(performance.now() - began));
-      this.#socket.ping(undefined, undefined, (error?: Error) => {
-        if (error) reject(lost(error.message));
-      });
-    });
+  ping(): Promise<number | undefined> {
+    return answered(this.#socket, () => performance.now());
   }
 
   getBlob(hash: string, most: number): Promise<Uint8Array> {
@@ -154,6 +151,7 @@ export class GatewayLink implements Link {
     if (bytes.length > MAX_BINARY_BYTES) return;
     const head = decodeHead(bytes);
     if (head?.kind === BORDER) this.#options.onBorder?.(bytes);
+    if (head?.kind === PROBE) this.#options.onProbe?.(bytes);
     if (head?.kind === BLOB) this.#incoming.add(hex(head.hash), head.offset, head.total, bytes.subarray(BLOB_HEAD));
   }
 

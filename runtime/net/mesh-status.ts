@@ -1,5 +1,6 @@
 /** The state of a mesh, as `nmc status` shows it. */
 import type { Checked } from '../../spec/run-events.ts';
+import { bordersOf } from '../roles/border-probes.ts';
 import { type MeasuredLink, withLink } from '../roles/measured-link.ts';
 import { fairSharesOf, heldByTrainer, shareOf } from '../roles/sharing.ts';
 import { startEstimate } from '../roles/start-estimate.ts';
@@ -94,6 +95,19 @@ export interface LinkStatus {
   readonly age: number;
 }
 
+/** Straight to another trainer, as both ends have measured it. */
+export interface BorderStatus {
+  readonly key: string;
+  /** Of the other trainer. */
+  readonly name: string;
+  /** Bytes a second to it, within what both owners allow. */
+  readonly rate: number;
+  /** Milliseconds there and back. */
+  readonly roundTrip: number;
+  /** Seconds. */
+  readonly age: number;
+}
+
 export interface MeshStatus {
   readonly runs: readonly RunStatus[];
   readonly trainers: readonly {
@@ -114,6 +128,8 @@ export interface MeshStatus {
     readonly work?: readonly TrainerWork[];
     /** As the gateway has measured it, so many seconds ago; absent: not yet. */
     readonly link?: LinkStatus;
+    /** Direct connections to other trainers that were measured; absent: none. */
+    readonly borders?: readonly BorderStatus[];
   }[];
   /** Trainers that have gone without a word. */
   readonly lost?: readonly LostMember[];
@@ -157,6 +173,7 @@ export function trainersStatus(state: SynchronizerState): MeshStatus['trainers']
     refused,
     capability: withLink(capability, measured),
     ...(measured ? { link: linkStatus(measured, state.now) } : {}),
+    ...bordersStatus(state, key),
     version: version ?? null,
     heard: Math.max(0, state.now - seen) / 1000,
     used: held.get(key)?.memory ?? 0,
@@ -183,6 +200,14 @@ function listed(work: readonly TrainerWork[]): TrainerWork[] {
     left -= some.length;
     return { run, shards: some };
   });
+}
+
+function bordersStatus(state: SynchronizerState, key: string): { readonly borders?: readonly BorderStatus[] } {
+  const borders = Object.entries(bordersOf(state, key)).map(([to, { rate, roundTrip, at }]) => {
+    const name = state.members[to]?.name ?? '';
+    return { key: to, name, rate, roundTrip, age: Math.max(0, state.now - at) / 1000 };
+  });
+  return borders.length > 0 ? { borders } : {};
 }
 
 function linkStatus({ at, ...link }: MeasuredLink, now: number): LinkStatus {

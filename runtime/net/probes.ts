@@ -17,6 +17,7 @@ import {
   type Trains,
 } from '../wire/link-estimate.ts';
 import { encodeProbe } from '../wire/routing.ts';
+import { answered, GIVE_UP_MS } from './answered.ts';
 
 /** Measurements of a trainer's link. */
 export interface ProbedLink {
@@ -54,8 +55,6 @@ const REPEATS_MS = [10_000, 60_000, 300_000] as const;
 const BUSY_MS = 15_000;
 const OTHERS_TURN_MS = 300;
 const NOT_ASKED_MS = 3000;
-/** A link that takes longer is too slow for training. */
-const GIVE_UP_MS = 15_000;
 const ROUND_TRIPS = 5;
 
 interface Series {
@@ -180,26 +179,4 @@ export class Probes {
     const repeat = REPEATS_MS[before.count - 1] ?? REPEATS_MS[REPEATS_MS.length - 1] ?? 0;
     return Math.max(0, before.at + repeat - this.#now());
   }
-}
-
-/** @returns when the other end has answered a ping of now: it has had all that went out before. Nothing: it does not */
-function answered(socket: WebSocket, now: () => number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const nonce = randomBytes(16);
-    const end = (at: number | undefined): void => {
-      clearTimeout(timer);
-      socket.off('pong', onPong);
-      socket.off('close', onClose);
-      resolve(at);
-    };
-    const onPong = (data: Buffer): void => {
-      if (data.equals(nonce)) end(now());
-    };
-    const onClose = (): void => end(undefined);
-    const timer = setTimeout(onClose, GIVE_UP_MS);
-    socket.on('pong', onPong);
-    socket.once('close', onClose);
-    if (socket.readyState === socket.OPEN) socket.ping(nonce, undefined, () => undefined);
-    else end(undefined);
-  });
 }

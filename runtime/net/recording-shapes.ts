@@ -1,4 +1,5 @@
 /** Events that have entered a synchronizer, as its recording keeps them: they are verified before they are replayed. */
+import type { ProbedBorder } from '../roles/measured-link.ts';
 import type { RecordedEvent, RecordedPiece } from '../roles/recording.ts';
 import type {
   MemberState,
@@ -31,6 +32,11 @@ const MESSAGE: Shape<Message> = { schema: messageSchema };
 
 const LINK = { upload: number, download: number, roundTrip: number };
 
+const BORDER: Shape<ProbedBorder> = object({
+  ...{ asked: number, count, isTold: flag },
+  ...{ sent: optional(number), received: optional(number), roundTrip: optional(number), at: optional(number) },
+});
+
 const MEMBER: Shape<MemberState> = object({
   key: text,
   name: text,
@@ -40,6 +46,8 @@ const MEMBER: Shape<MemberState> = object({
   capability: CAPABILITY,
   records: optional(flag),
   measured: optional(object({ ...LINK, at: number })),
+  listen: optional(text),
+  borders: optional(dictionary(BORDER)),
   connected: flag,
   seen: number,
   gap: number,

@@ -6,9 +6,10 @@ import { Hosts } from '../http/hosts.ts';
 import type { Certificate } from '../http/limited-server.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
+import { isMeasuring } from '../roles/border-probes.ts';
 import { blobsOfDeployment } from '../roles/named-blobs.ts';
 import { emptySynchronizer, isActive, TICK_MS } from '../roles/synchronizer.ts';
-import type { RunState, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import type { StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
@@ -145,7 +146,7 @@ export class SynchronizerNode {
       },
       route: (from, head) => this.#route(from, head),
       probes: {
-        may: (key, first) => mayProbe(Object.values(this.#driver.state.runs), key, first),
+        may: (key, first) => mayProbe(this.#driver.state, key, first),
         measured: (key, link) => this.#happen({ kind: 'measured', key, link }),
       },
       log: options.log,
@@ -404,9 +405,10 @@ export class SynchronizerNode {
   }
 }
 
-/** Trainers at work are not disturbed, except by the first probe of a new one. */
-function mayProbe(runs: readonly RunState[], key: string, first: boolean): boolean {
-  const active = runs.filter(isActive);
+/** Trainers at work are not disturbed, except by the first probe of a new one; nor is a probe between two trainers. */
+function mayProbe(state: SynchronizerState, key: string, first: boolean): boolean {
+  if (isMeasuring(state, key)) return false;
+  const active = Object.values(state.runs).filter(isActive);
   return !active.some((run) => run.owners.includes(key)) && (first || active.length === 0);
 }
 

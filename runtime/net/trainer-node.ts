@@ -6,6 +6,7 @@ import type { BlobCache } from '../backplane/blob-cache.ts';
 import type { Device } from '../device/device.ts';
 import { TrainerDriver } from '../driver/trainer-driver.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
+import { keyText } from '../identity/key-text.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import type { Invite } from '../wire/handshake.ts';
 import type { Capability } from '../wire/messages.ts';
@@ -13,12 +14,13 @@ import type { Refusal } from '../wire/refusals.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import type { Address } from './address.ts';
 import { ask } from './ask.ts';
+import { BorderProbes } from './border-probes.ts';
 import { type BlobContent, bringBlob } from './bring-blob.ts';
 import { RecordBringer } from './bring-record.ts';
 import { dial } from './dial.ts';
 import { DirectBorders } from './direct.ts';
 import type { PartsPort } from './disk-columns.ts';
-import { type EmulatedLink, type Emulation, emulatedLink } from './emulated-socket.ts';
+import { type EmulatedLink, type Emulation, emulatedDirect, emulatedLink } from './emulated-socket.ts';
 import type { PlanFetch } from './fetch-plan.ts';
 import { caughtEvent } from './guarded.ts';
 import type { Link } from './link.ts';
@@ -73,6 +75,7 @@ export class TrainerNode {
   readonly #emulated: { readonly emulated?: EmulatedLink };
   #link: Link | undefined;
   #direct: DirectBorders | undefined;
+  #borderProbes: BorderProbes | undefined;
   #roundTrip: number | undefined;
   #mayProbe: () => void = () => undefined;
   #end: (reason: string) => void = () => undefined;
@@ -159,23 +162,33 @@ export class TrainerNode {
     } finally {
       this.#driver.stop();
       await Promise.allSettled(this.#driver.shards.map((shard) => shard.close()));
+      this.#borderProbes?.stop();
       await this.#direct?.close();
     }
   }
 
   async #listen(): Promise<void> {
-    const { listen, keys, capability } = this.#options;
+    const { listen, keys, capability, emulation } = this.#options;
+    const { emulated } = this.#emulated;
     if (!listen) return;
     this.#direct = await DirectBorders.open({
       keys,
       listen,
       machine: capability.machine,
-      ...this.#emulated,
+      ...(emulation && emulated ? { emulated: emulatedDirect(emulation, emulated) } : {}),
       log: this.#options.log,
       onPacket: (from, head, packet) => this.#directBorder(from, head, packet),
+      onProbe: (from, head, bytes) => this.#borderProbes?.take(from, head, bytes),
       onChange: (key) => {
+        this.#borderProbes?.changed(key);
         for (const shard of this.#driver.shards) shard.reroute(key);
       },
+    });
+    this.#borderProbes = new BorderProbes({
+      own: keyText(keys.publicKey),
+      connections: this.#direct,
+      idle: () => this.#driver.shards.length === 0,
+      say: (message) => this.#link?.send(message),
     });
   }
 
@@ -185,7 +198,17 @@ export class TrainerNode {
     const known = version === undefined ? {} : { version };
     const roundTrip = this.#roundTrip === undefined ? {} : { roundTrip: this.#roundTrip };
     const capability = { ...this.#options.capability, ...roundTrip };
-    link.send({ type: 'member', name, instance: this.instance, pid: process.pid, ...known, capability, ...keeps });
+    const listen = this.#direct ? { listen: this.#direct.address } : {};
+    link.send({
+      type: 'member',
+      name,
+      instance: this.instance,
+      pid: process.pid,
+      ...known,
+      capability,
+      ...keeps,
+      ...listen,
+    });
   }
 
   /** From when the mesh has said that it measures links. */
@@ -202,7 +225,10 @@ export class TrainerNode {
   async #measure(link: Link): Promise<void> {
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < ROUND_TRIPS; i++) {
-      least = Math.min(least, await link.ping());
+      const began = performance.now();
+      const heard = await link.ping();
+      if (heard === undefined) return;
+      least = Math.min(least, heard - began);
     }
     this.#roundTrip = least;
     if (this.#link === link) this.#introduce(link);
@@ -232,6 +258,7 @@ export class TrainerNode {
           if (message.type === 'admitted' && message.probes === true) this.#mayProbe();
           if (message.type === 'admitted') this.#admitted(message.name);
           if (message.type === 'wanted') this.#records?.wanted(message.ticket);
+          else if (message.type === 'measure') this.#borderProbes?.measure(message);
           else this.#driver.hear(message);
         },
         ...this.#emulated,

@@ -6,6 +6,7 @@
 import { secondsOfCounted } from '../../spec/costs.ts';
 import type { BatchWork, Deployment, ShardNeeds } from '../wire/deployment.ts';
 import type { Capability } from '../wire/messages.ts';
+import { type WayEnd, wayBetween } from './border-way.ts';
 
 /** Facts that a placement is chosen by: absent in deployments of older versions. */
 export interface TimedNeeds {
@@ -16,7 +17,7 @@ export interface TimedNeeds {
   readonly snapshotEvery: number;
 }
 
-export interface TimedTrainer {
+export interface TimedTrainer extends Pick<WayEnd, 'key' | 'borders'> {
   readonly capability: Capability;
   /** Other runs that it works for: it divides its time between all of them. */
   readonly runs: number;
@@ -140,18 +141,22 @@ function borderSeconds({ needs, pace, microbatches }: TimedNeeds, trainers: read
   };
   let [longest, sum, hops] = [0, 0, 0];
   for (const [shard, { sends }] of needs.entries()) {
-    const from = (trainers[shard] as TimedTrainer).capability;
+    const end = trainers[shard] as TimedTrainer;
+    const from = end.capability;
     for (const { to, bytes, frames, hops: own } of sends) {
       hops += own;
-      const target = trainers[to]?.capability;
+      const other = trainers[to];
+      const target = other?.capability;
       if (!target || placeOf(from) === placeOf(target)) continue;
-      const [up, down] = [secondsFor(bytes, from.upload), secondsFor(bytes, target.download)];
-      add(placeOf(from), 'up', up);
-      add(placeOf(target), 'down', down);
+      const way = wayBetween(end, other);
+      const [up, down] = [secondsFor(bytes, way.upload), secondsFor(bytes, way.download)];
+      const line = way.isApart ? 'straight from ' : '';
+      add(`${line}${placeOf(from)}`, 'up', up);
+      add(`${line}${placeOf(target)}`, 'down', down);
       for (const { machine, costs } of [from, target])
         if (costs)
           framing.set(machine, (framing.get(machine) ?? 0) + (frames * costs.frame + bytes * costs.frameByte) / 2);
-      const seconds = own * delayBetween(from, target) + Math.max(up, down) / microbatches;
+      const seconds = own * way.delay + Math.max(up, down) / microbatches;
       longest = Math.max(longest, seconds);
       sum += seconds;
     }
@@ -160,11 +165,6 @@ function borderSeconds({ needs, pace, microbatches }: TimedNeeds, trainers: read
   const path = Math.max(longest, hops > 0 ? (sum * pace.hops) / hops : 0);
   const link = Math.max(0, ...[...links.values()].flatMap(({ up, down }) => [up, down]));
   return { path, link, framing };
-}
-
-/** Seconds one way: half of each one's way to the mesh and back. */
-function delayBetween(from: Capability, to: Capability): number {
-  return ((from.roundTrip ?? 0) + (to.roundTrip ?? 0)) / 2000;
 }
 
 /** @param bytesPerSecond 0: no known bound */

@@ -1,4 +1,4 @@
-/** Rates of a trainer's link: as measured by the gateway, within the limits of its owner. */
+/** Rates of a trainer's link, as measured by the gateway, within the limits of its owner, and of its ways to others. */
 import type { Capability } from '../wire/messages.ts';
 
 /** Measured by the gateway at its own end. */
@@ -10,6 +10,20 @@ export interface MeasuredLink {
   readonly roundTrip: number;
   /** When. */
   readonly at: number;
+}
+
+/** One end's view of the way to another trainer. */
+export interface ProbedBorder {
+  /** When it was last asked to measure it, and how often. */
+  readonly asked: number;
+  readonly count: number;
+  /** What it has told since the last time it was asked, or not. */
+  readonly isTold: boolean;
+  /** The newest. Bytes a second that it has sent and received, and milliseconds there and back. */
+  readonly sent?: number;
+  readonly received?: number;
+  readonly roundTrip?: number;
+  readonly at?: number;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Who is there: trainers come, are silent, begin anew, want to go. */
 import type { Message } from '../wire/messages.ts';
+import { askedOnly } from './border-probes.ts';
 import { haltAgain, halted } from './ending.ts';
 import { HEARTBEAT_MS, LAPSE_MS } from './liveness.ts';
 import { assignment, dismissIfFree, reassign } from './ownership.ts';
@@ -11,7 +12,8 @@ const MAX_NAME_CHARACTERS = 63;
 
 export function joined(work: Work, key: string, received: Message & { type: 'member' }): void {
   const before = work.state.members[key];
-  const { instance, pid, version, capability, records } = received;
+  const { instance, pid, version, capability, records, listen } = received;
+  const borders = before?.instance === instance ? before.borders : askedOnly(before?.borders);
   const name = uniqueName(work, key, received.name);
   work.setMember({
     ...{ key, name, instance, capability, connected: true, seen: work.now, gap: 0 },
@@ -19,6 +21,8 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     draining: false,
     refused: 0,
     ...(before?.measured ? { measured: before.measured } : {}),
+    ...(listen === undefined ? {} : { listen }),
+    ...(borders === undefined ? {} : { borders }),
     ...(pid === undefined ? {} : { pid }),
     ...(version === undefined ? {} : { version }),
     ...(records === undefined ? {} : { records }),

@@ -2,6 +2,7 @@
 
 import { endsEpoch } from '../training/calls.ts';
 import type { Message } from '../wire/messages.ts';
+import { bordersOf } from './border-probes.ts';
 import { isBarred, isFull, reluctanceOf } from './candidates.ts';
 import { withLink } from './measured-link.ts';
 import { type Candidate, type Placement, place } from './place.ts';
@@ -119,7 +120,13 @@ export function candidates(work: Work, run: RunState): RunCandidate[] {
     .map(({ key, capability, measured, version }) => {
       const { memory = 0, runs: others = [] } = held.get(key) ?? {};
       const left = { ...capability, memory: capability.memory - memory };
-      return { key, capability: withLink(left, measured), version, runs: others.length };
+      return {
+        key,
+        capability: withLink(left, measured),
+        version,
+        runs: others.length,
+        borders: bordersOf(work.state, key),
+      };
     });
 }
 

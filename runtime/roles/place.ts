@@ -2,6 +2,7 @@
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability } from '../wire/messages.ts';
 import { batchSeconds, SOME_RATE, type TimedNeeds, timedNeeds, withSharedLines } from './batch-time.ts';
+import type { WayEnd } from './border-way.ts';
 import { quickest, type Search } from './quickest.ts';
 
 export interface Candidate {
@@ -9,6 +10,7 @@ export interface Candidate {
   readonly capability: Capability;
   /** Other runs that it works for: it divides its time between all of them. */
   readonly runs: number;
+  readonly borders?: WayEnd['borders'];
 }
 
 export interface Placement {

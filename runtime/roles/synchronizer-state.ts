@@ -3,7 +3,7 @@ import type { Checked, CheckResult, KeptEpoch, RunEvent } from '../../spec/run-e
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
 import type { Limits } from './limits.ts';
-import type { MeasuredLink } from './measured-link.ts';
+import type { MeasuredLink, ProbedBorder } from './measured-link.ts';
 
 export interface MemberState {
   readonly key: string;
@@ -17,6 +17,10 @@ export interface MemberState {
   readonly records?: boolean;
   /** The gateway's measurements of its link; nothing before there are any. */
   readonly measured?: MeasuredLink;
+  /** Where other trainers reach it, with which it then measures the ways between them. */
+  readonly listen?: string;
+  /** Those ways as it has seen them, by the keys of the others. */
+  readonly borders?: Readonly<Record<string, ProbedBorder>>;
   readonly connected: boolean;
   /** When it was last heard. */
   readonly seen: number;

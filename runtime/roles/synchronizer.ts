@@ -7,6 +7,7 @@
  */
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
+import { askProbes, borderMeasured } from './border-probes.ts';
 import { checked, firstCheck, unchecked } from './checking.ts';
 import { withoutManifest } from './damaged-manifest.ts';
 import { halt, halted, isHaltedTooLong, pausing } from './ending.ts';
@@ -130,6 +131,7 @@ function tick(work: Work, full: boolean): void {
     if (work.now - member.seen > patienceWith(member)) gone(work, member, 'it was silent for too long');
   for (const run of runs(work)) look(work, run);
   placeWaiting(work);
+  askProbes(work);
 }
 
 function forgive(work: Work, away: number): void {
@@ -168,6 +170,8 @@ function message(work: Work, { from, message: received, proof, evidence }: Recei
     case 'heartbeat':
       heartbeat(work, known, received);
       return undefined;
+    case 'measured':
+      return borderMeasured(work, from, received);
     case 'leave':
       drain(work, from);
       return undefined;

@@ -48,6 +48,8 @@ export interface ModelNetwork {
   readonly places: readonly ModelPlace[];
   /** Seconds one way between two trainers. */
   readonly delay: (from: number, to: number) => number;
+  /** Between two trainers, where the links of their places are not what bounds it; absent: those alone do. */
+  readonly straight?: (from: number, to: number) => StraightWay | undefined;
   /** Seconds of processor time that a frame of so many bytes takes at both ends together. @param from shards @param to */
   readonly frame: (bytes: number, from: number, to: number) => number;
   /** Seconds by the clock beyond that: less than nothing where both ends work at once; absent: none. */
@@ -57,6 +59,14 @@ export interface ModelNetwork {
   readonly bytesPerValue: number;
   /** Seconds of processor time, behind each call and for each direction of a border, for what both ends sign; absent: none. */
   readonly window?: number;
+}
+
+/** A direct connection between two trainers. */
+export interface StraightWay {
+  /** Bytes a second. */
+  readonly rate: number;
+  /** It does not share the links of their places with other borders. */
+  readonly isApart: boolean;
 }
 
 export interface Modelled {
@@ -72,7 +82,7 @@ export interface Modelled {
 }
 
 export interface Limit {
-  readonly by: 'work' | 'frames' | 'upload' | 'download' | 'delay';
+  readonly by: 'work' | 'frames' | 'upload' | 'download' | 'straight' | 'delay';
   /** A machine; of a link its place. */
   readonly at: number;
   readonly share: number;
@@ -132,6 +142,9 @@ class RateModel {
   readonly #messages = new Map<number, Message>();
   readonly #uploads: LinkUse[];
   readonly #downloads: LinkUse[];
+  /** The same of connections that have nothing to do with those links. */
+  readonly #straightOut: LinkUse[];
+  readonly #straightIn: LinkUse[];
   readonly #sent = new Map<string, { from: number; to: number; bytes: number; frames: number; times: Set<number> }>();
   /** By machine: processor seconds of devices, and of frames. */
   readonly #computing: number[];
@@ -144,8 +157,8 @@ class RateModel {
     this.#machines = machines;
     this.#network = network;
     this.#processors = new Processors(machines, (seconds, what) => this.#queue.add(this.#now + seconds, what));
-    this.#uploads = network.places.map(() => ({ free: 0, seconds: 0 }));
-    this.#downloads = network.places.map(() => ({ free: 0, seconds: 0 }));
+    const unused = (): LinkUse[] => network.places.map(() => ({ free: 0, seconds: 0 }));
+    [this.#uploads, this.#downloads, this.#straightOut, this.#straightIn] = [unused(), unused(), unused(), unused()];
     this.#computing = machines.map(() => 0);
     this.#framing = machines.map(() => 0);
     const trainers = new Map(shards.map((shard) => [shard.schedule.shard, shard.trainer]));
@@ -199,6 +212,8 @@ class RateModel {
     });
     for (const [place, { seconds }] of this.#uploads.entries()) note('upload', place, seconds / time);
     for (const [place, { seconds }] of this.#downloads.entries()) note('download', place, seconds / time);
+    for (const uses of [this.#straightOut, this.#straightIn])
+      for (const [place, { seconds }] of uses.entries()) note('straight', place, seconds / time);
     // A machine with more cores than shards is never full: the shard itself is what all others wait for.
     const busiest = this.#runners.reduce((most, r) => (r.work > most.work ? r : most), this.#runners[0] as Runner);
     if (limit.by === 'delay' && busiest.work / time >= LIMITING)
@@ -237,7 +252,8 @@ class RateModel {
       if (!this.#runners.every((r) => r.doneAt.length >= WARM_UP)) return;
       this.#countFrom = this.#now;
       for (const sums of [this.#computing, this.#framing]) sums.fill(0);
-      for (const use of [...this.#uploads, ...this.#downloads]) use.seconds = 0;
+      const links = [this.#uploads, this.#downloads, this.#straightOut, this.#straightIn];
+      for (const use of links.flat()) use.seconds = 0;
     });
   }
 
@@ -362,13 +378,19 @@ class RateModel {
       this.#queue.add(this.#now + delay, arrived);
       return;
     }
-    const { upload } = this.#network.places[from.place] ?? {};
-    const { download } = this.#network.places[to.place] ?? {};
-    const sent = this.#occupy(this.#uploads[from.place], bytes, upload, 0);
+    const { rate, isApart = false } = this.#network.straight?.(from.trainer, to.trainer) ?? {};
+    const upload = isApart ? rate : lesser(rate, this.#network.places[from.place]?.upload);
+    const download = isApart ? rate : lesser(rate, this.#network.places[to.place]?.download);
+    const sent = this.#occupy((isApart ? this.#straightOut : this.#uploads)[from.place], bytes, upload, 0);
     // Its first bytes come in while its last ones still go out.
     const streaming = upload ? bytes / upload : 0;
     this.#queue.add(sent + delay, () => {
-      const received = this.#occupy(this.#downloads[to.place], bytes, download, streaming);
+      const received = this.#occupy(
+        (isApart ? this.#straightIn : this.#downloads)[to.place],
+        bytes,
+        download,
+        streaming,
+      );
       if (received <= this.#now) arrived();
       else this.#queue.add(received, arrived);
     });
@@ -386,6 +408,12 @@ class RateModel {
   #frameOf(key: FrameKey): Frame {
     return { ...key, values: (this.#messages.get(key.message)?.values ?? []).map(() => NONE) };
   }
+}
+
+/** Of two bounds, each of which may be missing. */
+function lesser(one = Number.POSITIVE_INFINITY, other = Number.POSITIVE_INFINITY): number | undefined {
+  const least = Math.min(one, other);
+  return Number.isFinite(least) ? least : undefined;
 }
 
 function emptyPart(f: ShardFunction, callIndex: number): Part {

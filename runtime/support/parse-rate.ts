@@ -46,6 +46,11 @@ export function parseRate(text: string): number | undefined {
   return bytes >= MIN_RATE_BYTES_PER_SECOND && Number.isFinite(bytes) ? bytes : undefined;
 }
 
+/** Of a round trip: `0.4 ms`, `12 ms`. */
+export function formatRoundTrip(milliseconds: number): string {
+  return `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
+}
+
 /** In bits, as links are sold: `20 Mbit/s`. */
 export function formatRate(bytesPerSecond: number): string {
   const bits = 8 * bytesPerSecond;

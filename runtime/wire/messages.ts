@@ -35,6 +35,28 @@ export interface Member {
   readonly capability: Capability;
   /** It brings records of stretches when they are wanted. */
   readonly records?: true;
+  /** Where other trainers reach it; it then measures the ways between them, when it is told to. */
+  readonly listen?: string;
+}
+
+/** To two idle trainers, of each other: measure the way between you. */
+export interface Measure {
+  readonly type: 'measure';
+  readonly key: string;
+  readonly address: string;
+  /** An address of loopback concerns this machine only. */
+  readonly machine: string;
+}
+
+/** What `measure` has asked for, as this end has seen it. */
+export interface Measured {
+  readonly type: 'measured';
+  readonly key: string;
+  /** Bytes a second to the other one, and from it. */
+  readonly sent: number;
+  readonly received: number;
+  /** Milliseconds. */
+  readonly roundTrip: number;
 }
 
 export interface ShardReport {
@@ -313,6 +335,28 @@ export interface Answer {
   readonly error?: { readonly code: string; readonly message: string; readonly repair?: string };
 }
 
-export type FromTrainer = Member | Heartbeat | Ready | Part | Pausing | Commit | Failed | Dispute | Leave | Recorded;
-export type ToTrainer = Admitted | Assign | Peers | Start | Manifest | Pause | Halt | Release | Dismissed | Wanted;
+export type FromTrainer =
+  | Member
+  | Heartbeat
+  | Ready
+  | Part
+  | Pausing
+  | Commit
+  | Failed
+  | Dispute
+  | Leave
+  | Recorded
+  | Measured;
+export type ToTrainer =
+  | Admitted
+  | Assign
+  | Peers
+  | Start
+  | Manifest
+  | Pause
+  | Halt
+  | Release
+  | Dismissed
+  | Wanted
+  | Measure;
 export type Message = FromTrainer | ToTrainer | Ask | Answer;

@@ -40,6 +40,7 @@ export const CONNECTION_REFUSALS = [
   'border of another term or owner',
   'border of another owner',
   'not a border packet',
+  'a probe that was not asked for',
   'more messages than its share',
   'more questions than its share',
   'more instances than its share',

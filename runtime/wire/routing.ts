@@ -27,9 +27,17 @@ export interface BorderHead {
   readonly counter: number;
 }
 
+/** Of a probe between two trainers: a part of a train; the turn is over, with more to come, or without. */
+export const PIECE = 0;
+export const MORE_TO_COME = 1;
+export const NOTHING_MORE = 2;
+export type ProbePiece = typeof PIECE | typeof MORE_TO_COME | typeof NOTHING_MORE;
+
 /** Bytes that only show how fast a link carries them. */
 export interface ProbeHead {
   readonly kind: typeof PROBE;
+  /** To the gateway it means nothing. */
+  readonly piece: ProbePiece;
 }
 
 export interface BlobHead {
@@ -70,10 +78,10 @@ export function encodeBlobChunk(hash: Uint8Array, offset: number, total: number,
 }
 
 /** @param filling what stands in it: nothing that a link could make smaller */
-export function encodeProbe(filling: Uint8Array): Uint8Array {
+export function encodeProbe(filling: Uint8Array, piece: ProbePiece = PIECE): Uint8Array {
   const bytes = zeroedBytes(ofPresent(Math.max(BORDER_HEAD, filling.length)));
   bytes.set(filling);
-  bytes.set([PROBE, WIRE_MAJOR]);
+  bytes.set([PROBE, WIRE_MAJOR, piece]);
   return bytes;
 }
 
@@ -94,11 +102,15 @@ export function decodeHead(bytes: Uint8Array): BorderHead | BlobHead | ProbeHead
       counter,
     };
   }
-  if (bytes[0] === PROBE) return { kind: PROBE };
+  if (bytes[0] === PROBE) return { kind: PROBE, piece: pieceOf(bytes[2]) };
   if (bytes[0] !== BLOB || bytes.length < BLOB_HEAD) return undefined;
   const [offset, total] = [safe(view.getBigUint64(34, true)), safe(view.getBigUint64(42, true))];
   if (offset === undefined || total === undefined) return undefined;
   return { kind: BLOB, hash: bytes.subarray(2, 34), offset, total };
+}
+
+function pieceOf(byte: number | undefined): ProbePiece {
+  return byte === MORE_TO_COME || byte === NOTHING_MORE ? byte : PIECE;
 }
 
 /** @returns nothing beyond the whole numbers that are told apart */

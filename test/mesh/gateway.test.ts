@@ -168,7 +168,7 @@ describe('a client that misbehaves is refused, counted and closed', () => {
     ],
     [
       'a message of another version',
-      ({ socket, envelopes }) => socket.send(envelopes.seal(beat).replace('"v":"3.0"', '"v":"1.0"')),
+      ({ socket, envelopes }) => socket.send(envelopes.seal(beat).replace('"v":"3.1"', '"v":"1.0"')),
       'version',
     ],
     [

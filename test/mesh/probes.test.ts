@@ -76,5 +76,5 @@ test('a client that is not a trainer, or may not be one now, is not measured', a
 });
 
 test('a probe is distinguished from border packets and blobs', () => {
-  expect(decodeHead(encodeProbe(new Uint8Array(2000)))).toEqual({ kind: PROBE });
+  expect(decodeHead(encodeProbe(new Uint8Array(2000)))).toMatchObject({ kind: PROBE });
 });

@@ -76,10 +76,10 @@ describe('the handshake', () => {
     const old = { ...first, v: '1.0' };
     const refusal = challenge(old, listener, seeded(2));
     expect(refusal).toBe('version');
-    expect(handshakeWords('version', old)).toContain('wire 1.0 is not understood here, this is wire 3.0');
+    expect(handshakeWords('version', old)).toContain('wire 1.0 is not understood here, this is wire 3.1');
     expect(handshakeWords('version', { v: '\u001b[2J', version: '\u001b[2J' })).not.toContain('\u001b');
     expect(handshakeWords('version', { ...old, version: '0.1.7' }, '0.2.0')).toBe(
-      'wire 1.0 (release 0.1.7) is not understood here, this is wire 3.0 (release 0.2.0): use the same release of nmc',
+      'wire 1.0 (release 0.1.7) is not understood here, this is wire 3.1 (release 0.2.0): use the same release of nmc',
     );
     // A version of the program decides nothing.
     expect(challenge({ ...first, version: '9.9.9' }, listener, seeded(2))).toHaveProperty('challenge');
@@ -112,7 +112,7 @@ describe('a control message', () => {
     const text = from.seal({ ...BEAT, news: 'later' } as Message);
     for (const changed of [text.replace('"refused":0', '"refused":1'), text.replace('later', 'never')])
       expect(to.open(changed)).toBe('signature');
-    expect(to.open(text.replace('"3.0"', '"1.0"'))).toBe('version');
+    expect(to.open(text.replace('"3.1"', '"1.0"'))).toBe('version');
     expect(to.open(text)).toMatchObject(BEAT);
     expect(to.open(from.seal({ type: 'heartbeat', shards: 3 } as unknown as Message))).toBe('schema');
     expect(to.open('x'.repeat(2 ** 21))).toBe('too-long');

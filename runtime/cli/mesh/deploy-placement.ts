@@ -15,6 +15,7 @@ import { placeOn, predictRate, type RatedTrainer } from '../planning/predict-rat
 import { type RatedShard, rated } from '../planning/rated-shard.ts';
 import { EXIT } from '../shell/command.ts';
 import { trainingOf } from '../training/train-settings.ts';
+import { bordersText, placedBorders } from './placed-borders.ts';
 
 /** Those that would be given something. */
 export function trainersOf(status: MeshStatus): RatedTrainer[] {
@@ -99,6 +100,7 @@ function figuresOf(
     epoch: epoch ?? null,
     limit: predicted?.limit ?? 'not known',
     alone: alone ? { ...alone, samplesPerSecond: alone.batchesPerSecond * batch } : null,
+    borders: problem === undefined ? placedBorders(divided, owners, trainers) : [],
     linksUnknown: unknownLinks(used),
     shared: used.filter((t) => t.work && t.work.length > 0).map((t) => t.name),
     missing: missingOf(problem, used),
@@ -106,7 +108,8 @@ function figuresOf(
 }
 
 function placementText(model: string, training: PlanTraining, said: SaidBy, figures: Figures): string {
-  const { shards, samplesPerSecond, batchesPerSecond, epoch, limit, alone, linksUnknown, shared, missing } = figures;
+  const { shards, samplesPerSecond, batchesPerSecond, epoch, limit, alone, borders, linksUnknown, shared, missing } =
+    figures;
   const { task, rule, microbatches = 1, ahead = 0, batch } = training;
   const width = Math.max(...shards.map((s) => (s.trainer ?? 'nobody').length));
   const rows = shards.map((s) => {
@@ -133,6 +136,7 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
     epochText(epoch) +
     printed`limit    ${limit}\n` +
     aloneText(alone, samplesPerSecond) +
+    bordersText(borders) +
     linksText(linksUnknown) +
     sharedText(shared) +
     printed`missing  ${missing.join('; ') || 'nothing'}\n`

@@ -1,5 +1,5 @@
 /**
- * `--emulate-up`, `--emulate-down`, `--delay`: a trainer on this machine that behaves as if it stood somewhere else.
+ * `--emulate-up`, `--emulate-down`, `--emulate-direct`, `--delay`: a trainer on this machine that behaves as if it stood somewhere else.
  */
 import { hostname } from 'node:os';
 import type { Emulation } from '../../net/emulated-socket.ts';
@@ -8,29 +8,32 @@ import type { EmulationArguments } from './options.ts';
 
 /** Nothing where nothing is emulated. */
 export function emulationOf(args: EmulationArguments): Emulation | undefined {
-  const { delay = 0, 'emulate-up': up, 'emulate-down': down } = args;
-  if (delay === 0 && up === undefined && down === undefined) return undefined;
-  return { delay, ...(up === undefined ? {} : { up }), ...(down === undefined ? {} : { down }) };
+  const { delay = 0, 'emulate-up': up, 'emulate-down': down, 'emulate-direct': rate } = args;
+  if (delay === 0 && [up, down, rate].every((bound) => bound === undefined)) return undefined;
+  const direct = rate === undefined ? {} : { direct: { rate, delay: args['delay-direct'] ?? delay } };
+  return { delay, ...(up === undefined ? {} : { up }), ...(down === undefined ? {} : { down }), ...direct };
 }
 
 /** For the command line of a trainer. */
 export function emulationOptions(args: EmulationArguments): string[] {
-  const { up, down, delay = 0 } = emulationOf(args) ?? {};
+  const { up, down, delay = 0, direct } = emulationOf(args) ?? {};
   return [
     ...(delay > 0 ? ['--delay', String(delay)] : []),
     ...(up === undefined ? [] : ['--emulate-up', `${up}B/s`]),
     ...(down === undefined ? [] : ['--emulate-down', `${down}B/s`]),
+    ...(direct === undefined ? [] : ['--emulate-direct', `${direct.rate}B/s`, '--delay-direct', String(direct.delay)]),
   ];
 }
 
 /** Behind what is said of a trainer: `, emulating 2 Mbit/s up, 40 ms`. */
 export function emulationText(emulation: Emulation | undefined): string {
   if (!emulation) return '';
-  const { up, down, delay } = emulation;
+  const { up, down, delay, direct } = emulation;
   const parts = [
     ...(up === undefined ? [] : [`${formatRate(up)} up`]),
     ...(down === undefined ? [] : [`${formatRate(down)} down`]),
     ...(delay > 0 ? [`a round trip of ${delay} ms between trainers`] : []),
+    ...(direct ? [`${formatRate(direct.rate)} and ${direct.delay} ms directly between trainers`] : []),
   ];
   return `, emulating ${parts.join(', ')}`;
 }

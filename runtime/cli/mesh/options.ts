@@ -35,6 +35,8 @@ export const EMULATION = {
   delay: whole('emulated round trip between two trainers, in milliseconds', { least: 0, most: 60_000 }),
   'emulate-up': rate('emulated uplink of a trainer'),
   'emulate-down': rate('emulated downlink of a trainer'),
+  'emulate-direct': rate('emulated direct connections between trainers, apart from those links'),
+  'delay-direct': whole('emulated round trip of direct connections, in milliseconds', { least: 0, most: 60_000 }),
 };
 export type EmulationArguments = Given<typeof EMULATION>;
 

@@ -7,6 +7,7 @@ import {
   formatMeasure,
   formatPercent,
 } from '../../support/format-numbers.ts';
+import { formatRate, formatRoundTrip } from '../../support/parse-rate.ts';
 import { shortened, wrapped } from './columns.ts';
 
 /** Ended runs that are shown: the newest, of today. */
@@ -14,6 +15,8 @@ const MAX_ENDED = 5;
 const TODAY_SECONDS = 12 * 3600;
 /** Shards of one run that are shown one by one. */
 const MAX_SHARDS = 12;
+/** Direct connections of one trainer that are shown. */
+const MAX_BORDERS = 4;
 /** Of a table; the rest of a line belongs to figures. */
 const NAME = 16;
 
@@ -180,7 +183,11 @@ function trainerLines(trainers: MeshStatus['trainers']): string[] {
       const { memory } = t.capability;
       const lent = memory > 0 ? `${formatBytes(t.used ?? 0)} of ${formatBytes(memory)}` : '-';
       const state = t.state === 'silent' && t.heard !== undefined ? `silent ${Math.round(t.heard)} s` : t.state;
-      return [row(t.name, state, t.version ?? '-', lent, linkText(t.capability)), ...workLines(t.work)];
+      return [
+        row(t.name, state, t.version ?? '-', lent, linkText(t.capability)),
+        ...workLines(t.work),
+        ...borderLines(t.borders),
+      ];
     }),
   ];
 }
@@ -196,13 +203,25 @@ function workLines(work: MeshStatus['trainers'][number]['work'] = []): string[] 
   return wrapped(['  works for', ...parts], 4);
 }
 
+/** Direct connections that were measured, the fastest first. */
+function borderLines(borders: MeshStatus['trainers'][number]['borders'] = []): string[] {
+  if (borders.length === 0) return [];
+  const sorted = [...borders].sort((a, b) => b.rate - a.rate);
+  const parts = sorted.slice(0, MAX_BORDERS).map(({ name, rate, roundTrip, age }) => {
+    const speed = `${formatRate(rate)}, ${formatRoundTrip(roundTrip)}`;
+    return `to ${shortened(name, NAME)} ${speed} (${formatDuration(age)} ago)`;
+  });
+  const rest = borders.length - parts.length;
+  return wrapped(['  directly', ...parts, ...(rest > 0 ? [`and ${rest} more`] : [])], 4);
+}
+
 function cell(text: string, width: number): string {
   return shortened(text, width).padEnd(width);
 }
 
 /** The way to the mesh and back, and its width where that is known. */
 function linkText({ roundTrip, upload, download }: MeshStatus['trainers'][number]['capability']): string {
-  const delay = roundTrip === undefined ? '-' : `${roundTrip.toFixed(roundTrip < 10 ? 1 : 0)} ms`;
+  const delay = roundTrip === undefined ? '-' : formatRoundTrip(roundTrip);
   const widths = [upload, download].map((bytes) => (bytes > 0 ? formatCount((8 * bytes) / 1e6) : '?'));
   return upload > 0 || download > 0 ? `${delay} ${widths.join('/')} Mbit/s` : delay;
 }

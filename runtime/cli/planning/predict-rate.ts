@@ -12,6 +12,7 @@ import {
 import { TRAIN } from '../../../spec/names.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { placeOf, secondsOfWork } from '../../roles/batch-time.ts';
+import { type WayEnd, wayBetween } from '../../roles/border-way.ts';
 import { type Pacing, type Placement, place } from '../../roles/place.ts';
 import { stretchCostsOn, stretchLength } from '../../roles/stretch-length.ts';
 import { type Modelled, type ModelMachine, type ModelPlace, modelRate } from '../../simulation/rate-model.ts';
@@ -19,12 +20,23 @@ import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
 import { batchWork, type RatedShard } from './rated-shard.ts';
 
+/** To the trainer of this key. */
+export interface MeasuredBorder {
+  readonly key: string;
+  /** Bytes a second. */
+  readonly rate: number;
+  /** Milliseconds there and back. */
+  readonly roundTrip: number;
+}
+
 export interface RatedTrainer {
   readonly key: string;
   readonly name: string;
   readonly capability: Capability;
   /** Absent: its link was not measured yet. */
   readonly link?: unknown;
+  /** Straight to others, as it was measured. */
+  readonly borders?: readonly MeasuredBorder[];
   /** Runs of which it has shards. */
   readonly work?: readonly { readonly run: string }[];
 }
@@ -47,7 +59,7 @@ export function placeOn(
   trainers: readonly RatedTrainer[],
   pacing: Pacing & Pick<Deployment, 'on'> = {},
 ): Placement {
-  const all = trainers.map(({ key, capability }) => ({ key, capability, runs: 0 }));
+  const all = trainers.map((trainer) => ({ ...wayEnd(trainer), key: trainer.key, runs: 0 }));
   return place(needs, all, pacing.on, undefined, pacing);
 }
 
@@ -127,7 +139,6 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
       trainer: trainers.findIndex((t) => t.key === owners[i]),
     };
   });
-  const roundTrip = (trainer: number): number => (trainers[trainer]?.capability.roundTrip ?? 0) / 1000;
   const arePlacedTogether = (from: number, to: number): boolean => {
     const [one, other] = [trainers[from], trainers[to]];
     return one !== undefined && other !== undefined && placeOf(one.capability) === placeOf(other.capability);
@@ -142,7 +153,8 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
   const network = {
     places,
     // Within a place a frame's own cost has all of its way.
-    delay: (from: number, to: number) => (arePlacedTogether(from, to) ? 0 : (roundTrip(from) + roundTrip(to)) / 2),
+    delay: (from: number, to: number) => (arePlacedTogether(from, to) ? 0 : (wayOf(trainers, from, to)?.delay ?? 0)),
+    straight: (from: number, to: number) => straightOf(trainers, from, to),
     frame: (bytes: number, from: number, to: number) => bothEnds(ends, from, to, (end) => secondsOfFrame(bytes, end)),
     lag: (bytes: number, from: number, to: number) => bothEnds(ends, from, to, (end) => lagOfFrame(bytes, end)),
     handover: (bytes: number) => bytes * handByte,
@@ -150,6 +162,26 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
     bytesPerValue: (wider * BYTES[codec]) / parts,
   };
   return { modelled: modelRate(divided, machines, network, name), machines, places };
+}
+
+/** The trainer as one end of borders. */
+export function wayEnd<T extends RatedTrainer>({ key, capability, borders }: T) {
+  return { key, capability, ...(borders ? { borders: byKey(borders) } : {}) };
+}
+
+function byKey(borders: readonly MeasuredBorder[]): NonNullable<WayEnd['borders']> {
+  return Object.fromEntries(borders.map((border) => [border.key, border]));
+}
+
+function wayOf(trainers: readonly RatedTrainer[], from: number, to: number) {
+  const [one, other] = [trainers[from], trainers[to]];
+  return one && other && wayBetween(wayEnd(one), wayEnd(other));
+}
+
+function straightOf(trainers: readonly RatedTrainer[], from: number, to: number) {
+  const rate = trainers[from]?.borders?.find(({ key }) => key === trainers[to]?.key)?.rate;
+  const way = wayOf(trainers, from, to);
+  return rate === undefined || !way ? undefined : { rate, isApart: way.isApart };
 }
 
 /** A trainer that has one shard alone hands its runs to a thread that no other shard uses. */
@@ -221,9 +253,10 @@ export function inParts(schedule: ShardSchedule, microbatches: number, ahead: nu
 }
 
 function limitIn({ limit, busy }: Modelled, machines: readonly ModelMachine[], places: readonly ModelPlace[]): string {
-  const ofLink = limit.by === 'upload' || limit.by === 'download';
+  const ofLink = limit.by === 'upload' || limit.by === 'download' || limit.by === 'straight';
   const { name } = (ofLink ? places : machines)[limit.at] ?? { name: 'nobody' };
   if (limit.by === 'work') return `work of ${name}`;
+  if (limit.by === 'straight') return `direct connections of ${name}`;
   if (ofLink) return `${limit.by} of ${name}`;
   if (limit.by === 'frames') return `frames that ${name} seals and opens`;
   const mean = busy.reduce((a, b) => a + b, 0) / Math.max(1, busy.length);

@@ -135,7 +135,7 @@ test('an older and a newer mesh are refused by the versions of both programs', a
   ends.push(() => server.close());
   await once(server, 'listening');
   const words =
-    'wire 2.0 (release 0.2.0) is not understood here, this is wire 3.0 (release 9.0.0): use the same release of nmc';
+    'wire 2.0 (release 0.2.0) is not understood here, this is wire 3.1 (release 9.0.0): use the same release of nmc';
   server.on('connection', (socket) =>
     socket.once('message', (data) => {
       heard.push(String(data));

@@ -107,7 +107,7 @@ test('an older wire is refused by name, and any other text as a version is not r
     socket.sendText(JSON.stringify({ ...first, v, ...(version === undefined ? {} : { version }) }));
     return String((await socket.read())?.subarray(2));
   };
-  const here = `this is wire 3.0 (release ${packageVersion()}): use the same release of nmc`;
+  const here = `this is wire 3.1 (release ${packageVersion()}): use the same release of nmc`;
   expect(await told('1.0')).toBe(`wire 1.0 is not understood here, ${here}`);
   expect(await told('1.0', '0.1.7')).toBe(`wire 1.0 (release 0.1.7) is not understood here, ${here}`);
   expect(await told('1.0', '\u001b[2J')).toBe(`wire 1.0 is not understood here, ${here}`);
