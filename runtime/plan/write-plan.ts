@@ -1,26 +1,16 @@
 /** Writes a plan as a folder, a piece at a time: no file of it is ever in memory for its writing. */
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Plan, PlanPart, Sink } from '../../spec/plan.ts';
-import { diskError, flushFolder, writePieces } from '../support/atomic.ts';
+import type { PlanPart, Sink } from '../../spec/plan.ts';
+import { diskError, flushFolder } from '../support/atomic.ts';
 import { PathSet } from '../support/path-names.ts';
 import { makeFolder, makeNewFolder, moveFile, removeAll } from '../support/safe-files.ts';
-import {
-  assertInside,
-  folderOf,
-  insideFolder,
-  madeInside,
-  makerInside,
-  ownPath,
-  type SafePath,
-} from '../support/safe-path.ts';
+import { folderOf, insideFolder, madeInside, ownPath, type SafePath } from '../support/safe-path.ts';
+import { type Entry, NewFiles } from './new-files.ts';
 import { outside } from './plan-errors.ts';
 import { PLAN_FILE } from './plan-source.ts';
 import { removeAbandoned, scratchFor } from './scratch.ts';
-
-/** A file that was written, as a plan lists it. */
-type Entry = Plan['files'][number];
+import { WriteBeside } from './write-beside.ts';
 
 /**
  * Everything is written to a folder beside, which then takes the plan's name. Where a folder has that name already, its
@@ -38,20 +28,21 @@ export function writePlanParts(
 ): string {
   const place = ownPath(resolve(folder));
   const scratch = scratchFor(place);
+  let writer: PartWriter | undefined;
   try {
     makeFolder(folderOf(place));
     removeAbandoned(place);
     makeNewFolder(scratch);
-    const entry = writerInto(scratch);
-    const files: Entry[] = [];
+    writer = new PartWriter(scratch);
     const paths = new PathSet();
     paths.add(PLAN_FILE);
-    for (const { path, write } of parts) {
-      const problem = paths.add(path);
-      if (problem !== undefined) throw outside(folder, path, problem);
-      files.push(entry(path, write, false));
+    for (const part of parts) {
+      const problem = paths.add(part.path);
+      if (problem !== undefined) throw outside(folder, part.path, problem);
+      writer.add(part);
     }
-    const { sha256 } = entry(PLAN_FILE, (sink) => writeJson(files, sink), true);
+    const files = writer.end();
+    const { sha256 } = writer.last(PLAN_FILE, (sink) => writeJson(files, sink));
     if (existsSync(place)) moveInto(scratch, place, [...files.map((f) => f.path), PLAN_FILE]);
     else moveFile(scratch, place);
     flushFolder(folderOf(place));
@@ -59,6 +50,7 @@ export function writePlanParts(
   } catch (error) {
     throw diskError(error, folder);
   } finally {
+    writer?.abandon();
     if (existsSync(scratch)) removeAll(scratch);
   }
 }
@@ -69,28 +61,59 @@ export function writePlan(folder: string, planJson: Uint8Array, files: ReadonlyM
   writePlanParts(folder, parts, (_, sink) => sink(planJson));
 }
 
-/** @param flushed survives a power cut; the others' hashes stand in the one that does */
-type WriteEntry = (path: string, write: (sink: Sink) => void, flushed: boolean) => Entry;
+/** Fewer files are written before a thread has started. */
+const MIN_BESIDE = 64;
 
-function writerInto(folder: SafePath): WriteEntry {
-  const placeOf = makerInside(folder);
-  return (path, write, flushed) => {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    writePieces(
-      placeOf(path),
-      (sink) => {
-        assertInside(folder, path);
-        write((piece) => {
-          hash.update(piece);
-          bytes += piece.byteLength;
-          sink(piece);
-        });
-      },
-      flushed,
-    );
-    return { path, sha256: hash.digest('hex'), bytes };
-  };
+/** Writes files into a folder, many of them in a thread beside this one. */
+class PartWriter {
+  readonly #folder: SafePath;
+  readonly #own: NewFiles;
+  readonly #paths: string[] = [];
+  readonly #entries: Entry[] = [];
+  #beside: WriteBeside | undefined;
+
+  constructor(folder: SafePath) {
+    this.#folder = folder;
+    this.#own = new NewFiles(folder);
+  }
+
+  add({ path, write }: PlanPart): void {
+    this.#paths.push(path);
+    if (this.#paths.length === MIN_BESIDE) this.#beside = WriteBeside.into(this.#folder);
+    if (this.#beside?.isReady) this.#beside.file(path, write);
+    else this.#entries.push(this.#write(path, write, false));
+  }
+
+  /** @returns the entries of all files, in their order */
+  end(): readonly Entry[] {
+    const written = this.#beside?.isReady ? this.#beside.end() : [];
+    const byPath = new Map([...this.#entries, ...written].map((entry) => [entry.path, entry]));
+    return this.#paths.map((path) => {
+      const entry = byPath.get(path);
+      if (!entry) throw new Error(`${path} was not written`);
+      return entry;
+    });
+  }
+
+  /** Written by this thread, and flushed. */
+  last(path: string, write: PlanPart['write']): Entry {
+    return this.#write(path, write, true);
+  }
+
+  /** Behind it nothing more is written; nothing happens where all is. */
+  abandon(): void {
+    this.#beside?.abandon();
+  }
+
+  #write(path: string, write: PlanPart['write'], flushed: boolean): Entry {
+    try {
+      this.#own.begin(path);
+      write((piece) => this.#own.write(piece));
+      return this.#own.end(flushed);
+    } finally {
+      this.#own.close();
+    }
+  }
 }
 
 function moveInto(from: SafePath, to: SafePath, paths: readonly string[]): void {

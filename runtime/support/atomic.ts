@@ -92,18 +92,6 @@ function writeFlushed(path: SafePath, content: FileContent): void {
   }
 }
 
-/** Makes a file that is not there yet of pieces as they come. Errors of the file system come as they are. */
-export function writePieces(
-  path: SafePath,
-  write: (sink: (piece: Uint8Array) => void) => void,
-  flushed: boolean,
-): void {
-  withPlain(path, 'wx', (descriptor) => {
-    write((piece) => writeFully(descriptor, piece));
-    if (flushed) fsyncSync(descriptor);
-  });
-}
-
 /** A name beside `path` for what is to take its place: see `removeLeftovers`. */
 export function temporaryFor(path: SafePath): SafePath {
   temporaryCounter += 1;

@@ -46,6 +46,11 @@ export function removeFile(path: SafePath): void {
   rmSync(path, { force: true });
 }
 
+/** A file that does not exist yet. */
+export function openNew(path: SafePath): number {
+  return openSync(path, 'wx');
+}
+
 /** A file that does not exist yet, for this user only. */
 export function openNewPrivate(path: SafePath): number {
   return openSync(path, 'wx', 0o600);

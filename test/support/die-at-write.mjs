@@ -1,5 +1,6 @@
 // Loaded before a program (`node --import`): ends the process, as kill -9 does, in the middle of its N-th change to the
-// file system. NMC_TEST_DIE_AT=N; NMC_TEST_COUNT=FILE writes how many changes there were.
+// file system. NMC_TEST_DIE_AT=N; NMC_TEST_DIE_IN=thread counts those of
+// threads alone; NMC_TEST_COUNT=FILE writes how many changes there were.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
@@ -18,7 +19,7 @@ const dieAt = Number(process.env.NMC_TEST_DIE_AT ?? 0);
 const countFile = process.env.NMC_TEST_COUNT;
 let count = 0;
 
-if (isMainThread) {
+if (isMainThread !== (process.env.NMC_TEST_DIE_IN === 'thread')) {
   const { writeSync, writeFileSync } = fs;
   for (const name of changes) {
     const original = fs[name];

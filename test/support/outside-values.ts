@@ -12,6 +12,7 @@ export const TRUSTING: Readonly<Record<string, readonly string[]>> = {
       'data/fetch-file.ts',
       'plan/scratch.ts',
       'plan/write-plan.ts',
+      'plan/write-thread.ts',
       'store/create-run.ts',
     ],
     'backplane/stream-copy.ts',

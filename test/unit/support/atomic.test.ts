@@ -9,7 +9,6 @@ import {
   removeLeftovers,
   truncateDurably,
   writeFileAtomic,
-  writePieces,
 } from '../../../runtime/support/atomic.ts';
 import { EnvironmentError } from '../../../runtime/support/errors.ts';
 import { ownPath } from '../../../runtime/support/safe-path.ts';
@@ -25,21 +24,6 @@ function failure(action: () => void): EnvironmentError {
   }
   throw new Error('expected an EnvironmentError');
 }
-
-describe('writePieces', () => {
-  it('makes a file of pieces, and replaces none', () => {
-    const path = join(newFolder(), 'file');
-    writePieces(
-      ownPath(path),
-      (sink) => {
-        for (const byte of [1, 2]) sink(Uint8Array.of(byte));
-      },
-      true,
-    );
-    expect([...readFileSync(path)]).toEqual([1, 2]);
-    expect(() => writePieces(ownPath(path), (sink) => sink(Uint8Array.of(3)), false)).toThrow('EEXIST');
-  });
-});
 
 describe('createFileAtomic', () => {
   it('makes a file where none is, and leaves what another process has made meanwhile', () => {
