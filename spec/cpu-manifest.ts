@@ -1,5 +1,5 @@
 /** The manifest beside `cpu/NAME.onnx`: which tensor is which input, state and result. */
-import type { FieldType, ScalarExpr, Shape } from './program.ts';
+import { type FieldType, type ScalarExpr, type Shape, sizeOf } from './program.ts';
 
 export interface CpuManifest {
   readonly function: string;
@@ -66,5 +66,33 @@ export const pairExport = (name: string): string => `${name}.pair`;
 /** Kernels go over so many bytes at a time (a line of the cache): tensors begin at a multiple of it and are padded to one. */
 export const CHUNK_BYTES = 64;
 
-/** Gradients of so many bytes are made one after the other, each read by its kernels before the next one is made. */
+/**
+ * Gradients of so many bytes are made one after the other, in tiles of about as many, each read by its kernels before the
+ * next one is made.
+ */
 export const LARGE_GRADIENT_BYTES = 4 * 1024 * 1024;
+
+/** Rows of a gradient. */
+export interface RowTile {
+  readonly from: number;
+  readonly rows: number;
+}
+
+/** Kernels go over whole lines of the cache; a product of a row or two may add in another order. */
+const MIN_ROWS = CHUNK_BYTES / 4;
+
+/** The tiles of a gradient, of whole lines of the cache each but the last. @param bytes of a tile, about */
+export function gradientTiles([rows = 1, columns = 1]: Shape, bytes = LARGE_GRADIENT_BYTES): RowTile[] {
+  const fitting = Math.floor(bytes / (4 * columns));
+  const height = Math.max(MIN_ROWS, fitting - (fitting % LEAST_ROWS));
+  const count = Math.max(1, Math.ceil((rows - MIN_ROWS + 1) / height));
+  return Array.from({ length: count }, (_, i) => ({
+    from: i * height,
+    rows: i === count - 1 ? rows - i * height : height,
+  }));
+}
+
+/** Elements of the largest tile. */
+export function tileElements(shape: Shape, bytes?: number): number {
+  return Math.max(...gradientTiles(shape, bytes).map(({ rows }) => sizeOf([rows, ...shape.slice(1)])));
+}

@@ -1,8 +1,8 @@
 /**
- * Memory of a shard whose weights are large: element-wise steps change them in place, and of their gradients one is there
- * at a time. This is how the CPU device runs them (`LARGE_GRADIENT_BYTES`).
+ * Memory of a shard whose weights are large: element-wise steps change them in place, and of their gradients one tile is
+ * there at a time. This is how the CPU device runs them (`LARGE_GRADIENT_BYTES`).
  */
-import { LARGE_GRADIENT_BYTES } from '../../spec/cpu-manifest.ts';
+import { LARGE_GRADIENT_BYTES, tileElements } from '../../spec/cpu-manifest.ts';
 import { type Op, type Program, type ProgramFunction, type ScalarExpr, sizeOf } from '../../spec/program.ts';
 import { slotMemory } from './passes/slots.ts';
 import { elementwiseTails, type TailChain } from './tail.ts';
@@ -32,7 +32,7 @@ function buffersOf(program: Program, f: ProgramFunction): number {
   const late = lateGradients(block.ops, f, chains);
   const gone = new Set([...chains.flatMap((c) => c.ops.map((op) => op.id)), ...late.map((op) => op.id)]);
   const rest = { ...block, ops: block.ops.filter((op) => !gone.has(op.id)) };
-  const largest = Math.max(0, ...late.map(({ shape }) => sizeOf(shape)));
+  const largest = Math.max(0, ...late.map(({ shape }) => tileElements(shape)));
   return slotMemory({ ...f, blocks: [rest] }).elements + largest;
 }
 

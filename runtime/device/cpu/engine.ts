@@ -10,7 +10,9 @@ import { inputName, isGradientName, LANE, STEP } from '../../../spec/names.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
+import { freeNow } from '../../support/free-now.ts';
 import type { Position, RunInput } from '../device.ts';
+import { largestTile, type PlacedTile, placedTiles } from './gradient-tiles.ts';
 import { Layouts } from './laid-out.ts';
 import type { GraphSplitter } from './large-gradients.ts';
 import { manifestsIn } from './manifest.ts';
@@ -51,7 +53,7 @@ interface LoadedGradient {
   readonly inputs: readonly string[];
   readonly output: string;
   readonly session: ort.InferenceSession;
-  readonly placed: Placed;
+  readonly tiles: readonly PlacedTile[];
   readonly kernels: readonly LoadedKernel[];
 }
 
@@ -98,6 +100,7 @@ interface StatePlaces {
 
 /** Above this many bytes of graph ONNX Runtime's own optimiser costs more time than it saves (it is superlinear). */
 const OPTIMISE_BELOW = 4 * 1024 * 1024;
+const NO_TENSOR = new ort.Tensor('float32', new Float32Array(0), [0]);
 const ORT_TYPES = { u8: 'uint8', i32: 'int32', f32: 'float32' } as const;
 
 export class CpuEngine {
@@ -108,7 +111,7 @@ export class CpuEngine {
   readonly #options: EngineOptions;
   readonly #memory: SharedMemory;
   readonly #split = new Map<string, SplitGraph>();
-  /** Where gradients that are made late lie, one after the other. */
+  /** Where tiles of gradients that are made late lie, one after the other. */
   readonly #scratch: Placed;
   readonly #places = new Map<string, Places>();
   readonly #versions = new Map<string, number>();
@@ -132,7 +135,9 @@ export class CpuEngine {
       for (const output of manifest.outputs) if ('state' in output) rewritten.add(output.state);
     const placesOf = (s: EngineState): number => (rewritten.has(s.id) ? 2 : 1);
     const others = [...this.#manifests.values()].flatMap((m) => this.#outputsOf(m).filter((o) => !('state' in o)));
-    const scratch = [...this.#split.values()].flatMap((s) => s.late.map(({ shape }) => sizeOf(shape)));
+    const scratch = [...this.#split.values()].flatMap((s) =>
+      s.late.map(({ shape, tiles }) => largestTile(shape, tiles)),
+    );
     const largest = Math.max(0, ...scratch);
     this.#memory = createMemory([
       ...states.flatMap((s) => new Array<number>(placesOf(s)).fill(sizeOf(s.shape))),
@@ -304,10 +309,14 @@ export class CpuEngine {
     const addressesOf = (field: string): readonly number[] => [placeOf(places.fields, field).address];
     const made = await this.#runGraph(bound, position);
     this.#runKernels(loaded, position, addressesOf);
-    for (const { inputs, output, session, placed, kernels } of late) {
-      const sides = inputs.map((name) => [name, made[name] ?? feeds[name]] as const);
-      await session.run(Object.fromEntries(sides) as Record<string, ort.Tensor>, { [output]: placed.tensor });
-      this.#runKernels({ ...loaded, kernels }, position, addressesOf, placed);
+    for (const { inputs, output, session, tiles, kernels } of late) {
+      const sides = Object.fromEntries(inputs.map((name) => [name, made[name] ?? feeds[name] ?? NO_TENSOR]));
+      for (const tile of tiles) {
+        const given = await session.run({ ...sides, ...tile.bounds }, { [output]: tile.tensor });
+        // A copy of what lies in the tile.
+        freeNow(given[output]?.data);
+        this.#runKernels({ ...loaded, kernels }, position, addressesOf, tile);
+      }
     }
   }
 
@@ -339,27 +348,31 @@ export class CpuEngine {
     return made as Readonly<Record<string, ort.Tensor | undefined>>;
   }
 
-  /** @param fieldAddresses where a field lies: one place, or two parts of a sum */
+  /**
+   * @param fieldAddresses where a field lies: one place, or two parts of a sum
+   * @param late rows of a gradient: what else they read and write are the same rows
+   */
   #runKernels(
     { kernels, places }: Pick<Loaded, 'kernels' | 'places'>,
     position: Position,
     fieldAddresses: (field: string) => readonly number[],
-    late?: Placed,
+    late?: PlacedTile,
   ): void {
+    const behind = late?.begin ?? 0;
     const scope = { ...position, tick: position.tick ?? 0 };
     for (const { kernel, call, callPair } of kernels) {
       let parts = 1;
       const tensors = kernel.tensors.flatMap((t) => {
-        if ('state' in t) return this.#state(t.state).current.address;
-        if ('gradient' in t) return (late ?? placeOf(places.outputs, t.gradient)).address;
+        if ('state' in t) return this.#state(t.state).current.address + behind;
+        if ('gradient' in t) return late?.address ?? placeOf(places.outputs, t.gradient).address;
         const addresses = fieldAddresses(t.field);
         parts = addresses.length;
-        return addresses;
+        return addresses.map((address) => address + behind);
       });
-      const results = kernel.results.map((id) => this.#state(id).current.address);
+      const results = kernel.results.map((id) => this.#state(id).current.address + behind);
       const scalars = kernel.scalars.map((expr) => evaluateScalar(expr, scope));
       const run = parts === 2 && callPair ? callPair : call;
-      run(padded(kernel.elements), ...tensors, ...results, ...scalars);
+      run(padded(late?.elements ?? kernel.elements), ...tensors, ...results, ...scalars);
       for (const id of kernel.results) this.#changed(id);
     }
   }
@@ -418,18 +431,17 @@ export class CpuEngine {
   }
 
   async #openLate(
-    { graph, output, shape, inputs }: LateGradient,
+    { graph, output, shape, inputs, tiles }: LateGradient,
     manifest: CpuManifest,
     kernels: readonly LoadedKernel[],
   ): Promise<LoadedGradient> {
     const names = manifest.outputs.flatMap((o) => (o.output === output && 'gradient' in o ? [o.gradient] : []));
     const reads = ({ kernel }: LoadedKernel): boolean =>
       kernel.tensors.some((t) => 'gradient' in t && names.includes(t.gradient));
-    const data = dataOf(this.#scratch).subarray(0, sizeOf(shape));
     return {
       ...{ inputs, output },
       session: await this.#openSession(graph),
-      placed: { address: this.#scratch.address, tensor: new ort.Tensor('float32', data, shape) },
+      tiles: placedTiles(shape, tiles, this.#scratch),
       kernels: kernels.filter(reads),
     };
   }

@@ -1,13 +1,13 @@
 /**
- * Gradients of large weights are made one after the other, each as soon as the kernels of the one before it are through,
+ * Gradients of large weights are made tile by tile, each tile as soon as the kernels of the one before it are through,
  * in memory that all of them share. The product that makes one becomes a graph of its own: the same operation on the
- * same values.
+ * same values, for some rows of the result.
  */
 import onnxProto from 'onnx-proto';
-import { type CpuManifest, LARGE_GRADIENT_BYTES } from '../../../spec/cpu-manifest.ts';
+import { type CpuManifest, gradientTiles, LARGE_GRADIENT_BYTES } from '../../../spec/cpu-manifest.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { largeGradients } from './large-gradients.ts';
-import type { SplitGraph } from './split-graph.ts';
+import { type SplitGraph, TILE_BEGIN, TILE_END } from './split-graph.ts';
 
 const { onnx } = onnxProto;
 
@@ -18,7 +18,7 @@ type Node = NonNullable<NonNullable<Model['graph']>['node']>[number];
 const MAX_GRAPH_BYTES = 4 * 1024 * 1024;
 
 /**
- * @param least bytes of a gradient that is made late
+ * @param least bytes of a gradient that is made late, and of one of its tiles
  * @returns nothing where there is none of these
  */
 export function splitGraph(
@@ -32,7 +32,7 @@ export function splitGraph(
   const nodes = model.graph?.node ?? [];
   const products = nodes.filter((node) => wanted.has(node.output?.[0] ?? '') && isAlone(node, nodes, manifest));
   if (products.length === 0) return undefined;
-  return split(model, products, wanted);
+  return split(model, products, wanted, least);
 }
 
 /**
@@ -45,13 +45,19 @@ function isAlone(node: Node, nodes: readonly Node[], { states, graphNames }: Cpu
   const stateNames = new Set(states.map((id) => graphNames?.[id] ?? id));
   return (
     node.opType === 'Gemm' &&
+    sides.length === 2 &&
     !nodes.some((n) => n.input?.includes(output)) &&
     !sides.some((side) => stateNames.has(side)) &&
     !nodes.some((n) => n.opType === 'Transpose' && sides.includes(n.output?.[0] ?? ''))
   );
 }
 
-function split(model: Model, products: readonly Node[], shapes: ReadonlyMap<string, Shape>): SplitGraph {
+function split(
+  model: Model,
+  products: readonly Node[],
+  shapes: ReadonlyMap<string, Shape>,
+  tileBytes: number,
+): SplitGraph {
   const graph = model.graph;
   const { input = [], output = [], initializer = [], node = [] } = graph ?? {};
   const inputs = new Map((input ?? []).map((i) => [i.name ?? '', i]));
@@ -71,15 +77,20 @@ function split(model: Model, products: readonly Node[], shapes: ReadonlyMap<stri
       const [name = ''] = product.output ?? [];
       const sides = [...new Set(product.input ?? [])];
       const own = sides.filter((side) => !constants.has(side));
+      const shape = shapes.get(name) ?? [];
       return {
         output: name,
-        shape: shapes.get(name) ?? [],
+        shape,
         inputs: own,
+        tiles: gradientTiles(shape, tileBytes),
         graph: encode({
-          node: [product],
-          input: own.map((side) => inputs.get(side) ?? floats(side)),
-          output: (output ?? []).filter((o) => o.name === name),
-          initializer: sides.flatMap((side) => constants.get(side) ?? []),
+          node: tiled(product),
+          input: [
+            ...own.map((side) => inputs.get(side) ?? floats(side)),
+            ...[TILE_BEGIN, TILE_END].map((bound) => typed(bound, onnx.TensorProto.DataType.INT64)),
+          ],
+          output: [floats(name)],
+          initializer: [...sides.flatMap((side) => constants.get(side) ?? []), ROWS_OF_LEFT[axisOfRows(product)]],
           valueInfo: [],
         }),
       };
@@ -87,7 +98,34 @@ function split(model: Model, products: readonly Node[], shapes: ReadonlyMap<stri
   };
 }
 
+const LEFT = 'tile:left';
+const AXIS = 'tile:axis';
+const ROWS_OF_LEFT = [0, 1].map((axis) => ({
+  name: AXIS,
+  dataType: onnx.TensorProto.DataType.INT64,
+  dims: [1],
+  int64Data: [axis],
+}));
+
+/** The axis of the product's left side that the rows of the result are of. */
+function axisOfRows({ attribute }: Node): 0 | 1 {
+  return attribute?.some((a) => a.name === 'transA' && Number(a.i) === 1) ? 1 : 0;
+}
+
+/** The product of some rows alone. */
+function tiled(product: Node): object[] {
+  const [left = '', ...others] = product.input ?? [];
+  return [
+    { opType: 'Slice', input: [left, TILE_BEGIN, TILE_END, AXIS], output: [LEFT] },
+    { ...product, input: [LEFT, ...others] },
+  ];
+}
+
 /** A value of the graph, of whatever shape it has there. */
 function floats(name: string): object {
-  return { name, type: { tensorType: { elemType: onnx.TensorProto.DataType.FLOAT } } };
+  return typed(name, onnx.TensorProto.DataType.FLOAT);
+}
+
+function typed(name: string, elemType: number): object {
+  return { name, type: { tensorType: { elemType } } };
 }
