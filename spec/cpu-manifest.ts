@@ -84,7 +84,7 @@ const MIN_ROWS = CHUNK_BYTES / 4;
 /** The tiles of a gradient, of whole lines of the cache each but the last. @param bytes of a tile, about */
 export function gradientTiles([rows = 1, columns = 1]: Shape, bytes = LARGE_GRADIENT_BYTES): RowTile[] {
   const fitting = Math.floor(bytes / (4 * columns));
-  const height = Math.max(MIN_ROWS, fitting - (fitting % LEAST_ROWS));
+  const height = Math.max(MIN_ROWS, fitting - (fitting % MIN_ROWS));
   const count = Math.max(1, Math.ceil((rows - MIN_ROWS + 1) / height));
   return Array.from({ length: count }, (_, i) => ({
     from: i * height,

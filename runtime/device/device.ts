@@ -43,8 +43,11 @@ export interface Device {
   readonly bound?: number;
   /** So many threads run shards of one plan, each whole calls of its own; absent where a shard runs segment by segment. */
   readonly threads?: number;
-  /** Begins what takes time and needs no program (a thread, a library), so that `open` is quick later. */
-  warmUp?(): void;
+  /**
+   * Begins what takes time and needs no program (a thread, a library), so that `open` is quick later.
+   * @param threads no more than so many
+   */
+  warmUp?(threads?: number): void;
   open(executable: Executable): Promise<DeviceSession>;
   /** Programs that work together on this machine, each with one thread of computation at a time. */
   openAll?(executables: readonly Executable[]): Promise<DeviceSession[]>;

@@ -1,5 +1,6 @@
 /** A blob as binary messages, never more under way than the socket takes. */
 import type { WebSocket } from 'ws';
+import { freeNow } from '../support/free-now.ts';
 import { fromHex } from '../wire/hash.ts';
 import { encodeBlobChunk } from '../wire/routing.ts';
 
@@ -10,7 +11,7 @@ const MAX_STALL_MILLISECONDS = 30_000;
 /** The source of a blob, read piece by piece. */
 export interface Pieces {
   readonly bytes: number;
-  /** @returns nothing behind the last one */
+  /** @returns nothing behind the last one; what it has given may be used until it is asked again */
   next(): Promise<Uint8Array | undefined>;
 }
 
@@ -70,6 +71,7 @@ function sendOne(socket: WebSocket, chunk: Uint8Array): Promise<boolean> {
     const end = (sent: boolean): void => {
       clearTimeout(timer);
       socket.off('close', closed);
+      if (sent) freeNow(chunk);
       resolve(sent);
     };
     const closed = (): void => end(false);

@@ -7,6 +7,7 @@ import { type State, sizeOf } from '../../spec/program.ts';
 import type { DeviceSession } from '../device/device.ts';
 import { isKept, isParameter } from '../shard/shard.ts';
 import { inFileOrder, safetensorsHead } from '../store/safetensors.ts';
+import { freeNow } from '../support/free-now.ts';
 import type { Pieces } from './send-blob.ts';
 import { PART_METADATA, partName, STATE_HASH, tensorHead } from './shard-state.ts';
 
@@ -84,12 +85,13 @@ export class StreamedState {
         if (!bytes) return undefined;
         state.update(bytes);
         if (isPart) blob.update(bytes);
+        this.#free(bytes);
       }
     }
     return { hash: state.digest('hex'), blob: isPart ? blob.digest('hex') : '', bytes: this.bytes };
   }
 
-  /** Its bytes as those of a part, from the beginning. */
+  /** Its bytes as those of a part, from the beginning: each piece is there until the next one is asked for. */
   pieces(): Pieces {
     return piecesFrom(this.bytes, this.#tensors());
   }
@@ -100,8 +102,14 @@ export class StreamedState {
       for await (const bytes of this.#read(entry)) {
         if (!bytes) throw new Error(`${entry.id} has changed its precision`);
         yield bytes;
+        this.#free(bytes);
       }
     }
+  }
+
+  /** A part is read for this alone. */
+  #free(bytes: Uint8Array): void {
+    if (this.#device.readPart) freeNow(bytes);
   }
 
   /** @returns its bytes in order; one `undefined` where the device computes in another precision */

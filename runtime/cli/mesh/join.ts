@@ -51,7 +51,8 @@ export default async function (args: JoinArguments): Promise<number> {
   const watched = watchDevice(await commandDevice(args.device ?? 'auto'));
   const { device } = watched;
   const record = await machineRecord(device, configFolder());
-  device.warmUp?.();
+  // A shard of several has one thread; a second one that waits for nothing takes memory that is lent for shards.
+  device.warmUp?.(allowed === undefined ? undefined : 1);
   const telling = tellOfJoin(name, args.json, (mesh) => {
     rememberMesh(addressText(address), mesh);
     rememberJoined(addressText(address), keyFile);

@@ -15,8 +15,8 @@ export const cpuDevice: Device = {
   name: 'cpu',
   description: `ONNX Runtime, ${THREADS} thread${THREADS === 1 ? '' : 's'}`,
   ...(FROM_SOURCE ? {} : { threads: THREADS }),
-  warmUp: () => {
-    if (!FROM_SOURCE) warmThreads(Math.min(2, THREADS));
+  warmUp: (threads = 2) => {
+    if (!FROM_SOURCE) warmThreads(Math.min(threads, THREADS));
   },
   open: async (executable) => {
     const own = FROM_SOURCE ? (await import('./here.ts')).openHere(executable, THREADS) : openInThreads(executable);

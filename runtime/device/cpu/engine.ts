@@ -10,13 +10,13 @@ import { inputName, isGradientName, LANE, STEP } from '../../../spec/names.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
-import { freeNow } from '../../support/free-now.ts';
 import type { Position, RunInput } from '../device.ts';
 import { largestTile, type PlacedTile, placedTiles } from './gradient-tiles.ts';
 import { Layouts } from './laid-out.ts';
 import type { GraphSplitter } from './large-gradients.ts';
 import { manifestsIn } from './manifest.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
+import { freeCopies, openSession } from './ort-session.ts';
 import type { LateGradient, SplitGraph } from './split-graph.ts';
 import type { ValuePool } from './value-pool.ts';
 
@@ -98,8 +98,11 @@ interface StatePlaces {
   spare: Placed | undefined;
 }
 
-/** Above this many bytes of graph ONNX Runtime's own optimiser costs more time than it saves (it is superlinear). */
-const OPTIMISE_BELOW = 4 * 1024 * 1024;
+/**
+ * Of a program with so many bytes of states memory matters more than the time that it takes to make: no function keeps
+ * what its values took, and copies are freed at once.
+ */
+const LARGE_BYTES = 64e6;
 const NO_TENSOR = new ort.Tensor('float32', new Float32Array(0), [0]);
 const ORT_TYPES = { u8: 'uint8', i32: 'int32', f32: 'float32' } as const;
 
@@ -169,6 +172,10 @@ export class CpuEngine {
   /** Bytes of all that stays. */
   get bytes(): number {
     return this.#memory.memory.buffer.byteLength;
+  }
+
+  get #isLarge(): boolean {
+    return this.bytes >= LARGE_BYTES;
   }
 
   /** Outputs of its graph, without those that are made behind it. */
@@ -313,8 +320,7 @@ export class CpuEngine {
       const sides = Object.fromEntries(inputs.map((name) => [name, made[name] ?? feeds[name] ?? NO_TENSOR]));
       for (const tile of tiles) {
         const given = await session.run({ ...sides, ...tile.bounds }, { [output]: tile.tensor });
-        // A copy of what lies in the tile.
-        freeNow(given[output]?.data);
+        freeCopies(given, { [output]: tile.tensor });
         this.#runKernels({ ...loaded, kernels }, position, addressesOf, tile);
       }
     }
@@ -340,6 +346,7 @@ export class CpuEngine {
     const given: Record<string, ort.Tensor | null> = { ...fetches };
     for (const name of handed) given[name] = null;
     const made = await session.run(feeds, handed.length > 0 ? given : fetches);
+    if (this.#isLarge) freeCopies(made, fetches);
     for (const o of manifest.outputs)
       if ('state' in o) {
         swap(this.#state(o.state));
@@ -447,15 +454,7 @@ export class CpuEngine {
   }
 
   #openSession(graph: Uint8Array): Promise<ort.InferenceSession> {
-    return ort.InferenceSession.create(graph, {
-      intraOpNumThreads: this.#options.threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: graph.length < OPTIMISE_BELOW ? 'all' : 'disabled',
-      logSeverityLevel: 3,
-      // Numbers that decay towards zero would make products three times slower.
-      extra: { session: { set_denormal_as_zero: '1' } },
-    });
+    return openSession(graph, this.#options.threads, this.#isLarge);
   }
 }
 

@@ -3,6 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { LANE, TRAIN } from '../../../spec/names.ts';
 import { reasonOf } from '../../../spec/reason-of.ts';
+import { freeNow } from '../../support/free-now.ts';
 import { carryOutOn } from './carry-out.ts';
 import { CpuEngine } from './engine.ts';
 import { Lane, OtherLaneFailed } from './lane.ts';
@@ -79,8 +80,16 @@ async function carryOut(request: Request): Promise<Value> {
     case 'prepare':
       return carryOutOn(engine, lane && request.name === TRAIN ? { ...request, name: LANE } : request);
     case 'write':
-    case 'read':
+      await carryOutOn(engine, request);
+      freeNow(request.values);
+      return undefined;
     case 'run':
+      try {
+        return await carryOutOn(engine, request);
+      } finally {
+        for (const input of Object.values(request.inputs)) freeNow(input);
+      }
+    case 'read':
       return carryOutOn(engine, request);
     case 'close':
       opened.delete(request.engine ?? 0);

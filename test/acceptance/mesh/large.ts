@@ -1,6 +1,6 @@
 /** A model of which no trainer may hold more than a quarter, on four trainers of their own processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MESH_FORMAT } from '../../../spec/mesh.ts';
@@ -8,6 +8,8 @@ import { remembered } from '../process.ts';
 import { type Json, RunningMesh } from './running-mesh.ts';
 
 const LAYERS = 10;
+/** A trainer that has joined loads its device. */
+const SETTLING_MILLISECONDS = 3000;
 
 /** A network whose links are all much smaller than a quarter of it. @param width of its inner layers */
 export function largeModel(width: number): string {
@@ -56,7 +58,7 @@ export interface JoinedTrainer {
   readonly child: ChildProcess;
   /** Of the process that holds shards. */
   pid: number;
-  /** Resident before there was a shard. */
+  /** Resident before there was a shard, when what it does at its start was over. */
   own: number;
   /** The most that was resident, as the kernel counted it. */
   peak: number;
@@ -84,7 +86,9 @@ export class LargeMesh extends RunningMesh {
     );
     await this.until((status) => trainersIn(status).some((t) => t.name === name));
     const pid = childOf(child.pid ?? 0) ?? child.pid ?? 0;
-    this.trainers.push({ name, child, pid, own: resident(pid, 'VmHWM'), peak: 0 });
+    await sleep(SETTLING_MILLISECONDS);
+    forgetPeak(pid);
+    this.trainers.push({ name, child, pid, own: resident(pid, 'VmRSS'), peak: 0 });
   }
 
   /** Looks at what every trainer has held so far. */
@@ -124,6 +128,15 @@ function resident(pid: number, field: 'VmHWM' | 'VmRSS'): number {
     return 1024 * Number(new RegExp(`${field}:\\s+(\\d+)`).exec(text)?.[1] ?? 0);
   } catch {
     return 0;
+  }
+}
+
+/** What a machine reaches was measured there, perhaps. The most that is resident is counted from now on. */
+function forgetPeak(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  } catch {
+    // Of a system without it the peak is that since the start.
   }
 }
 
