@@ -12,6 +12,11 @@ export interface Costs {
   readonly value: number;
   /** Each byte of it. Trainers of before it was measured do not say it. */
   readonly valueByte?: number;
+  /** How much more each byte beyond the first `NEAR_BYTES` of a value costs: of what is made anew garbage is collected. Absent: nothing. */
+  readonly farValueByte?: number;
+  /** A batch of a trainer's shard, begun and ended, whatever it computes; and each byte of its samples. Absent: nothing. */
+  readonly batch?: number;
+  readonly sampleByte?: number;
   /** One operation of a function, however little data it has. */
   readonly operation: number;
   /** A byte that an operation writes. */
@@ -25,6 +30,8 @@ export interface Costs {
   /** A frame, sealed, sent, received and opened, whatever is in it; and each of its bytes. Of processors, of both ends. */
   readonly frame: number;
   readonly frameByte: number;
+  /** How much more each byte beyond the first `NEAR_BYTES` of a frame costs, by processors and by the clock. Absent: nothing. */
+  readonly farFrameByte?: number;
   /** A frame of several that are on their way, since some come and go together. Absent: as any other. */
   readonly streamFrame?: number;
   /** The same by the clock, on one machine: less where both ends work at once, more where one wakes the other. Absent: as much. */
@@ -49,6 +56,11 @@ export interface Costs {
   /** How many times as fast as one thread all of them together are. */
   readonly speedup: number;
 }
+
+/** So much of a value, or of a frame, is handed on from memory that is near. */
+export const NEAR_BYTES = 128 * 1024;
+
+export const farOf = (bytes: number): number => Math.max(0, bytes - NEAR_BYTES);
 
 /** Nothing costs anything: to count one cost alone. */
 export const FREE: Costs = {
@@ -81,6 +93,10 @@ export const OPTIONAL_COSTS = [
   'apartRun',
   'apartByte',
   'farByte',
+  'farValueByte',
+  'farFrameByte',
+  'batch',
+  'sampleByte',
 ] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */
@@ -96,18 +112,32 @@ export interface CountedWork {
   /** Handed to the device and back, and bytes of it. */
   readonly values: number;
   readonly valueBytes: number;
+  /** Of these, beyond the first `NEAR_BYTES` of each; absent: none. */
+  readonly farValueBytes?: number;
 }
 
 /** Where a program runs: alone with all threads, or as one of several shards on one thread; short ones with its frames. */
 export type Running = 'alone' | 'shard' | 'short';
 
 export function secondsOfCounted(work: CountedWork, costs: Costs, running: Running): number {
-  const { call, value, valueByte = 0, operation, byte, farByte = 0, flop, speedup, run = call, shortRun = run } = costs;
+  const {
+    call,
+    value,
+    valueByte = 0,
+    farValueByte = 0,
+    operation,
+    byte,
+    farByte = 0,
+    flop,
+    speedup,
+    run = call,
+    shortRun = run,
+  } = costs;
   const moved = work.bytes * byte + (work.farBytes ?? 0) * farByte;
   const computed = work.operations * operation + moved + work.flops * flop;
   // What is short is handed nothing: its values lie where it runs.
   if (running === 'short' && costs.shortRun !== undefined) return work.calls * shortRun + computed;
-  const handed = work.values * value + work.valueBytes * valueByte;
+  const handed = work.values * value + work.valueBytes * valueByte + (work.farValueBytes ?? 0) * farValueByte;
   if (running === 'alone') return work.calls * call + handed + computed / Math.max(1, speedup);
   return work.calls * run + handed + computed;
 }
@@ -119,15 +149,22 @@ export function runningApart(costs: Costs): Costs {
 }
 
 /** Of both ends together. */
-export function secondsOfFrame(bytes: number, { frame, frameByte }: Pick<Costs, 'frame' | 'frameByte'>): number {
-  return frame + bytes * frameByte;
+export function secondsOfFrame(
+  bytes: number,
+  { frame, frameByte, farFrameByte = 0 }: Pick<Costs, 'frame' | 'frameByte' | 'farFrameByte'>,
+): number {
+  return frame + bytes * frameByte + farOf(bytes) * farFrameByte;
 }
 
 /** By the clock beyond that: less than nothing where both ends work at once. */
 export function lagOfFrame(
   bytes: number,
-  costs: Pick<Costs, 'frame' | 'frameByte' | 'framePath' | 'framePathByte'>,
+  {
+    frame,
+    frameByte,
+    framePath = frame,
+    framePathByte = frameByte,
+  }: Pick<Costs, 'frame' | 'frameByte' | 'framePath' | 'framePathByte'>,
 ): number {
-  const { frame, frameByte, framePath = frame, framePathByte = frameByte } = costs;
-  return framePath + bytes * framePathByte - secondsOfFrame(bytes, costs);
+  return framePath - frame + bytes * (framePathByte - frameByte);
 }

@@ -1,4 +1,5 @@
 /** Operations and bytes of a program, counted from the operator table. */
+import { farOf } from '../../spec/costs.ts';
 import { type Op, type Program, type ProgramFunction, type Shape, sizeOf } from '../../spec/program.ts';
 import { isOperator, operators } from '../operators/table.ts';
 import { slotMemory } from './passes/slots.ts';
@@ -19,6 +20,8 @@ export interface Work {
   readonly values: number;
   /** In these. */
   readonly valueBytes: number;
+  /** Of these, beyond what of each is near; absent: none. */
+  readonly farValueBytes?: number;
 }
 
 export function countWork(program: Program, f: ProgramFunction): Work {
@@ -41,15 +44,19 @@ export function countWork(program: Program, f: ProgramFunction): Work {
     }
     operations += block.ops.length * block.repeat;
   }
-  const given = f.inputs.reduce((sum, i) => sum + sizeOf(i.shape) * (i.type === 'u8' ? 1 : BYTES), 0);
-  const results = f.results.reduce((sum, r) => sum + sizeOf(shapes.get(r.value) ?? []) * BYTES, 0);
+  const handed = [
+    ...f.inputs.map((i) => sizeOf(i.shape) * (i.type === 'u8' ? 1 : BYTES)),
+    ...f.results.map((r) => sizeOf(shapes.get(r.value) ?? []) * BYTES),
+  ];
+  const farValueBytes = handed.reduce((sum, bytes) => sum + farOf(bytes), 0);
   return {
     flops,
     operations,
     bytes: BYTES * elements,
     ...(far > 0 ? { farBytes: BYTES * far } : {}),
-    values: f.inputs.length + f.results.length,
-    valueBytes: given + results,
+    values: handed.length,
+    valueBytes: handed.reduce((sum, bytes) => sum + bytes, 0),
+    ...(farValueBytes > 0 ? { farValueBytes } : {}),
   };
 }
 

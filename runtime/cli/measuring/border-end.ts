@@ -2,6 +2,7 @@
  * One end of a border that is measured: a trainer's driver, its shard and its connection to the neighbour are those of a
  * training. The words of a mesh come from the program that measures, and what the shard computes is next to nothing.
  */
+import { sizeOf } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
 import { type Ending, settle } from '../../driver/ending.ts';
 import type { ShardCalls } from '../../driver/ports.ts';
@@ -16,7 +17,7 @@ import { LoadedShard } from '../../net/trainer-host.ts';
 import { type ShardId, shardName } from '../../roles/trainer-state.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import type { SafePath } from '../../support/safe-path.ts';
-import type { Deployment } from '../../wire/deployment.ts';
+import { type ColumnRef, type Deployment, ELEMENT_BYTES } from '../../wire/deployment.ts';
 import type { Exchange, Message } from '../../wire/messages.ts';
 
 const MACHINE = 'here';
@@ -24,13 +25,26 @@ const TERM = 1;
 /** More than are ever made; of such a small epoch the order of its samples is drawn at once. */
 const [CALLS, EPOCHS] = [4096, 1000];
 const NO_BLOB = '0'.repeat(64);
+/** Batches of an epoch that has samples. */
+const EPOCH = 64;
+
+/** What a batch is fed: all batches alike. */
+export interface Fed {
+  readonly batch: number;
+  readonly column: Pick<ColumnRef, 'name' | 'type' | 'shape'>;
+}
+
+interface Loaded {
+  readonly source: ShardSource;
+  readonly fed: Fed | undefined;
+}
 
 export class BorderEnd {
   readonly #device: Device;
   readonly #shard: number;
   readonly #keys: KeyPair;
   readonly #driver: TrainerDriver<LoadedShard>;
-  readonly #sources = new Map<string, ShardSource>();
+  readonly #sources = new Map<string, Loaded>();
   readonly #offered = new Map<string, Ending<Exchange>>();
   readonly #records: RecordStore;
   #direct: DirectBorders | undefined;
@@ -74,8 +88,8 @@ export class BorderEnd {
   }
 
   /** @returns its part of the border's keys */
-  load(run: string, source: ShardSource): Promise<Exchange> {
-    this.#sources.set(run, source);
+  load(run: string, source: ShardSource, fed?: Fed): Promise<Exchange> {
+    this.#sources.set(run, { source, fed });
     const offered = new Promise<Exchange>((done, failed) => this.#offered.set(run, { done, failed }));
     this.#driver.hear({ type: 'assign', run, term: TERM, deployment: NO_BLOB, shards: [{ shard: this.#shard }] });
     return offered;
@@ -90,6 +104,11 @@ export class BorderEnd {
   rounds(run: string): number {
     const shard = this.#driver.shards.find((s) => s.deployment.run === run);
     return shard?.measure().ticks ?? 0;
+  }
+
+  /** Batches that its shard has done. */
+  batches(run: string): number {
+    return this.#driver.state.shards[shardName({ run, shard: this.#shard })]?.calls ?? 0;
   }
 
   /** Why its shard has failed, if it has. */
@@ -113,12 +132,13 @@ export class BorderEnd {
   }
 
   async #load({ run, shard }: ShardId, calls: ShardCalls): Promise<LoadedShard> {
-    const source = this.#sources.get(run);
+    const loaded = this.#sources.get(run);
     const direct = this.#direct;
-    if (!source || !direct) throw new Error(`nothing is known of ${run}`);
-    const host = await ShardHost.open(shard, deploymentOf(run, source), source, {
+    if (!loaded || !direct) throw new Error(`nothing is known of ${run}`);
+    const { source, fed } = loaded;
+    const host = await ShardHost.open(shard, deploymentOf(run, loaded), source, {
       ...{ device: this.#device, keys: this.#keys, ...calls },
-      blob: () => Promise.reject(new Error('a measurement has no data')),
+      blob: async () => new Uint8Array(fed ? bytesOfBatch(fed) : 0),
       putBlob: async () => NO_BLOB,
       listen: { address: direct.address, machine: MACHINE },
       now: () => performance.now(),
@@ -138,12 +158,24 @@ export function keysInOrder(make: () => KeyPair): readonly [KeyPair, KeyPair] {
   return Buffer.compare(one.publicKey, other.publicKey) < 0 ? [one, other] : [other, one];
 }
 
-function deploymentOf(run: string, { schedule }: ShardSource): Deployment {
+function bytesOfBatch({ batch, column }: Fed): number {
+  return batch * sizeOf(column.shape) * ELEMENT_BYTES[column.type];
+}
+
+function trainOf(fed: Fed | undefined): Pick<Deployment, 'train' | 'batch'> {
+  if (!fed) return { train: { name: 'nothing', length: CALLS, columns: [] }, batch: 1 };
+  const bytes = bytesOfBatch(fed);
+  const blobs = Array.from({ length: EPOCH }, () => ({ blob: NO_BLOB, bytes }));
+  const columns = [{ ...fed.column, blobs }];
+  return { train: { name: 'samples', length: EPOCH * fed.batch, columns }, batch: fed.batch };
+}
+
+function deploymentOf(run: string, { source: { schedule }, fed }: Loaded): Deployment {
   const { name = '', microbatches = 1 } = schedule.functions[0] ?? {};
   return {
     ...{ run, model: 'turns', task: name, plan: [], shards: 2, needs: [], checks: [], statistics: [], evaluations: [] },
-    train: { name: 'nothing', length: CALLS, columns: [] },
-    ...{ batch: 1, epochs: EPOCHS, seed: 0, snapshotEvery: CALLS, microbatches, codec: 'f32' },
+    ...trainOf(fed),
+    ...{ epochs: EPOCHS, seed: 0, snapshotEvery: CALLS, microbatches, codec: 'f32' },
     schedule: microbatches > 1 ? 'pipelined' : 'lockstep',
     // What states cost is counted by itself.
     stretches: { batches: CALLS, bytes: 0, keep: 0 },

@@ -13,6 +13,7 @@ import { type KeyPair, newKeyPair } from '../../identity/ed25519.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { ownPath, type SafePath } from '../../support/safe-path.ts';
 import type { Exchange } from '../../wire/messages.ts';
+import { type BatchTimes, batchTimes } from './batch-costs.ts';
 import { BorderEnd, keysInOrder } from './border-end.ts';
 
 export interface EndStart {
@@ -39,9 +40,36 @@ export interface RoundTime {
 }
 
 /** Milliseconds before it is measured, and while it is: so long that garbage is collected, too; some rounds at least. */
-const [WARM_MS, WINDOW_MS, MIN_ROUNDS] = [15, 50, 8];
+const [WARM_MS, WINDOW_MS, MIN_ROUNDS] = [30, 75, 8];
 /** A machine that is never so slow. */
 const PATIENCE_MS = 30_000;
+
+/** Of what goes on meanwhile, and counts its rounds. */
+async function timeOfRounds(rounds: () => number, failure: () => string | undefined): Promise<RoundTime> {
+  await reaches(rounds, MIN_ROUNDS, performance.now() + WARM_MS, failure);
+  const [before, began, used] = [rounds(), performance.now(), process.cpuUsage()];
+  await reaches(rounds, before + MIN_ROUNDS, began + WINDOW_MS, failure);
+  const done = rounds() - before;
+  const { user, system } = process.cpuUsage(used);
+  const processor = (user + system) / 1e6 / done;
+  return { processor, lag: (performance.now() - began) / 1e3 / done - processor };
+}
+
+/** So many rounds, and so late. */
+async function reaches(
+  rounds: () => number,
+  enough: number,
+  until: number,
+  failure: () => string | undefined,
+): Promise<void> {
+  const late = performance.now() + PATIENCE_MS;
+  while (rounds() < enough || performance.now() < until) {
+    const reason = failure();
+    if (reason !== undefined || performance.now() > late)
+      throw new Error(`a measurement of borders has stopped: ${reason ?? 'there was no answer'}`);
+    await sleep(1);
+  }
+}
 
 export class BorderPair {
   readonly #here: BorderEnd;
@@ -81,9 +109,9 @@ export class BorderPair {
     // It knows who may connect before the first one does.
     await this.#ask({ kind: 'start', run, peers });
     this.#here.start(run, peers);
+    const [rounds, failure] = [() => this.#here.rounds(run), () => this.#here.failure(run)];
     try {
-      await this.#reaches(run, MIN_ROUNDS, performance.now() + WARM_MS);
-      return await this.#window(run);
+      return await timeOfRounds(rounds, failure);
     } finally {
       this.#here.release(run);
       await this.#ask({ kind: 'release', run });
@@ -96,24 +124,11 @@ export class BorderPair {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #window(run: string): Promise<RoundTime> {
-    const [rounds, began, used] = [this.#here.rounds(run), performance.now(), process.cpuUsage()];
-    await this.#reaches(run, rounds + MIN_ROUNDS, began + WINDOW_MS);
-    const done = this.#here.rounds(run) - rounds;
-    const { user, system } = process.cpuUsage(used);
-    const processor = (user + system) / 1e6 / done;
-    return { processor, lag: (performance.now() - began) / 1e3 / done - processor };
-  }
-
-  /** So many rounds, and so late. */
-  async #reaches(run: string, rounds: number, until: number): Promise<void> {
-    const late = performance.now() + PATIENCE_MS;
-    while (this.#here.rounds(run) < rounds || performance.now() < until) {
-      const failure = this.#here.failure(run);
-      if (failure !== undefined || performance.now() > late)
-        throw new Error(`a measurement of borders has stopped: ${failure ?? 'there was no answer'}`);
-      await sleep(1);
-    }
+  /** Of a batch of one shard by itself. */
+  batches(device: Device): Promise<BatchTimes> {
+    const time = async (batches: () => number, failure: () => string | undefined): Promise<number> =>
+      (await timeOfRounds(batches, failure)).processor;
+    return batchTimes(device, this.#here, time);
   }
 
   async #ask(request: EndRequest): Promise<EndAnswer> {

@@ -6,13 +6,14 @@
 import { availableParallelism } from 'node:os';
 import type { Costs } from '../../../spec/costs.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
-import type { Device } from '../../device/device.ts';
+import type { Device, DeviceSession } from '../../device/device.ts';
 import { loadCpu } from '../../device/load-cpu.ts';
 import { stateHash } from '../../net/shard-state.ts';
 import { saveStates } from '../../shard/shard.ts';
 import { borderCosts } from './border-costs.ts';
+import { farValueByte } from './far-values.ts';
 import { type HandoverTimes, handoverTimes } from './handover-costs.ts';
-import { fill, formsOf, lowerQuartile, POSITION, quartileOf } from './measure.ts';
+import { fill, formsOf, lowerQuartile, POSITION, processorSeconds, quartileOf } from './measure.ts';
 import {
   copyProgram,
   inOneProgram,
@@ -30,6 +31,8 @@ const [PRODUCTS, OPERATIONS, VALUES] = [16, 96, 16] as const;
 const BYTES = 4;
 /** Without a pause: a shard goes on as soon as it can. */
 const RUNS = 21;
+/** Where time of processors is counted. */
+const PASSES = 3;
 /** Of values that no cache keeps: as large as the weights between two layers of 2,048. */
 const FAR = { side: 2048, operations: 9, runs: 4 };
 /** Milliseconds: between two commitments memory is cleared up. */
@@ -57,8 +60,7 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     };
     const pieces = piecesOf(
       await seconds('call'),
-      await seconds('values'),
-      await seconds('wideValues'),
+      await handed(program, session),
       await seconds('narrow'),
       await seconds('wide'),
       await seconds('product'),
@@ -66,15 +68,30 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     const states = program.states.reduce((sum, s) => sum + BYTES * sizeOf(s.shape), 0);
     const hash = await quartileOf(async () => stateHash(await saveStates(session, program.states)), RUNS, PAUSE);
     const speedup = await speedupOf(device, large, () => session.run('large', {}, POSITION));
-    const farByte = await farCost(device, pieces.byte);
+    const far = { farByte: await farCost(device, pieces.byte), farValueByte: await farValueByte(device, pieces) };
     const handovers = await handoverTimes(device);
     const turns = turnCosts(handovers, pieces);
     // Frames are the processor's, whatever device a shard is on.
-    const borders = await borderCosts(await loadCpu(), handovers.here, pieces.byte);
-    return { ...pieces, farByte, stateByte: hash / 1000 / states, speedup, ...turns, ...borders };
+    const borders = await borderCosts(await loadCpu(), handovers.here, pieces);
+    return { ...pieces, ...far, stateByte: hash / 1000 / states, speedup, ...turns, ...borders };
   } finally {
     await session.close();
   }
+}
+
+interface Handed {
+  /** Seconds of processors, of a run that is handed nothing, of one that is handed some values, and some wide ones. */
+  readonly call: number;
+  readonly values: number;
+  readonly wideValues: number;
+}
+
+async function handed(program: Program, session: DeviceSession): Promise<Handed> {
+  const of = (name: string): Promise<number> => {
+    const inputs = inputsOf(program, name);
+    return processorSeconds(() => session.run(name, inputs, POSITION), RUNS, PASSES);
+  };
+  return { call: await of('call'), values: await of('values'), wideValues: await of('wideValues') };
 }
 
 /** Beyond what a byte of small values takes, of the processor, on one thread; the run that took least counts. */
@@ -125,15 +142,15 @@ async function speedupOf(device: Device, large: ProductShape, one: () => Promise
 }
 
 /** Each from what the ones before it leave over; none is less than nothing, whatever disturbed the measurement. */
-function piecesOf(call: number, values: number, wideValues: number, narrow: number, wide: number, product: number) {
+function piecesOf(call: number, handed: Handed, narrow: number, wide: number, product: number) {
   const bytesOf = (columns: number): number => BYTES * SAMPLES * columns;
   const byte = Math.max(0, wide - narrow) / (OPERATIONS * (bytesOf(WIDE) - bytesOf(NARROW)));
   const operation = Math.max(0, narrow - call) / OPERATIONS - bytesOf(NARROW) * byte;
   const some = Math.max(0, operation);
   // One there and one back, with an operation in between.
-  const handed = (seconds: number, columns: number): number =>
-    Math.max(0, (seconds - call) / VALUES - some - bytesOf(columns) * byte) / 2;
-  const [small, large] = [handed(values, NARROW), handed(wideValues, WIDE)];
+  const of = (seconds: number, columns: number): number =>
+    Math.max(0, (seconds - handed.call) / VALUES - some - bytesOf(columns) * byte) / 2;
+  const [small, large] = [of(handed.values, NARROW), of(handed.wideValues, WIDE)];
   const valueByte = Math.max(0, large - small) / (bytesOf(WIDE) - bytesOf(NARROW));
   const value = small - bytesOf(NARROW) * valueByte;
   // Each product is added to the others: an operation of its own.

@@ -47,11 +47,12 @@ export function widerWork(work: BatchWork, wider: number): BatchWork {
   return { ...work, ...widerCounts(work, wider), state: work.state * wider ** 2 };
 }
 
-function widerCounts<T extends Pick<BatchWork, 'flops' | 'bytes' | 'farBytes' | 'valueBytes'>>(
+function widerCounts<T extends Pick<BatchWork, 'flops' | 'bytes' | 'farBytes' | 'valueBytes' | 'farValueBytes'>>(
   counts: T,
   wider: number,
 ): T {
-  const { flops, bytes, farBytes = 0, valueBytes } = counts;
-  const moved = { bytes: bytes * wider, farBytes: farBytes * wider ** 2, valueBytes: valueBytes * wider };
-  return { ...counts, flops: flops * wider ** 2, ...moved };
+  const { flops, bytes, farBytes = 0, valueBytes, farValueBytes = 0 } = counts;
+  const moved = { bytes: bytes * wider, farBytes: farBytes * wider ** 2 };
+  const handed = { valueBytes: valueBytes * wider, farValueBytes: farValueBytes * wider };
+  return { ...counts, flops: flops * wider ** 2, ...moved, ...handed };
 }

@@ -3,7 +3,7 @@ import { secondsOfWork } from '../../roles/batch-time.ts';
 import { type ModelShard, modelRate } from '../../simulation/rate-model.ts';
 import type { BatchWork, Deployment, Sends } from '../../wire/deployment.ts';
 import { inParts } from './predict-rate.ts';
-import { batchWork, type RatedShard } from './rated-shard.ts';
+import { batchWork, NOTHING, type RatedShard, shareOf } from './rated-shard.ts';
 
 export interface PlacementNeeds {
   /** By shard. */
@@ -43,10 +43,8 @@ export function placementNeeds(
   const nothing = shards.map(() => () => 0);
   const sent = all(nothing, 1);
   const segments = shards.map(({ work }) => (name: string): number => {
-    const { flops = 0, operations = 0, bytes = 0, farBytes = 0, values = 0, valueBytes = 0 } = work.get(name) ?? {};
-    const moved = { bytes: bytes / parts, farBytes: farBytes / parts, valueBytes: valueBytes / parts };
-    const divided = { flops: flops / parts, ...moved };
-    return secondsOfWork({ ...divided, operations, values, calls: 1, state: 0 }, SOME_MACHINE, false);
+    const run = shareOf(work.get(name) ?? NOTHING, parts);
+    return secondsOfWork({ ...run, calls: 1, state: 0 }, SOME_MACHINE, false);
   });
   const worked = all(segments, 0);
   const total = works.reduce((sum, work) => sum + secondsOfWork({ ...work, state: 0 }, SOME_MACHINE, false), 0);

@@ -18,7 +18,7 @@ import { stretchCostsOn, stretchLength } from '../../roles/stretch-length.ts';
 import { type Modelled, type ModelMachine, type ModelPlace, modelRate } from '../../simulation/rate-model.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
-import { batchWork, type RatedShard } from './rated-shard.ts';
+import { batchWork, NOTHING, type RatedShard, sampleBytes, shareOf } from './rated-shard.ts';
 
 /** To the trainer of this key. */
 export interface MeasuredBorder {
@@ -133,7 +133,7 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
       schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
       seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, running),
       withFrames: running === 'short',
-      closing: name === TRAIN ? (state * (capability.costs?.stateByte ?? 0)) / stretch : 0,
+      closing: name === TRAIN ? closingOf(state / stretch, sampleBytes(shards[i] as RatedShard), capability) : 0,
       machine: names.indexOf(capability.machine),
       place: placeNames.indexOf(placeOf(capability)),
       trainer: trainers.findIndex((t) => t.key === owners[i]),
@@ -184,6 +184,12 @@ function straightOf(trainers: readonly RatedTrainer[], from: number, to: number)
   return rate === undefined || !way ? undefined : { rate, isApart: way.isApart };
 }
 
+/** Behind a batch and before the next one. @param state bytes of it that are hashed @param samples bytes of them */
+function closingOf(state: number, samples: number, { costs }: Capability): number {
+  const { stateByte = 0, batch = 0, sampleByte = 0 } = costs ?? {};
+  return state * stateByte + batch + samples * sampleByte;
+}
+
 /** A trainer that has one shard alone hands its runs to a thread that no other shard uses. */
 function onItsOwn(shard: number, owners: readonly string[], capability: Capability): Capability {
   const { costs } = capability;
@@ -196,15 +202,16 @@ function runningOf(shards: number, short: boolean, { costs }: Capability): Runni
   return short && costs?.shortRun !== undefined ? 'short' : 'shard';
 }
 
-type EndCosts = Pick<Costs, 'frame' | 'frameByte' | 'framePath' | 'framePathByte'>;
+type EndCosts = Pick<Costs, 'frame' | 'frameByte' | 'farFrameByte' | 'framePath' | 'framePathByte'>;
 const NO_COSTS: EndCosts = { frame: 0, frameByte: 0 };
 
 /** Of a frame whose values a thread of its own makes, or takes, each byte costs more. */
 function endOf(short: boolean, streams: boolean, { costs }: Capability): EndCosts {
   if (!costs) return NO_COSTS;
-  const { frame, frameByte, framePath, framePathByte = frameByte, streamFrame = frame, apartByte = 0 } = costs;
+  const { frame, frameByte, farFrameByte = 0, framePath, framePathByte = frameByte } = costs;
+  const { streamFrame = frame, apartByte = 0 } = costs;
   const more = short ? 0 : apartByte;
-  const bytes = { frameByte: frameByte + more, framePathByte: framePathByte + more };
+  const bytes = { frameByte: frameByte + more, farFrameByte, framePathByte: framePathByte + more };
   // Of a stream no frame waits until an end that is idle wakes.
   if (streams) return { frame: streamFrame, ...bytes };
   return { frame, ...(framePath === undefined ? {} : { framePath }), ...bytes };
@@ -227,17 +234,12 @@ function stretchOf(shards: readonly RatedShard[], used: readonly RatedTrainer[],
   return stretchLength(costs).batches;
 }
 
-const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };
-
 /**
  * Seconds of one run, of which data are divided into `parts`. One thread runs a shard, unless it is the only one, which
  * has them all.
  */
 function secondsOf(work: Work, parts: number, capability: Capability, running: Running): number {
-  const { flops, operations, bytes, farBytes = 0, values, valueBytes } = work;
-  const moved = { bytes: bytes / parts, farBytes: farBytes / parts, valueBytes: valueBytes / parts };
-  const divided = { flops: flops / parts, ...moved };
-  const counted = { ...divided, calls: 1, operations, values };
+  const counted = { ...shareOf(work, parts), calls: 1 };
   const { costs } = capability;
   return costs
     ? secondsOfCounted(counted, costs, running)

@@ -25,6 +25,23 @@ export function rated({ program, schedule }: Pick<RatedShard, 'program' | 'sched
   return { program, schedule, work, state, short: isShort(program) };
 }
 
+export const NOTHING: Work = { flops: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };
+
+/** Of one run, of which data are divided into `parts`. */
+export function shareOf(work: Work, parts: number): Work {
+  const { flops, bytes, farBytes = 0, valueBytes, farValueBytes = 0 } = work;
+  const moved = { bytes: bytes / parts, farBytes: farBytes / parts };
+  const handed = { valueBytes: valueBytes / parts, farValueBytes: farValueBytes / parts };
+  return { ...work, flops: flops / parts, ...moved, ...handed };
+}
+
+/** Bytes of the samples of a batch that the shard is fed. */
+export function sampleBytes({ schedule }: Pick<RatedShard, 'schedule'>): number {
+  const { batch = 0, microbatches = 1, inputs = [] } = schedule.functions.find(({ name }) => name === TRAIN) ?? {};
+  const bytes = inputs.reduce((sum, { type, shape }) => sum + sizeOf(shape) * (type === 'u8' ? 1 : BYTES), 0);
+  return batch * microbatches * bytes;
+}
+
 /** Of all microbatches of one batch together. */
 export function batchWork(
   { schedule, work, state }: RatedShard,
@@ -41,8 +58,10 @@ export function batchWork(
         const one = work.get(run);
         const n = often * repeat;
         const far = (sum.farBytes ?? 0) + (n * (one?.farBytes ?? 0)) / parts;
+        const farValueBytes = (sum.farValueBytes ?? 0) + (n * (one?.farValueBytes ?? 0)) / parts;
         sum = {
           ...(far > 0 ? { farBytes: far } : {}),
+          ...(farValueBytes > 0 ? { farValueBytes } : {}),
           calls: sum.calls + n,
           flops: sum.flops + (n * (one?.flops ?? 0)) / parts,
           operations: sum.operations + n * (one?.operations ?? 0),

@@ -6,28 +6,46 @@ const [TURN, BYTE] = [20e-6, 1e-11];
 const STREAM = 200e-6;
 const [FRAME, FRAME_BYTE, CALL, APART, APART_BYTE, LAG] = [500e-6, 5e-9, 2e-3, 100e-6, 2e-9, 50e-6];
 const BYTES = 4 * (32 * 1024 - 64);
+const FAR_BYTES = 4 * (512 - 32) * 1024;
+const VALUE_BYTE = 4e-10;
+const [FAR, BATCH, SAMPLE_BYTE] = [3e-9, 300e-6, 1e-9];
 
 /** A round is a frame there, one back, and a share of its call. */
 function rounds(): BorderTimes {
-  const round = (bytes: number, apart: boolean, inCall = 24) => {
-    const turn = TURN + FRAME + bytes * (FRAME_BYTE + 2 * BYTE + (apart ? APART_BYTE : 0));
+  const round = (bytes: number, apart: boolean, inCall = 24, more = 0) => {
+    const turn = TURN + FRAME + more + bytes * (FRAME_BYTE + 2 * BYTE + (apart ? APART_BYTE + 2 * VALUE_BYTE : 0));
     return { processor: 2 * (turn + (apart ? APART : 0)) + CALL / inCall, lag: 2 * LAG };
   };
   return {
     few: round(0, false),
     many: round(BYTES, false),
+    huge: round(BYTES + FAR_BYTES, false, 24, FAR_BYTES * FAR),
     brief: round(0, false, 2),
     stream: { processor: 2 * 8 * (TURN + STREAM) + CALL / 24, lag: 0 },
     fewApart: round(0, true),
     manyApart: round(BYTES, true),
+    batches: { few: BATCH + TURN + 128 * 16 * SAMPLE_BYTE, many: BATCH + TURN + 128 * 4096 * SAMPLE_BYTE },
   };
 }
 
 test('each cost is what the others leave of a round', () => {
-  const costs = costsOfRounds(rounds(), TURN, BYTE);
+  const costs = costsOfRounds(rounds(), TURN, { byte: BYTE, valueByte: VALUE_BYTE });
   const expected = {
-    ...{ frame: FRAME, frameByte: FRAME_BYTE, framePath: FRAME + LAG, framePathByte: FRAME_BYTE, window: CALL / 2 },
-    ...{ streamFrame: STREAM, apartRun: APART + TURN, apartByte: APART_BYTE },
+    ...{
+      frame: FRAME,
+      frameByte: FRAME_BYTE,
+      framePath: FRAME + LAG,
+      framePathByte: FRAME_BYTE,
+      window: CALL / 2 - BATCH,
+    },
+    ...{
+      streamFrame: STREAM,
+      apartRun: APART + TURN,
+      apartByte: APART_BYTE,
+      farFrameByte: FAR,
+      batch: BATCH,
+      sampleByte: SAMPLE_BYTE,
+    },
   };
   expect(Object.keys(costs).sort()).toEqual(Object.keys(expected).sort());
   for (const [name, value] of Object.entries(expected))
@@ -40,11 +58,14 @@ test('no cost is negative, and the way of a frame is at most twice its work', ()
     { processor: 0, lag: -1 },
   ];
   const costs = costsOfRounds(
-    { few: busy, many: idle, brief: idle, stream: idle, fewApart: idle, manyApart: busy },
+    {
+      ...{ few: busy, many: idle, huge: idle, brief: idle, stream: idle, fewApart: idle, manyApart: busy },
+      batches: { few: 0, many: 1 },
+    },
     0,
-    1,
+    { byte: 1, valueByte: 1 },
   );
   for (const seconds of Object.values(costs)) expect(seconds).toBeGreaterThanOrEqual(0);
   expect(costs.framePath).toBe(2 * costs.frame);
-  expect(costsOfRounds({ ...rounds(), few: idle }, 1, 1).framePath).toBe(0);
+  expect(costsOfRounds({ ...rounds(), few: idle }, 1, { byte: 1, valueByte: 1 }).framePath).toBe(0);
 });

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { countWork } from '../../../compiler/5-program/cost.ts';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
 import { predictRate, type RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
-import { type RatedShard, rated } from '../../../runtime/cli/planning/rated-shard.ts';
+import { type RatedShard, rated, sampleBytes } from '../../../runtime/cli/planning/rated-shard.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
-import { type Costs, FREE } from '../../../spec/costs.ts';
+import { type Costs, FREE, NEAR_BYTES, secondsOfFrame } from '../../../spec/costs.ts';
 import type { ProgramFunction } from '../../../spec/program.ts';
 import { compileText, splitTiled } from '../../support/shards.ts';
 import { SMALL_SGD } from './small-model.ts';
@@ -31,6 +31,8 @@ const trainersWith = (costs: Partial<Costs>): RatedTrainer[] =>
 
 const whole = rated({ program: model.program, schedule: wholeSchedule(model.program) });
 const halves = splitTiled(model, 2, 1).map(rated);
+
+const FED = { id: 'given', field: 'given', type: 'f32' } as const;
 
 /** Seconds of a batch. */
 const alone = (costs: Partial<Costs>): number =>
@@ -161,6 +163,30 @@ test('bytes of values that no cache keeps cost more, by how much the machine say
     train && countWork(model.program, ofShape(train, elements)).farBytes;
   expect(farOf(1e6)).toBeUndefined();
   expect(farOf(2e6)).toBe(8e6 * (whole.work.get('train')?.operations ?? 0));
+});
+
+test('bytes of a value or a frame beyond its first ones cost more', () => {
+  const costs: Costs = { ...FREE, frameByte: 1, farFrameByte: 2 };
+  expect(secondsOfFrame(NEAR_BYTES, costs)).toBe(NEAR_BYTES);
+  expect(secondsOfFrame(NEAR_BYTES + 8, costs)).toBe(NEAR_BYTES + 3 * 8);
+  const [train] = model.program.functions;
+  const handed = (elements: number) =>
+    train && countWork(model.program, { ...train, blocks: [], inputs: [{ ...FED, shape: [elements] }], results: [] });
+  expect(handed(NEAR_BYTES / 4)).not.toHaveProperty('farValueBytes');
+  expect(handed(NEAR_BYTES / 4 + 10)).toMatchObject({ valueBytes: NEAR_BYTES + 40, farValueBytes: 40 });
+  const far = { ...whole, work: new Map([...whole.work].map(([name, w]) => [name, { ...w, farValueBytes: 40 }])) };
+  const seconds = (shard: RatedShard): number =>
+    1 / (predictRate([shard], ['a'], trainersWith({ call: 1, farValueByte: 2 }))?.batchesPerSecond ?? Number.NaN);
+  expect(seconds(far)).toBeCloseTo(seconds(whole) + 80);
+});
+
+test('each batch is begun and ended, and its samples are picked out', () => {
+  expect(alone({ call: 1, batch: 2 })).toBeCloseTo(3);
+  expect(alone({ sampleByte: 1 })).toBeCloseTo(4 * 8 * (4 + 2));
+  // Each shard for itself, at once, and samples only where they are read.
+  expect(inTwo({ frame: 1, batch: 2 })).toBeCloseTo(inTwo({ frame: 1 }) + 2);
+  const fed = halves.map((half) => sampleBytes(half));
+  expect(fed.reduce((sum, bytes) => sum + bytes, 0)).toBe(4 * 8 * (4 + 2));
 });
 
 test('frames of several microbatches come and go together', () => {
