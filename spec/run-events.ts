@@ -60,6 +60,8 @@ export type RunEvent =
       readonly keys?: readonly string[];
       readonly why: string;
     }
+  /** A synchronizer leads it from here on, of several: the reigns count. */
+  | { readonly event: 'led'; readonly reign: number }
   | { readonly event: 'lost'; readonly trainer: string; readonly key: string; readonly why: string }
   | {
       readonly event: 'fault';

@@ -101,6 +101,12 @@ export class EventLog {
     await this.flush();
   }
 
+  /** What is not written yet is given up. */
+  abandon(): void {
+    clearInterval(this.#timer);
+    this.#runs.clear();
+  }
+
   async #write(stream: string, log: RunLog): Promise<void> {
     log.parts ??= await this.#partsOf(stream);
     const full = (log.parts.at(-1)?.size ?? 0) > this.#limits.part;

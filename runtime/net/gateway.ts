@@ -20,6 +20,7 @@ import { caughtEvent, guarded } from './guarded.ts';
 import { type PlaceLimits, Places } from './places.ts';
 import { Probes, type ProbesOptions } from './probes.ts';
 import { closeReason } from './socket-limits.ts';
+import { toldError } from './told-error.ts';
 import { EXPELLED, type Refuse } from './welcome.ts';
 
 export interface Visitor {
@@ -53,6 +54,8 @@ export interface GatewayOptions {
   readonly holding: Holding;
   /** Who gets this packet: the owner of its target, if the sender owns its source in that term. */
   readonly route: (from: string, head: BorderHead) => string | undefined;
+  /** Takes a border packet whose receiver is not connected here; absent: it is dropped. */
+  readonly elsewhere?: (to: string, packet: Buffer) => void;
   /** Whether links are measured, and who hears of it; absent: none is. */
   readonly probes?: ProbesOptions;
 }
@@ -169,6 +172,10 @@ export class Gateway {
   /** Ends a trainer's connection, when what was sent has gone out. */
   dismiss(key: string, reason: string): void {
     this.#trainers.get(key)?.socket.close(1000, closeReason(reason));
+  }
+
+  dismissAll(reason: string): void {
+    for (const key of this.#trainers.keys()) this.dismiss(key, reason);
   }
 
   /** Admits no more connections and ends all; trainers wait, and come back when the mesh does. */
@@ -323,20 +330,12 @@ export class Gateway {
     this.#answer(peer, id, ask)
       .then(
         (value) => value !== LATER && this.#seal(peer, { type: 'answer', id, answer: value }),
-        (error: unknown) => this.#seal(peer, { type: 'answer', id, error: this.#errorOf(error) }),
+        (error: unknown) =>
+          this.#seal(peer, { type: 'answer', id, error: toldError(error, (bug) => this.#caught(bug)) }),
       )
       .finally(() => {
         if (counts) peer.asked--;
       });
-  }
-
-  /** Reason for the other end; a bug's own words are for the log of this one. */
-  #errorOf(error: unknown): { readonly code: string; readonly message: string; readonly repair?: string } {
-    const { code, message, repair } = error as { code?: unknown; message?: unknown; repair?: unknown };
-    if (typeof code === 'string' && /^[a-z]+\/[a-z-]+$/.test(code) && typeof message === 'string')
-      return { code, message, ...(typeof repair === 'string' ? { repair } : {}) };
-    this.#caught(error);
-    return { code: 'internal', message: 'the mesh could not answer' };
   }
 
   async #answer(peer: Peer, id: number, ask: Ask['ask']): Promise<unknown> {
@@ -377,11 +376,17 @@ export class Gateway {
       this.#charge(peer);
       return;
     }
+    if (this.#trainers.has(to)) this.deliver(to, data);
+    else this.#options.elsewhere?.(to, data);
+  }
+
+  /** A border packet for a trainer that is connected here. */
+  deliver(to: string, packet: Buffer): void {
     const target = this.#trainers.get(to);
     if (!target) return;
     this.counters.relayedPackets++;
-    this.counters.relayedBytes += data.length;
-    if (this.#hasRoom(target)) target.socket.send(data);
+    this.counters.relayedBytes += packet.length;
+    if (this.#hasRoom(target)) target.socket.send(packet);
   }
 
   #seal(peer: Peer, message: Message): void {

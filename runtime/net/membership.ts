@@ -72,20 +72,52 @@ export class Membership {
   /** Changes come one after the other: what one has checked holds until it is written. */
   readonly #inTurn = inTurn();
 
-  private constructor(backplane: Backplane, now: () => number) {
+  readonly #changed: () => void;
+
+  private constructor(backplane: Backplane, now: () => number, changed: () => void) {
     this.#backplane = backplane;
     this.#now = now;
+    this.#changed = changed;
   }
 
-  /** As it was kept. @param now milliseconds of the wall clock: expiry has to mean the same after a restart */
-  static async open(backplane: Backplane, now: () => number = wallNow): Promise<Membership> {
-    const membership = new Membership(backplane, now);
+  /**
+   * As it was kept.
+   * @param now milliseconds of the wall clock: expiry has to mean the same after a restart
+   * @param changed told of each change that is made here
+   */
+  static async open(
+    backplane: Backplane,
+    now: () => number = wallNow,
+    changed: () => void = () => undefined,
+  ): Promise<Membership> {
+    const membership = new Membership(backplane, now, changed);
     for (const { key, value } of await backplane.list(KEYS)) {
       const record = keyRecordOf(value);
       if (record) membership.#setKey(key.slice(KEYS.length), record);
     }
     for (const entry of await backplane.list(INVITES)) await membership.#restoreInvite(entry);
     return membership;
+  }
+
+  /** What other synchronizers have changed since. @returns the keys that it concerns */
+  refresh(): Promise<readonly string[]> {
+    return this.#inTurn(async () => {
+      const changed: string[] = [];
+      for (const { key: name, value } of await this.#backplane.list(KEYS)) {
+        const key = name.slice(KEYS.length);
+        const record = keyRecordOf(value);
+        if (!record || JSON.stringify(record) === JSON.stringify(this.#keys.get(key))) continue;
+        this.#setKey(key, record);
+        changed.push(key);
+      }
+      const invites = await this.#backplane.list(INVITES);
+      this.#invites.clear();
+      for (const { key, value } of invites) {
+        const invite = inviteRecordOf(value);
+        if (invite) this.#invites.set(key.slice(INVITES.length), invite);
+      }
+      return changed;
+    });
   }
 
   /** The role of the key now; nothing for unknown, expired and revoked ones. */
@@ -197,6 +229,7 @@ export class Membership {
       if ((await this.#backplane.put(INVITES + id, JSON.stringify(record), 0)) === undefined)
         throw new UserError('keys/invites', `there is already an invite ${id}`, 'make another one');
       this.#invites.set(id, record);
+      this.#changed();
       return record.until;
     });
   }
@@ -284,6 +317,7 @@ export class Membership {
       const left = { ...invite, uses: invite.uses - 1 };
       if ((await this.#backplane.put(entry.key, JSON.stringify(left), entry.revision)) === undefined) continue;
       this.#invites.set(id, left);
+      this.#changed();
       return true;
     }
   }
@@ -294,6 +328,7 @@ export class Membership {
       const entry = await this.#backplane.get(INVITES + id);
       if (entry && !(await this.#backplane.remove(entry.key, entry.revision))) continue;
       this.#invites.delete(id);
+      this.#changed();
       const invite = entry && inviteRecordOf(entry.value);
       return invite && this.#isOpen(invite) ? invite.uses : 0;
     }
@@ -317,6 +352,7 @@ export class Membership {
       const put = await this.#backplane.put(KEYS + key, JSON.stringify(record), entry?.revision ?? 0);
       if (put === undefined) continue;
       this.#setKey(key, record);
+      this.#changed();
       return;
     }
   }

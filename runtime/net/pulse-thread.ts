@@ -1,9 +1,10 @@
 /** Says twice a second that its trainer lives, on a connection of its own: its thread does nothing else. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { HEARTBEAT_MS } from '../roles/liveness.ts';
 import { monotonicNanoseconds } from '../support/clock.ts';
+import { type Address, addressText } from './address.ts';
 import { ask } from './ask.ts';
 import { dial } from './dial.ts';
 import { emulatedLink } from './emulated-socket.ts';
@@ -13,11 +14,18 @@ import type { PulseStart } from './pulse.ts';
 /** Nanoseconds. A trainer whose own thread has not come by for so long is not busy, it hangs. */
 const MAX_SILENCE_NANOSECONDS = 120_000_000_000n;
 
-const { address, keys, pinned, certificate, instance, beats, emulation } = workerData as PulseStart;
+const { keys, pinned, certificate, instance, beats, emulation } = workerData as PulseStart;
 const emulated = emulation ? { emulated: emulatedLink(emulation) } : {};
 const known = { ...(pinned ? { pinned } : {}), ...(certificate === undefined ? {} : { certificate }) };
 const beat = new BigInt64Array(beats);
+let { address } = workerData as PulseStart;
 let link: Link | undefined;
+
+parentPort?.on('message', (moved: Address) => {
+  if (addressText(moved) === addressText(address)) return;
+  address = moved;
+  link?.close();
+});
 
 async function beatOn(): Promise<void> {
   while (monotonicNanoseconds() - Atomics.load(beat, 0) < MAX_SILENCE_NANOSECONDS) {

@@ -23,8 +23,13 @@ export interface PulseStart {
 
 const LOOK_EVERY_MS = 1000;
 
-/** @returns ends it */
-export function startPulse(start: Omit<PulseStart, 'beats'>): () => void {
+export interface Pulse {
+  /** The trainer is connected there now. */
+  readonly moved: (address: Address) => void;
+  readonly end: () => void;
+}
+
+export function startPulse(start: Omit<PulseStart, 'beats'>): Pulse {
   const beats = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);
   const beat = new BigInt64Array(beats);
   const come = (): void => {
@@ -37,8 +42,11 @@ export function startPulse(start: Omit<PulseStart, 'beats'>): () => void {
   worker.unref();
   // Without it the trainer counts as silent a little earlier, no more.
   worker.on('error', () => undefined);
-  return () => {
-    clearInterval(timer);
-    worker.terminate().catch(() => undefined);
+  return {
+    moved: (address) => worker.postMessage(address),
+    end: () => {
+      clearInterval(timer);
+      worker.terminate().catch(() => undefined);
+    },
   };
 }

@@ -1,45 +1,31 @@
-/** A synchronizer's process: the state machine with the backplane, the gateway and a clock behind its effects. */
-import type { Backplane, StreamRecord } from '../backplane/backplane.ts';
-import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
+/**
+ * A synchronizer's process: a gateway for trainers and operators, and behind it the one who leads runs: itself where it
+ * is alone, or one of several synchronizers.
+ */
+import type { Backplane } from '../backplane/backplane.ts';
 import type { Tokens } from '../http/bearer.ts';
 import { Hosts } from '../http/hosts.ts';
 import type { Certificate } from '../http/limited-server.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { isMeasuring } from '../roles/border-probes.ts';
-import { blobsOfDeployment } from '../roles/named-blobs.ts';
 import { emptySynchronizer, isActive, TICK_MS } from '../roles/synchronizer.ts';
-import type { StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
-import { canonicalBytes } from '../wire/canonical.ts';
-import type { Deployment } from '../wire/deployment.ts';
 import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
-import { runTag } from '../wire/run-tag.ts';
-import { WIRE_VERSION } from '../wire/version.ts';
-import { type Answers, answerTo } from './answers.ts';
+import { isRunTag } from '../wire/run-tag.ts';
 import { blobRights, withTickets } from './blob-rights.ts';
 import type { Checker } from './checker.ts';
-import { manifestsWith, readParts } from './damaged-parts.ts';
-import { entered } from './entered.ts';
-import { EventLog, eventStream } from './event-log.ts';
-import { Garbage } from './garbage.ts';
 import { Gateway, type GatewayOptions, type Visitor } from './gateway.ts';
 import { HttpDoor } from './http-door.ts';
-import { answerKeys } from './keys-questions.ts';
-import { LostMembers } from './lost-members.ts';
+import { Leading } from './leading.ts';
 import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
-import { OwnWork } from './own-work.ts';
-import { soundDeployment } from './read-deployment.ts';
-import { ownersOf, recordBytes } from './record-blobs.ts';
-import { RecordTickets } from './record-tickets.ts';
-import { readLogEntry } from './run-shapes.ts';
-import { statusPage } from './status-page.ts';
-import { SynchronizerStore } from './synchronizer-store.ts';
+import { type Lead, Several, type SeveralOptions } from './several.ts';
 
 export interface SynchronizerOptions {
   readonly keys: KeyPair;
@@ -59,147 +45,149 @@ export interface SynchronizerOptions {
   readonly gateway?: Pick<GatewayOptions, 'origins' | 'doorLimits' | 'places' | 'shares'>;
   /** Computes checks again; without it trainers do. */
   readonly checker?: Checker;
+  /** It is one of several, which share the backplane. */
+  readonly several?: {
+    /** Where trainers reach this one, which listens at that port. */
+    readonly address: (port: number) => string;
+    readonly lapseMs?: number;
+  };
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
   /** An authorised user has asked for the end. */
   readonly onShutdown: () => void;
 }
 
-/** Bytes of records in one answer. */
-const MAX_RECORDED_BYTES = 768 * 1024;
-/** Milliseconds between two looks for blobs that nothing names. */
-const COLLECT_EVERY_MS = 600_000;
+/** Of the key that all synchronizers of one mesh have. */
+const MESH_KEY = 'mesh/key';
 
 export class SynchronizerNode {
   readonly #options: SynchronizerOptions;
   readonly #gateway: Gateway;
-  readonly #events: EventLog;
   readonly #door: HttpDoor;
-  readonly #garbage: Garbage;
-  readonly #store: SynchronizerStore;
-  readonly #driver: SynchronizerDriver;
   readonly #membership: Membership;
   readonly #tags = new Map<string, string>();
-  readonly #work: OwnWork;
-  readonly #lost = new LostMembers();
-  readonly #records: RecordTickets;
-  /** Runs whose records cannot be read, and were set aside. */
-  #damaged: readonly string[] = [];
-  #failed: (error: unknown) => void = () => undefined;
+  /** Where it is alone. */
+  #alone: Leading | undefined;
+  #several: Several | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #sweeps: NodeJS.Timeout | undefined;
   port = 0;
 
   private constructor(options: SynchronizerOptions, membership: Membership) {
     this.#options = options;
     this.#membership = membership;
-    this.#work = new OwnWork(options.backplane, options.checker, {
-      deployment: (run) => this.#driver.state.runs[run]?.deployment,
-      done: (event) => this.#happen(event),
-      failed: (error) => this.#fatal(error),
-    });
     const { tls, keys, backplane, log } = options;
-    const known = (run: string): unknown => this.#tags.set(hex(runTag(run)), run);
-    const persisted = (run: StoredRun): Promise<void> => this.#garbage.persisted(run);
-    const notCollected = (error: unknown): void => this.#notCollected(error);
-    this.#store = new SynchronizerStore({ backplane, known, persisted, notCollected, log });
-    this.#driver = this.#newDriver();
-    this.#events = new EventLog(backplane, (run, error) =>
-      options.log({ event: 'recording-ends', run, message: String(error) }),
-    );
-    backplane.onDamagedBlob((hash) => {
-      for (const damaged of manifestsWith(Object.values(this.#driver.state.runs), hash))
-        this.#happen({ kind: 'manifest-damaged', ...damaged });
-    });
-    this.#garbage = new Garbage({
-      backplane,
-      runs: () => Object.values(this.#driver.state.runs),
-      now: wallNow,
-      removed: (hash) => this.#gateway.blobs.removed(hash),
-    });
-    this.#records = new RecordTickets({
-      keys,
-      state: () => this.#driver.state,
-      owners: (run, term) => ownersOf(backplane, this.#driver.state.runs[run], run, term),
-      send: (to, message) => this.#gateway.send(to, message),
-      recordBytes: (blob, stretch) => recordBytes(backplane, blob, stretch),
-      hold: (holder, blobs) => this.#garbage.hold(holder, blobs),
-      now: wallNow,
-    });
     this.#gateway = new Gateway({
       keys,
       ...(options.version === undefined ? {} : { version: options.version }),
       backplane,
-      holding: this.#garbage,
+      holding: {
+        hold: (holder, hashes) => this.#leading?.garbage.hold(holder, hashes),
+        letGo: (holder, hashes) => {
+          this.#leading?.garbage.letGo(holder, hashes);
+          if (!hashes) this.#several?.left(holder);
+        },
+      },
       inviteKey: (id) => membership.inviteKey(id),
       refuse: (key, role, invite) => membership.admit(key, role, invite),
       mayBe: (key, role) => membership.mayBe(key, role),
       blobRights: withTickets(
-        blobRights(() => this.#driver.state),
-        this.#records,
+        blobRights(() => this.state),
+        {
+          mayGet: (bearer, blob) => this.#leading?.records.mayGet(bearer, blob) ?? false,
+          mayPut: (trainer, bytes) => this.#leading?.records.mayPut(trainer, bytes) ?? false,
+        },
       ),
       onMessage: (visitor, message) => this.#heard(visitor, message),
       onAsk: (visitor, question) => this.#answer(visitor, question),
       onClosed: ({ key, role }) => {
         if (role !== 'trainer') return;
-        this.#records.gone(key);
-        this.#happen({ kind: 'disconnected', key });
+        if (this.#several) this.#several.disconnected(key);
+        else this.#alone?.disconnected(key);
       },
       route: (from, head) => this.#route(from, head),
+      elsewhere: (to, packet) => this.#several?.carry(to, packet),
       probes: {
-        may: (key, first) => mayProbe(this.#driver.state, key, first),
-        measured: (key, link) => this.#happen({ kind: 'measured', key, link }),
+        may: (key, first) => mayProbe(this.state, key, first),
+        measured: (key, link) => {
+          if (this.#several) this.#several.measured(key, link);
+          else this.#alone?.happen({ kind: 'measured', key, link });
+        },
       },
-      log: options.log,
+      log,
       ...options.gateway,
     });
     this.#door = new HttpDoor({
       hosts: options.hosts ?? new Hosts([options.host]),
       ...(tls ? { certificate: tls } : {}),
       ...(options.tokens ? { tokens: options.tokens } : {}),
-      metrics: () => metricsText(this.#driver.state, this.#gateway.counters),
+      metrics: () => metricsText(this.state, this.#gateway.counters),
     });
     this.#gateway.attach(this.#door.server);
   }
 
-  #newDriver(): SynchronizerDriver {
-    return new SynchronizerDriver(
-      {
-        store: this.#store,
-        trainers: {
-          send: (to, message) => this.#gateway.send(to, message),
-          reconnect: (key) => this.#gateway.dismiss(key, 'say again what you are'),
-          dismiss: (key) => this.#gateway.dismiss(key, 'dismissed'),
-        },
-        work: (effect) => this.#work.take(effect),
-        now: wallNow,
-        soon: queueMicrotask,
-        note: (before, event, at, step) => {
-          this.#lost.note(before, event, at, step);
-          this.#events.note(before, event, at, step);
-        },
-        failed: (error) => this.#failed(error),
-      },
-      emptySynchronizer(wallNow()),
-    );
-  }
-
-  /** @throws EnvironmentError `port/busy` */
+  /** @throws EnvironmentError `port/busy`; UserError `mesh/key` where its mesh has another key */
   static async open(options: SynchronizerOptions): Promise<SynchronizerNode> {
-    const node = new SynchronizerNode(options, await Membership.open(options.backplane));
-    await node.#restore();
-    await readParts(options.backplane, () => Object.values(node.state.runs));
+    const { backplane, operator, log } = options;
+    const changed = (): void => node.#several?.keysChanged();
+    const node: SynchronizerNode = new SynchronizerNode(options, await Membership.open(backplane, wallNow, changed));
+    if (options.several) await assertKey(backplane, node.key);
+    if (!(await node.#membership.allowStarter(operator)))
+      log({ event: 'not-operator', key: operator, message: 'operators have taken this role from it' });
+    if (!options.several) {
+      node.#alone = node.#lead({ backplane, failed: (error) => node.#fatal(error) });
+      await node.#alone.restore();
+    }
     node.port = await node.#door.listen(options.host, options.port);
-    node.#timer = setInterval(() => {
-      node.#happen(node.#gateway.blobs.full ? { kind: 'tick', full: true } : { kind: 'tick' });
-      for (const key of node.#membership.takeExpired()) node.#review(key, 'its key has expired');
-    }, TICK_MS);
-    node.#collect();
-    node.#sweeps = setInterval(() => node.#collect(), COLLECT_EVERY_MS);
+    if (options.several) node.#several = await Several.open(node.#severalOptions(options.several));
+    node.#timer = setInterval(() => node.#tick(), TICK_MS);
+    node.#alone?.collectFromNowOn();
     return node;
   }
 
+  #severalOptions({ address, lapseMs }: NonNullable<SynchronizerOptions['several']>): SeveralOptions {
+    const { backplane, log } = this.#options;
+    return {
+      ...{ backplane, log, address: address(this.port) },
+      ...(lapseMs === undefined ? {} : { lapseMs }),
+      gateway: {
+        send: (to, message) => this.#send(to, message),
+        dismiss: (key, reason) => this.#gateway.dismiss(key, reason),
+        dismissAll: (reason) => this.#gateway.dismissAll(reason),
+        deliver: (to, packet) => this.#gateway.deliver(to, packet),
+      },
+      lead: (lead) => this.#lead(lead),
+      keysChanged: () => void this.#refreshKeys(),
+      removed: (hash) => this.#gateway.blobs.removed(hash),
+    };
+  }
+
+  #lead(lead: Partial<Lead> & Pick<Lead, 'backplane' | 'failed'>): Leading {
+    const { keys, version, checker, log, onShutdown } = this.#options;
+    return new Leading({
+      ...{ keys, log, onShutdown, membership: this.#membership },
+      ...(version === undefined ? {} : { version }),
+      ...(checker ? { checker } : {}),
+      trainers: {
+        send: (to, message) => this.#gateway.send(to, message),
+        dismiss: (key, reason) => this.#gateway.dismiss(key, reason),
+      },
+      counters: () => this.#gateway.counters,
+      refusedAge: () => this.#gateway.refusedAge(),
+      review: (key, reason) => this.#review(key, reason),
+      stored: () => undefined,
+      ...lead,
+      removed: (hash) => {
+        this.#gateway.blobs.removed(hash);
+        lead.removed?.(hash);
+      },
+    });
+  }
+
+  get #leading(): Leading | undefined {
+    return this.#alone ?? this.#several?.leading;
+  }
+
   get state(): SynchronizerState {
-    return this.#driver.state;
+    return this.#alone?.state ?? this.#several?.state ?? NOTHING;
   }
 
   get key(): string {
@@ -217,78 +205,59 @@ export class SynchronizerNode {
     this.#review(key, `its key is ${role} now`);
   }
 
-  /** Ends at once what a key may not have any more: its connections; its shards are reassigned. */
-  #review(key: string, reason: string): void {
-    if (this.#driver.state.members[key] && !this.#membership.mayBe(key, 'trainer'))
-      this.#happen({ kind: 'expelled', key, reason });
-    this.#gateway.review(key, reason);
-  }
-
-  /** Runs save where they are, then everything ends. */
+  /** Runs save where they are, or another synchronizer leads them; then everything ends. */
   async close(): Promise<void> {
-    this.#happen({ kind: 'close' });
-    const end = wallNow() + 10_000;
-    while (Object.values(this.#driver.state.runs).some(isActive) && wallNow() < end)
-      await new Promise((r) => setTimeout(r, 50));
-    await this.#work.close();
+    await this.#alone?.close();
+    await this.#several?.close();
+    await this.#options.checker?.close();
     this.#gateway.goDown('the mesh is going down');
     clearInterval(this.#timer);
-    clearInterval(this.#sweeps);
-    await this.#settled();
-    await this.#events.close();
+    await this.#alone?.settled();
+    await this.#alone?.end();
     await new Promise((r) => setTimeout(r, 100));
     this.#gateway.close();
     await this.#door.close();
     await this.#options.backplane.close();
   }
 
-  async #restore(): Promise<void> {
-    const { operator, log } = this.#options;
-    const stored = await this.#store.runs();
-    this.#damaged = await this.#store.damaged();
-    if (!(await this.#membership.allowStarter(operator)))
-      log({ event: 'not-operator', key: operator, message: 'operators have taken this role from it' });
-    await new Promise<void>((resolve, reject) => {
-      // The caller that opens it hears of it: nothing is under way yet that would have to end.
-      this.#failed = reject;
-      this.#driver.restore(stored);
-      this.#driver.after(resolve);
-    });
-    this.#failed = (error) => this.#fatal(error);
+  #tick(): void {
+    this.#leading?.happen(this.#gateway.blobs.full ? { kind: 'tick', full: true } : { kind: 'tick' });
+    for (const key of this.#membership.takeExpired()) this.#review(key, 'its key has expired');
   }
 
-  /** Until all that was decided so far is written down and said. */
-  #settled(): Promise<void> {
-    return new Promise((resolve) => this.#driver.after(resolve));
+  /** Ends at once what a key may not have any more: its connections; its shards are reassigned. */
+  #review(key: string, reason: string): void {
+    this.#leading?.review(key, reason);
+    this.#gateway.review(key, reason);
+  }
+
+  async #refreshKeys(): Promise<void> {
+    try {
+      for (const key of await this.#membership.refresh()) this.#review(key, 'its key was changed');
+    } catch (error) {
+      this.#options.log({ event: 'keys-not-read', message: String(error) });
+    }
+  }
+
+  /** Of several gateways a trainer is told all, by the one that it is connected to. */
+  #send(to: string, message: Message): boolean {
+    const gateways = this.#several?.gateways ?? [];
+    const told = message.type === 'admitted' && gateways.length > 1 ? { ...message, gateways } : message;
+    return this.#gateway.send(to, told);
   }
 
   #heard(visitor: Visitor, message: Message): void {
-    if (message.type === 'record') {
-      this.#records.heard(visitor.key, message);
-      return;
-    }
-    this.#happen(entered(this.#driver.state, visitor.key, message));
-    if (message.type !== 'part' || !this.#driver.state.runs[message.run]) return;
-    this.#garbage.part(message.run, message.blob);
-    this.#garbage.letGo(visitor, [message.blob]);
+    if (this.#several) this.#several.heard(visitor, message);
+    else this.#alone?.heard(visitor, message);
   }
 
-  /** The blobs of a damaged run are unknown: while there is one, blobs stay unless an operator asks for it. */
-  #collect(): void {
-    if (this.#damaged.length > 0) return;
-    this.#garbage.collect().then(
-      ({ removed }) => removed.blobs > 0 && this.#options.log({ event: 'garbage', ...removed }),
-      (error: unknown) => this.#notCollected(error),
-    );
-  }
-
-  /** Then it stays for now, which does no harm. */
-  #notCollected(error: unknown): void {
-    this.#options.log({ event: 'garbage-failed', message: String(error) });
-  }
-
-  #happen(event: SynchronizerEvent): void {
-    this.#driver.happen(event);
+  async #answer(visitor: Visitor, question: Question): Promise<unknown> {
+    if (!this.#several) return this.#alone?.answer(visitor, question);
+    if (question.what !== 'shutdown') return this.#several.answer(visitor, question);
+    if (!this.#membership.mayBe(visitor.key, 'operator') || visitor.role !== 'operator')
+      throw new UserError('mesh/forbidden', `a ${visitor.role} may not ask for shutdown`, 'ask as an operator');
+    this.#options.onShutdown();
+    return {};
   }
 
   #fatal(error: unknown): void {
@@ -297,112 +266,32 @@ export class SynchronizerNode {
   }
 
   #route(from: string, head: BorderHead): string | undefined {
-    const id = this.#tags.get(hex(head.run));
-    const run = id === undefined ? undefined : this.#driver.state.runs[id];
+    const run = this.#runOf(head.run);
     if (!run || run.term !== head.term || run.owners[head.from] !== from) return undefined;
     return run.owners[head.to];
   }
 
-  async #answer(visitor: Visitor, question: Question): Promise<unknown> {
-    const { key, role } = visitor;
-    const { version } = this.#options;
-    if (question.what === 'status')
-      return answerTo('status', {
-        ...statusPage(this.#driver.state, this.#gateway.counters, question.from),
-        lost: this.#lost.told(wallNow()),
-        damaged: this.#damaged,
-        refusedAge: this.#gateway.refusedAge(),
-        synchronizer: { pid: process.pid, wire: WIRE_VERSION, ...(version === undefined ? {} : { version }) },
-      });
-    if (question.what === 'alive') {
-      this.#happen({ kind: 'alive', key, instance: question.instance });
-      return {};
-    }
-    if (question.what === 'record') return answerTo('record', await this.#records.bring(visitor, question.ticket));
-    if (role !== 'operator' || !this.#membership.mayBe(key, role))
-      throw new UserError('mesh/forbidden', `a ${role} may not ask for ${question.what}`, 'ask as an operator');
-    switch (question.what) {
-      case 'deploy':
-        return this.#deploy(visitor, question.deployment);
-      case 'stop':
-        this.#known(question.run);
-        this.#happen({ kind: 'stop', run: question.run });
-        return {};
-      case 'run': {
-        const run = this.#known(question.run);
-        this.#garbage.holdRun(visitor, run);
-        const { deployment, hash, phase, manifests, rows, checks, reason, term, created, checked = null } = run;
-        return answerTo('run', { deployment, hash, phase, manifests, rows, checks, reason, term, created, checked });
-      }
-      case 'logs': {
-        this.#known(question.run);
-        const records = fitting(await this.#options.backplane.read(`log/${question.run}`, question.from, 1000));
-        const read = records.map(({ sequence, value }) => ({ sequence, ...readLogEntry(question.run, value) }));
-        return answerTo('logs', { records: read });
-      }
-      case 'events':
-        this.#known(question.run);
-        return answerTo('events', await this.#recorded(question.run, question.from));
-      case 'keys':
-      case 'allow':
-      case 'revoke':
-      case 'expire':
-      case 'invite':
-        return answerKeys(question, {
-          by: key,
-          membership: this.#membership,
-          state: this.#driver.state,
-          review: (changed, reason) => this.#review(changed, reason),
-        });
-      case 'ticket':
-        return answerTo('ticket', { ticket: this.#records.issue(question, question.bearer ?? key) });
-      case 'drain':
-        this.#happen({ kind: 'drain', name: question.trainer });
-        return {};
-      case 'gc':
-        return answerTo('gc', await this.#garbage.collect(question.dryRun));
-      case 'shutdown':
-        this.#options.onShutdown();
-        return {};
-      default:
-        throw new UserError('mesh/question', 'this question is not answered here');
-    }
+  #runOf(tag: Uint8Array): RunState | undefined {
+    const name = hex(tag);
+    const { runs } = this.state;
+    const id = this.#tags.get(name) ?? Object.keys(runs).find((run) => isRunTag(tag, run));
+    if (id !== undefined) this.#tags.set(name, id);
+    return id === undefined ? undefined : runs[id];
   }
+}
 
-  async #recorded(run: string, from: number): Promise<{ readonly records: readonly StreamRecord[] }> {
-    if (from <= 1) await this.#events.flush();
-    const records = await this.#options.backplane.read(eventStream(run), from, 64);
-    return { records: fitting(records) };
-  }
+const NOTHING = emptySynchronizer(0);
 
-  async #deploy(visitor: Visitor, asked: Deployment): Promise<Answers['deploy']> {
-    const deployment = soundDeployment(asked, asked.run);
-    const blobs = blobsOfDeployment(deployment);
-    this.#garbage.hold(visitor, blobs);
-    for (const blob of blobs)
-      if (!(await this.#options.backplane.touchBlob(blob)))
-        throw new UserError('mesh/blob', `the mesh has no blob ${blob}`, 'deploy again: it brings what is missing');
-    const before = this.#driver.state.runs[deployment.run];
-    const hash = await this.#options.backplane.putBlob(canonicalBytes(deployment));
-    if (before && before.hash !== hash)
-      throw new UserError('mesh/run', `there is a different run ${deployment.run}`, 'deploy under another name');
-    this.#happen({ kind: 'deploy', deployment, hash });
-    if (deployment.evaluations.length > 0) this.#options.checker?.prepare();
-    await this.#settled();
-    this.#garbage.letGo(visitor, blobs);
-    return { run: deployment.run };
-  }
-
-  #known(id: string): SynchronizerState['runs'][string] {
-    const run = this.#driver.state.runs[id];
-    if (run) return run;
-    const names = Object.keys(this.#driver.state.runs);
-    throw new UserError(
-      'mesh/run',
-      `there is no run ${id}`,
-      names.length > 0 ? `there are: ${names.join(', ')}` : 'no run has been deployed yet',
-    );
-  }
+/** @throws UserError `mesh/key` */
+async function assertKey(backplane: Backplane, key: string): Promise<void> {
+  await backplane.put(MESH_KEY, key, 0);
+  const kept = await backplane.get(MESH_KEY);
+  if (kept?.value === key) return;
+  throw new UserError(
+    'mesh/key',
+    `the synchronizers of this mesh have the key ${kept?.value ?? 'of another'}, and this one has ${key}`,
+    'copy key.json of the state folder of another one into that of this one',
+  );
 }
 
 /** Trainers at work are not disturbed, except by the first probe of a new one; nor is a probe between two trainers. */
@@ -410,14 +299,4 @@ function mayProbe(state: SynchronizerState, key: string, first: boolean): boolea
   if (isMeasuring(state, key)) return false;
   const active = Object.values(state.runs).filter(isActive);
   return !active.some((run) => run.owners.includes(key)) && (first || active.length === 0);
-}
-
-/** The first of them, as many as fit into one message; one at least. */
-function fitting(records: readonly StreamRecord[]): readonly StreamRecord[] {
-  let size = 0;
-  const end = records.findIndex(({ value }) => {
-    size += Buffer.byteLength(value);
-    return size > MAX_RECORDED_BYTES;
-  });
-  return end < 0 ? records : records.slice(0, Math.max(1, end));
 }

@@ -1,11 +1,14 @@
 /**
  * Records of a synchronizer, in its backplane: runs by revision, their logs, and what is kept without being told.
  */
-import type { Backplane } from '../backplane/backplane.ts';
+import type { RunEvent } from '../../spec/run-events.ts';
+import type { Backplane, Entry } from '../backplane/backplane.ts';
 import { settle } from '../driver/ending.ts';
 import type { StorePort } from '../driver/synchronizer-driver.ts';
 import type { StoredRun } from '../roles/synchronizer-state.ts';
+import { wallNow } from '../support/clock.ts';
 import { appendBounded, MAX_COMMITS, MAX_LOG_ENTRIES } from './bounded-stream.ts';
+import { Fenced } from './fenced-backplane.ts';
 import { readStoredRun } from './run-shapes.ts';
 
 /** Before the key of a record that cannot be read. */
@@ -13,8 +16,8 @@ const DAMAGED = 'damaged/';
 
 export interface SynchronizerStoreOptions {
   readonly backplane: Backplane;
-  /** A run is known, or is about to be. */
-  readonly known: (run: string) => void;
+  /** Of several synchronizers: what another one still writes in an earlier reign is refused from now on. */
+  readonly takesOver?: boolean;
   /** It is durable: what it names is not garbage. */
   readonly persisted: (run: StoredRun) => Promise<void>;
   readonly notCollected: (error: unknown) => void;
@@ -32,7 +35,8 @@ export class SynchronizerStore implements StorePort {
   /** All runs that are stored. */
   async runs(): Promise<StoredRun[]> {
     const stored: StoredRun[] = [];
-    for (const { value, revision, key } of await this.#options.backplane.list('run/')) {
+    for (const listed of await this.#options.backplane.list('run/')) {
+      const { value, revision, key } = this.#options.takesOver === true ? await this.#takeOver(listed) : listed;
       const run = this.#read(key, value);
       if (!run) {
         await this.#setAside(key, value, revision);
@@ -40,10 +44,24 @@ export class SynchronizerStore implements StorePort {
       }
       stored.push(run);
       this.#revisions.set(key, revision);
-      this.#options.known(run.deployment.run);
       await this.#options.persisted(run);
     }
     return stored;
+  }
+
+  /** The same value in a new revision: a change that names an earlier one, and is still under way, comes too late. */
+  async #takeOver(found: Entry): Promise<Entry> {
+    const { backplane } = this.#options;
+    for (let entry: Entry | undefined = found; entry; entry = await backplane.get(found.key)) {
+      const revision = await backplane.put(entry.key, entry.value, entry.revision);
+      if (revision !== undefined) return { ...entry, revision };
+    }
+    return found;
+  }
+
+  /** A word of its own in the log of a run. */
+  async note(run: string, event: RunEvent): Promise<void> {
+    await this.#log(run, { time: wallNow(), ...event });
   }
 
   #read(key: string, value: string): StoredRun | undefined {
@@ -70,16 +88,11 @@ export class SynchronizerStore implements StorePort {
   }
 
   readonly persist: StorePort['persist'] = (run, value, ending) => {
-    this.#options.known(run);
     settle(this.#put(`run/${run}`, value), ending);
   };
 
   readonly log: StorePort['log'] = (run, event, ending) => {
-    const written = async (): Promise<void> => {
-      await appendBounded(this.#options.backplane, `log/${run}`, JSON.stringify(event), MAX_LOG_ENTRIES);
-      this.#options.log({ run, ...event });
-    };
-    settle(written(), ending);
+    settle(this.#log(run, event), ending);
   };
 
   readonly keep: StorePort['keep'] = (stream, value, ending) => {
@@ -89,11 +102,16 @@ export class SynchronizerStore implements StorePort {
     settle(kept(), ending);
   };
 
+  async #log(run: string, event: RunEvent & { readonly time: number }): Promise<void> {
+    await appendBounded(this.#options.backplane, `log/${run}`, JSON.stringify(event), MAX_LOG_ENTRIES);
+    this.#options.log({ run, ...event });
+  }
+
   async #put(key: string, value: StoredRun): Promise<void> {
     const known = this.#revisions.get(key) ?? 0;
     const revision = await this.#options.backplane.put(key, JSON.stringify(value), known);
     // Another process has changed the run: that one owns it, and we must not go on.
-    if (revision === undefined) throw new Error(`${key} was changed by another synchronizer`);
+    if (revision === undefined) throw new Fenced(key);
     this.#revisions.set(key, revision);
     await this.#options.persisted(value).catch(this.#options.notCollected);
   }

@@ -6,7 +6,7 @@ import type { BlobCache } from '../backplane/blob-cache.ts';
 import type { Device } from '../device/device.ts';
 import { TrainerDriver } from '../driver/trainer-driver.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import { keyText } from '../identity/key-text.ts';
+import { keyBytes, keyText } from '../identity/key-text.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import type { Invite } from '../wire/handshake.ts';
 import type { Capability } from '../wire/messages.ts';
@@ -23,6 +23,7 @@ import type { PartsPort } from './disk-columns.ts';
 import { type EmulatedLink, type Emulation, emulatedDirect, emulatedLink } from './emulated-socket.ts';
 import type { PlanFetch } from './fetch-plan.ts';
 import { caughtEvent } from './guarded.ts';
+import { KnownGateways } from './known-gateways.ts';
 import type { Link } from './link.ts';
 import { answerProbes } from './probe-link.ts';
 import type { RecordStore } from './records/record-store.ts';
@@ -30,6 +31,7 @@ import { piecesOf } from './send-blob.ts';
 import { MemoryLedger } from './shard-memory.ts';
 import { type LoadedShard, TrainerHost } from './trainer-host.ts';
 import { shardNews, type TrainerNews } from './trainer-news.ts';
+import { SAY_AGAIN } from './welcome.ts';
 
 export interface TrainerOptions {
   readonly address: Address;
@@ -56,6 +58,8 @@ export interface TrainerOptions {
   readonly listen?: Address;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
   readonly news?: TrainerNews;
+  /** It is connected there now: a mesh may have several gateways. */
+  readonly onConnected?: (gateway: Address) => void;
 }
 
 /** The mesh does not answer, or another program does. */
@@ -73,6 +77,9 @@ export class TrainerNode {
   readonly #driver: TrainerDriver<LoadedShard>;
   readonly #records: RecordBringer | undefined;
   readonly #emulated: { readonly emulated?: EmulatedLink };
+  readonly #gateways: KnownGateways;
+  /** Of the mesh, from the first connection on: all its gateways have it. */
+  #pinned: Uint8Array | undefined;
   #link: Link | undefined;
   #direct: DirectBorders | undefined;
   #borderProbes: BorderProbes | undefined;
@@ -83,6 +90,8 @@ export class TrainerNode {
   constructor(options: TrainerOptions) {
     const { device, keys, openPlan, capability, log } = options;
     this.#options = options;
+    this.#gateways = new KnownGateways(options.address);
+    this.#pinned = options.pinned;
     this.#emulated = options.emulation ? { emulated: emulatedLink(options.emulation) } : {};
     const now = (): number => performance.now();
     const host = new TrainerHost({
@@ -134,13 +143,17 @@ export class TrainerNode {
     await this.#listen();
     this.#driver.start();
     let connectedBefore = false;
+    let failed = 0;
     try {
       for (;;) {
         const link = await Promise.race([this.#connect(connectedBefore), ended]);
         if (typeof link === 'string') return link;
         if (link) {
           connectedBefore = true;
+          failed = 0;
           this.#link = link;
+          this.#pinned ??= keyBytes(link.peer);
+          this.#options.onConnected?.(this.#gateways.current);
           this.#introduce(link);
           if (this.#roundTrip === undefined) this.#measure(link).catch(() => undefined);
           this.#probed(link);
@@ -154,6 +167,11 @@ export class TrainerNode {
           this.#options.log({ event: 'disconnected', reason: why.reason });
           this.#options.news?.away(why.reason);
           this.#driver.disconnected();
+          if (why.reason !== SAY_AGAIN) this.#gateways.next();
+        } else {
+          this.#gateways.next();
+          // All of them are tried before it rests.
+          if (++failed % this.#gateways.count !== 0 && !this.#driver.stopped) continue;
         }
         if (this.#driver.stopped) return 'stopped';
         const left = await Promise.race([sleep(RETRY_MILLISECONDS), ended]);
@@ -244,19 +262,20 @@ export class TrainerNode {
   }
 
   async #connect(before: boolean): Promise<Link | undefined> {
-    const { address, keys, pinned, certificate, version, invite } = this.#options;
+    const { keys, certificate, version, invite } = this.#options;
     try {
       return await dial({
-        address,
+        address: this.#gateways.current,
         role: 'trainer',
         keys,
-        ...(pinned ? { pinned } : {}),
+        ...(this.#pinned ? { pinned: this.#pinned } : {}),
         ...(certificate === undefined ? {} : { certificate }),
         ...(version === undefined ? {} : { version }),
         ...(invite ? { invite } : {}),
         onMessage: (message) => {
           if (message.type === 'admitted' && message.probes === true) this.#mayProbe();
           if (message.type === 'admitted') this.#admitted(message.name);
+          if (message.type === 'admitted') this.#gateways.learn(message.gateways ?? []);
           if (message.type === 'wanted') this.#records?.wanted(message.ticket);
           else if (message.type === 'measure') this.#borderProbes?.measure(message);
           else this.#driver.hear(message);

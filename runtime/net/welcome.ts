@@ -15,6 +15,8 @@ export const HANDSHAKE_MILLISECONDS = 5000;
 const MAX_CONTROL = 8;
 const BAD_INVITE = 'the invite is unknown, used up or expired';
 
+/** Why a connection ends that a trainer is to begin anew, at the same gateway: it loses nothing by it. */
+export const SAY_AGAIN = 'say again what you are';
 /** Codes of connections that end: refused, and of a key that was expelled and need not come again. */
 const REFUSED = 4001;
 export const EXPELLED = 4004;

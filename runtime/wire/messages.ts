@@ -196,6 +196,8 @@ export interface Admitted {
   readonly lapse: number;
   /** `probe` may be asked. */
   readonly probes?: boolean;
+  /** Addresses of all gateways of the mesh, which have one key: where the trainer goes when this one is away. */
+  readonly gateways?: readonly string[];
 }
 
 /** These shards are the trainer's in this term; whatever else it had of the run is not. */

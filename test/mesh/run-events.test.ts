@@ -18,6 +18,7 @@ const WHO = { key: 'K', trainer: 'ann' };
 /** With every field that its kind has: the type asks for each kind, and for its fields. */
 const EXAMPLES: { readonly [Kind in RunEvent['event']]: Required<Extract<RunEvent, { readonly event: Kind }>> } = {
   start: { event: 'start', epoch: 1 },
+  led: { event: 'led', reign: 3 },
   running: { event: 'running', epoch: 1, calls: 0 },
   waiting: { event: 'waiting', reason: 'nobody is there' },
   'epoch-of-owners': {

@@ -81,8 +81,9 @@ export default async function (args: JoinArguments): Promise<number> {
     ...listening,
     ...(emulation ? { emulation } : {}),
     ...telling.options,
+    onConnected: (gateway) => pulse.moved(gateway),
   });
-  const endPulse = startPulse({
+  const pulse = startPulse({
     ...{ address, keys, instance: node.instance },
     ...trust,
     ...(emulation ? { emulation } : {}),
@@ -106,7 +107,7 @@ export default async function (args: JoinArguments): Promise<number> {
     return EXIT.done;
   } finally {
     telling.stop();
-    endPulse();
+    pulse.end();
     watched.release();
     giveBack();
   }

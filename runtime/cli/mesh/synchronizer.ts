@@ -55,6 +55,9 @@ export default async function (args: SynchronizerArguments): Promise<number> {
     gateway: { origins },
     ...(tokens ? { tokens } : {}),
     operator,
+    ...((args.nats ?? []).length > 0
+      ? { several: { address: (port: number) => toldAddress(address, port, tls) } }
+      : {}),
     log: (event) => process.stderr.write(`${jsonLine(event)}\n`),
     onShutdown: stop,
   });
@@ -87,6 +90,12 @@ export default async function (args: SynchronizerArguments): Promise<number> {
 /** The name under which others have a copy of it. */
 function certificateFile({ cert }: SynchronizerArguments, pinned: boolean): { readonly ca?: string } {
   return pinned && cert !== undefined ? { ca: basename(cert) } : {};
+}
+
+/** Where trainers of other gateways find this one. */
+function toldAddress(address: Address, port: number, tls: Certificate | undefined): string {
+  const bound = { ...address, port, secure: tls !== undefined };
+  return addressText(othersReach(bound, tls)[0] ?? bound);
 }
 
 /** A certificate names them, where it does. */

@@ -1,0 +1,115 @@
+/**
+ * Words between the synchronizers of one mesh, over its backplane. Nothing of them is kept: each has a number, and one who
+ * misses a number says so, upon which what was lost is said again. All of them are trusted: whoever can speak here could
+ * change what the mesh keeps, too.
+ */
+import type { Backplane } from '../backplane/backplane.ts';
+import type { MeasuredLink } from '../roles/measured-link.ts';
+import type { StoredRun } from '../roles/synchronizer-state.ts';
+import type { Role } from '../wire/handshake.ts';
+import type { Message, Question } from '../wire/messages.ts';
+import { parsedJson } from './parsed-json.ts';
+import type { ToldError } from './told-error.ts';
+
+/** A connection of a gateway. */
+export interface FarVisitor {
+  readonly id: number;
+  readonly key: string;
+  readonly role: Role;
+}
+
+export type Word =
+  /** Of every synchronizer, again and again. @property reign it leads, in this reign */
+  | { readonly kind: 'here'; readonly address: string; readonly reign?: number }
+  /** To the leader, of what happens at a gateway. */
+  | { readonly kind: 'said'; readonly key: string; readonly message: Message }
+  | { readonly kind: 'alive'; readonly key: string; readonly instance: string }
+  | { readonly kind: 'disconnected'; readonly key: string }
+  | { readonly kind: 'left'; readonly visitor: number }
+  | { readonly kind: 'measured'; readonly key: string; readonly link: Omit<MeasuredLink, 'at'> }
+  | { readonly kind: 'ask'; readonly id: number; readonly visitor: FarVisitor; readonly question: Question }
+  /** Of the leader. */
+  | {
+      readonly kind: 'answer';
+      readonly to: string;
+      readonly id: number;
+      readonly answer?: unknown;
+      readonly error?: ToldError;
+    }
+  | { readonly kind: 'stored'; readonly reign: number; readonly run: StoredRun }
+  | { readonly kind: 'send'; readonly reign: number; readonly to: string; readonly message: Message }
+  | { readonly kind: 'dismiss'; readonly reign: number; readonly key: string; readonly reason: string }
+  | { readonly kind: 'removed'; readonly hash: string }
+  /** Words of that one were missed: its trainers have to say again what they are. */
+  | { readonly kind: 'again'; readonly to: string }
+  /** Who may what has changed. */
+  | { readonly kind: 'keys' }
+  /** A border packet for a trainer of another gateway, in base64. */
+  | { readonly kind: 'border'; readonly to: string; readonly packet: string };
+
+export interface BackboneOptions {
+  readonly backplane: Pick<Backplane, 'publish' | 'subscribe'>;
+  /** Of this process. */
+  readonly self: string;
+  readonly hear: (from: string, word: Word) => void;
+  /** Words of this one have been lost. */
+  readonly missed: (from: string) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+const SUBJECT = 'synchronizers';
+/** Of one message; four bytes each at most. */
+const MAX_CHARACTERS = 200_000;
+
+interface Heard {
+  next: number;
+  pieces: string[];
+}
+
+export class Backbone {
+  readonly #options: BackboneOptions;
+  readonly #heard = new Map<string, Heard>();
+  readonly #end: () => void;
+  #next = 0;
+
+  constructor(options: BackboneOptions) {
+    this.#options = options;
+    this.#end = options.backplane.subscribe(SUBJECT, (message) => this.#take(message));
+  }
+
+  say(word: Word): void {
+    const text = JSON.stringify(word);
+    for (let at = 0; at < text.length; at += MAX_CHARACTERS) {
+      const more = at + MAX_CHARACTERS < text.length ? '+' : '.';
+      const piece = `${this.#options.self} ${this.#next++} ${more}${text.slice(at, at + MAX_CHARACTERS)}`;
+      this.#options.backplane.publish(SUBJECT, piece).catch(this.#options.failed);
+    }
+  }
+
+  /** This one is gone. */
+  forget(from: string): void {
+    this.#heard.delete(from);
+  }
+
+  close(): void {
+    this.#end();
+  }
+
+  #take(message: string): void {
+    const [, from = '', number = '', more = '', piece = ''] = /^(\w+) (\d+) ([+.])(.*)$/s.exec(message) ?? [];
+    if (from === '' || from === this.#options.self) return;
+    const heard = this.#heard.get(from) ?? { next: Number(number), pieces: [] };
+    this.#heard.set(from, heard);
+    if (Number(number) !== heard.next) {
+      heard.pieces = [];
+      this.#options.missed(from);
+    }
+    heard.next = Number(number) + 1;
+    heard.pieces.push(piece);
+    if (more === '+') return;
+    const word = parsedJson(heard.pieces.join(''));
+    heard.pieces = [];
+    // The rest of one whose beginning was missed is none.
+    if (typeof word === 'object' && word !== null && 'kind' in word) this.#options.hear(from, word as Word);
+  }
+}
