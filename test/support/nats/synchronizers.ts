@@ -1,6 +1,6 @@
 /** Synchronizers and trainers as processes, for a mesh that is kept in NATS. */
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inviteText } from '../../../runtime/cli/mesh/invite-argument.ts';
 import { readKey } from '../../../runtime/identity/key-file.ts';
@@ -46,6 +46,12 @@ export class NatsMesh {
   /** Again under the same name: with its key, at its address. */
   async start(name: string, ...options: string[]): Promise<Started> {
     const before = this.#synchronizers.get(name);
+    const [other] = this.#synchronizers.keys();
+    // All synchronizers of a mesh have one key.
+    if (other !== undefined && !before) {
+      mkdirSync(join(this.#folder, name), { recursive: true, mode: 0o700 });
+      copyFileSync(join(this.#folder, other, 'key.json'), join(this.#folder, name, 'key.json'));
+    }
     const listen = before ? parseAddress(before.address).port : 0;
     const own = ['--listen', `127.0.0.1:${listen}`, '--state', join(this.#folder, name), '--json'];
     const nats = ['--nats', this.#server.url, '--accept-older-server'];
@@ -131,6 +137,12 @@ export class NatsMesh {
       if (error instanceof EnvironmentError) return undefined;
       throw error;
     }
+  }
+
+  /** @returns which of the synchronizers leads, as that one says; nothing where none answers */
+  async leader(at: string): Promise<string | undefined> {
+    const pid = (await this.status(at))?.synchronizer?.pid;
+    return [...this.#synchronizers].find(([, { child }]) => child.pid === pid)?.[0];
   }
 
   /** For `afterAll`: nothing stays behind. */
