@@ -101,8 +101,12 @@ class Following {
   async restore(stream: string, records: readonly ChainedRecord[]): Promise<void> {
     const [first] = records;
     if (first && first.sequence > 1 && this.#copy.head(stream).sequence === 0) await this.#say(stream, first.sequence);
+    this.#follower.assertSound(stream);
     await this.#backplane.restore(stream, records);
+    const last = records.at(-1);
+    if (last) await this.#follower.assertNew(stream, last.sequence, last.value);
     this.soon(stream);
+    this.#backplane.publish(NEWS, stream).catch(() => undefined);
   }
 
   /** Copied behind what is being copied now. */

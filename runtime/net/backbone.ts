@@ -1,7 +1,7 @@
 /**
  * Words between the synchronizers of one mesh, over its backplane. Nothing of them is kept: each has a number, and one who
- * misses a number says so, upon which what was lost is said again. All of them are trusted: whoever can speak here could
- * change what the mesh keeps, too.
+ * misses a number says so, upon which what was lost is said again. All of them are trusted: a process that can
+ * speak here could change what the mesh keeps, too.
  */
 import type { Backplane } from '../backplane/backplane.ts';
 import type { MeasuredLink } from '../roles/measured-link.ts';
@@ -41,7 +41,7 @@ export type Word =
   | { readonly kind: 'dismiss'; readonly reign: number; readonly key: string; readonly reason: string }
   | { readonly kind: 'removed'; readonly hash: string }
   /** Words of that one were missed: its trainers have to say again what they are. */
-  | { readonly kind: 'again'; readonly to: string }
+  | { readonly kind: 'nack'; readonly to: string }
   /** Who may what has changed. */
   | { readonly kind: 'keys' }
   /** A border packet for a trainer of another gateway, in base64. */

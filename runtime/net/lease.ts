@@ -105,7 +105,7 @@ export class Lease {
     const entry = await this.#options.backplane.get(this.#options.key);
     if (!entry) return undefined;
     const leader = parsedJson(entry.value);
-    // What is no word of a leader is replaced like that of one who is gone.
+    // An entry that cannot be read is replaced like that of a leader who is gone.
     return { leader: follows(LEADER, leader) ? leader : { holder: '?', reign: 0 }, revision: entry.revision };
   }
 

@@ -309,7 +309,7 @@ export class Several {
 
   #missed(from: string): void {
     this.#options.log({ event: 'words-missed', from });
-    if (this.#leading) this.#backbone.say({ kind: 'again', to: from });
+    if (this.#leading) this.#backbone.say({ kind: 'nack', to: from });
     else if (from === this.#leader) {
       void this.#reload();
       this.#options.gateway.dismissAll(SAY_AGAIN);
@@ -368,7 +368,7 @@ export class Several {
       case 'dismiss':
         gateway.dismiss(word.key, word.reason);
         return;
-      case 'again':
+      case 'nack':
         if (word.to === this.self) gateway.dismissAll(SAY_AGAIN);
         return;
       case 'answer':

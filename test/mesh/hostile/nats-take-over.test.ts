@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ChainedRecord } from '../../../runtime/backplane/backplane.ts';
 import { chainProblem, EMPTY, type Head } from '../../../runtime/backplane/chain.ts';
 import { natsBackplane } from '../../../runtime/backplane/nats.ts';
 import { weightHashes } from '../../support/mesh.ts';
@@ -87,14 +88,14 @@ async function assertChained(): Promise<void> {
   try {
     for (const stream of await backplane.streams()) {
       let head: Head = EMPTY;
-      for (;;) {
-        const records = await backplane.chain(stream, head.sequence + 1, 200);
-        if (records.length === 0) break;
+      let records: readonly ChainedRecord[];
+      do {
+        records = await backplane.chain(stream, head.sequence + 1, 200);
         for (const record of records) {
           expect(chainProblem(stream, record, head), stream).toBeUndefined();
           head = record;
         }
-      }
+      } while (records.length > 0);
     }
   } finally {
     await backplane.close();
