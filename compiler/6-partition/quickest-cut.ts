@@ -13,8 +13,9 @@ import { shardMemory } from './shards/work.ts';
 
 /** Of more shards the borders are what counts, and counting ways takes long. */
 const MAX_SHARDS = 16;
-/** Shares that are less even have to be worth it. */
+/** Shares that are less even have to be worth it: less so where by operations alone the way is no longer, either. */
 const WORTH = 0.8;
+const WORTH_ON_ALL = 0.95;
 /** By operations alone the way may be so many times as long; and the largest shard as large. */
 const MAX_WORK = 1.1;
 const MAX_MEMORY = 1.2;
@@ -36,7 +37,9 @@ export function isQuicker(whole: readonly ShardProgram[], even: readonly ShardPr
   const times = (each: readonly Costs[]): number => longestWay(whole, TRAIN, each) / longestWay(even, TRAIN, each);
   const alone = costs.map(() => OPERATIONS);
   const memory = (split: readonly ShardProgram[]): number => Math.max(...split.map(shardMemory));
-  return times(costs) <= WORTH && times(alone) <= MAX_WORK && memory(whole) <= MAX_MEMORY * memory(even);
+  if (memory(whole) > MAX_MEMORY * memory(even)) return false;
+  const [timed, counted] = [times(costs), times(alone)];
+  return counted <= 1 ? timed <= WORTH_ON_ALL : timed <= WORTH && counted <= MAX_WORK;
 }
 
 const OPERATIONS: Costs = { ...FREE, flop: 1 };

@@ -16,6 +16,8 @@ vi.setConfig({ testTimeout: 120_000 });
 
 /** Nothing costs anything but a call, a second. */
 const CALLS: Costs = { ...FREE, call: 1 };
+/** Nothing costs anything but a floating-point operation, a second. */
+const OPERATIONS: Costs = { ...FREE, flop: 1 };
 
 const shardOf = (shard: number, segments: readonly Segment[]): ShardProgram => ({
   program: {
@@ -89,6 +91,17 @@ test.each([2, 4])(
     expect(way(chosen)).toBeLessThan(0.85 * way(even));
   },
 );
+
+test('a wide network has whole nodes, too, where its way through the operations alone is no longer with them', () => {
+  const uncut = staged(mnist.replaceAll('hidden: int = 128', 'hidden: int = 4096').replaceAll('= 128\n', '= 256\n'));
+  const machines = scheduledMachines(uncut, 2);
+  const [even, chosen] = [cutModel(uncut, machines), cutModel(uncut, machines, { quickest: true })];
+  if (even.kind !== 'cut' || chosen.kind !== 'cut') throw new Error('it can be cut');
+  expect(even.tiling.size).toBeGreaterThan(0);
+  expect(chosen.tiling.size).toBe(0);
+  const operations = ({ split }: typeof even): number => longestWay(split, TRAIN, [OPERATIONS, OPERATIONS]);
+  expect(operations(chosen)).toBeLessThan(0.95 * operations(even));
+});
 
 test('weights move while the last frames are on their way, and a batch begins with the work that others wait for', () => {
   const uncut = staged(mnist);
