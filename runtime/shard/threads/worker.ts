@@ -14,8 +14,13 @@ import { ShardRunner } from './runner.ts';
 
 /** A thread that waits looks so often whether it is still wanted, though no bell rings. */
 const LOOK_MILLISECONDS = 1000;
-/** A frame that comes so soon is not worth falling asleep. No longer: the other thread may want this very core. */
-const AWAKE_MILLISECONDS = 0.03;
+/**
+ * A frame that comes so soon is not worth falling asleep: to wake a thread takes its neighbour longer than to hand over
+ * a frame. No longer: the command's own thread may want this very core.
+ */
+const AWAKE_MILLISECONDS = 0.1;
+/** Runs of the device of each shard before the command is heard and answered again, where nothing has to wait. */
+const MAX_RUNS = 8;
 /** Between two looks at the clock. */
 const LOOKS = 50;
 
@@ -30,6 +35,8 @@ const runners = new Map<number, ShardRunner>();
 let exchange: Exchange | undefined;
 
 const inbox: ShardRequest[] = [];
+/** Answers to calls: nothing in this thread waits for them. */
+const outbox: { readonly id: number; readonly value: CallDone }[] = [];
 let isDriving = false;
 port.on('message', (request: ShardRequest) => {
   inbox.push(request);
@@ -40,6 +47,9 @@ port.on('message', (request: ShardRequest) => {
 async function drive(): Promise<void> {
   isDriving = true;
   for (;;) {
+    // Shards first: others wait for their frames.
+    for (let runs = 0; runs < MAX_RUNS && exchange && (await goOn(exchange)); runs++);
+    for (let done = outbox.shift(); done; done = outbox.shift()) reply(done, done.value.results);
     for (let request = inbox.shift(); request; request = inbox.shift()) await answer(request);
     if (!exchange) break;
     const heard = exchange.bell;
@@ -92,7 +102,7 @@ function start({ id, engine, part }: Extract<ShardRequest, { readonly kind: 'cal
   try {
     const runner = runners.get(engine);
     if (!runner) throw new Error('the shard has no schedule');
-    runner.start({ part, failed, done: (done) => reply({ id, value: done }, done.results) });
+    runner.start({ part, failed, done: (value) => outbox.push({ id, value }) });
   } catch (error) {
     failed(error);
   }
