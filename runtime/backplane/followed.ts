@@ -5,6 +5,7 @@
 import { EnvironmentError } from '../support/errors.ts';
 import type { Backplane, ChainedRecord } from './backplane.ts';
 import { BREAK_CODES, brokenAs } from './chain-errors.ts';
+import { FORGOTTEN } from './own-keys.ts';
 import type { StreamCopy } from './stream-copy.ts';
 import { StreamFollower } from './stream-follower.ts';
 
@@ -12,8 +13,6 @@ import { StreamFollower } from './stream-follower.ts';
 const NEWS = 'stream-news';
 /** To them: its first records were forgotten. */
 const SHORTER = 'stream-forgotten';
-/** Before the name of a stream: the key of the entry that says how far the mesh has meant to forget it. */
-export const FORGOTTEN = 'forgotten/';
 const LOST = 'nats/lost';
 /** What others have written is looked for so often, should their news be lost. */
 const LOOK_EVERY_MS = 60_000;

@@ -141,6 +141,7 @@ export const commands: readonly Command[] = [
       ['mesh replay records/RUN/0-1-0.rec', 'whether a trainer has computed what it signed'],
       ['mesh init --nats tls://a:4222 --creds mesh.creds', 'checks servers of NATS, and makes what a mesh keeps there'],
       ['mesh verify --nats tls://a:4222', 'whether NATS still has what this machine has a copy of'],
+      ['mesh move --to nats --nats tls://a:4222', 'the mesh of this machine, which is stopped, to those servers'],
       ['mesh stretch RUN 0 1 0 -o first.rec', 'the record of shard 0 in term 1 from call 0, from its trainer'],
     ],
     load: () => import('./mesh/mesh.ts'),

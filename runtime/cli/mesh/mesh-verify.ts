@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backplane } from '../../backplane/backplane.ts';
 import { openDatabaseRecords } from '../../backplane/embedded-records.ts';
-import { FORGOTTEN } from '../../backplane/followed.ts';
+import { FORGOTTEN } from '../../backplane/own-keys.ts';
 import { type Broken, openStreamCopy } from '../../backplane/stream-copy.ts';
 import { type CopyOfStreams, type VerifiedStreams, verifyStreams } from '../../backplane/verify-streams.ts';
 import { nmc } from '../../support/command-text.ts';

@@ -1,5 +1,5 @@
 /**
- * `nmc mesh gc`, `nmc mesh replay`, `nmc mesh stretch`, `nmc mesh init`, `nmc mesh verify`, and `nmc mesh record`: puts what
+ * `nmc mesh gc`, `nmc mesh replay`, `nmc mesh stretch`, `nmc mesh init`, `nmc mesh verify`, `nmc mesh move`, and `nmc mesh record`: puts what
  * `nmc doctor --json` said on each machine together into a file for `--mesh`.
  */
 import { meshOf, readCapability } from '../../plan/mesh-file.ts';
@@ -19,6 +19,7 @@ export default async function (args: MeshFileArguments): Promise<number> {
   // The client of NATS is loaded for this alone.
   if (args.action === 'init') return (await import('./mesh-init.ts')).initialiseMesh(args);
   if (args.action === 'verify') return (await import('./mesh-verify.ts')).verifyMesh(args);
+  if (args.action === 'move') return (await import('./mesh-move.ts')).moveStoredMesh(args);
   if (args.action === 'replay') return replayRecords(args);
   if (args.action === 'stretch') return fetchStretch(args);
   return args.action === 'gc' ? collectGarbage(args) : record(args);

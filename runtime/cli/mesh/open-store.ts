@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { Backplane } from '../../backplane/backplane.ts';
 import { embeddedBackplane } from '../../backplane/embedded.ts';
 import { followed } from '../../backplane/followed.ts';
+import { assertPlace, assertStays } from '../../backplane/place.ts';
+import { answerPresence } from '../../backplane/presence.ts';
 import { openStreamCopy } from '../../backplane/stream-copy.ts';
 import type { Checker } from '../../net/checker.ts';
 import { checkerWithBlobs } from '../../net/checker-with-blobs.ts';
@@ -23,6 +25,7 @@ const OF_NATS = ['creds', 'ca', 'name', 'accept-older-server'] as const;
 
 /** @throws UserError, EnvironmentError of either */
 export async function openStore(args: SynchronizerArguments, state: string): Promise<Store> {
+  assertPlace(state, (args.nats ?? []).length > 0 ? 'nats' : 'embedded');
   if ((args.nats ?? []).length > 0) return inNats(args, join(state, COPY_FOLDER));
   const alone = OF_NATS.find((option) => args[option] !== undefined && args[option] !== false);
   if (alone !== undefined)
@@ -45,6 +48,13 @@ async function inNats(args: SynchronizerArguments, folder: string): Promise<Stor
   const { natsBackplane } = await import('../../backplane/nats.ts');
   const shared = await natsBackplane({ ...options, folder, acceptOlder: args['accept-older-server'] });
   const backplane = followed(shared, { copy: openStreamCopy(folder), onBroken: tellOfStream });
+  try {
+    await assertStays(shared);
+  } catch (error) {
+    await backplane.close();
+    throw error;
+  }
+  answerPresence(shared);
   return { backplane, checker: checkerWithBlobs(new CheckProcess(join(folder, 'blobs')), backplane) };
 }
 

@@ -215,25 +215,29 @@ export type ServiceArguments = Given<typeof SERVICE>;
 export const MESH_FILE = {
   ...REACH,
   action: choice(
-    ['record', 'gc', 'replay', 'init', 'stretch', 'verify'],
-    'record: make the file; gc: remove blobs of a mesh that no run names any more; replay: do stretches again from records; init: prepare servers of NATS to keep a mesh; stretch: fetch such a record; verify: compare the copies of its streams',
+    ['record', 'gc', 'replay', 'init', 'stretch', 'verify', 'move'],
+    'record: make the file; gc: remove blobs of a mesh that no run names any more; replay: do stretches again from records; init: prepare servers of NATS to keep a mesh; stretch: fetch such a record; verify: compare the copies of its streams; move: carry a stopped mesh into NATS or back',
   ),
   records: words(
     `what ${nmc`doctor --json`} wrote; replay: records of one stretch, below a trainer's folder; stretch: RUN SHARD TERM CALL`,
   ),
   out: text('file (default: mesh.json; stretch: RUN-SHARD-TERM-CALL.rec)', { alias: 'o' }),
   'dry-run': flag('gc: only list what would be removed'),
-  nats: texts('init, verify: nats://HOST:PORT or tls://HOST:PORT of a server of NATS; may be given several times'),
-  creds: text('init, verify: file of the user whose account in NATS keeps the mesh (.creds)'),
-  ca: text(
-    'certificate (PEM) to trust, of the mesh or of its authority; remembered; init, verify: of the servers, each time',
+  nats: texts(
+    'init, verify, move: nats://HOST:PORT or tls://HOST:PORT of a server of NATS; may be given several times',
   ),
-  name: text('init, verify: name of the mesh in that account (default: mesh)'),
+  creds: text('init, verify, move: file of the user whose account in NATS keeps the mesh (.creds)'),
+  ca: text(
+    'certificate (PEM) to trust, of the mesh or of its authority; remembered; init, verify, move: of the servers, each time',
+  ),
+  name: text('init, verify, move: name of the mesh in that account (default: mesh)'),
   replicas: whole('init: servers that keep each record (default: 3 in a cluster, else 1)', { least: 1, most: 5 }),
   'max-blobs': whole('init: MB that all blobs may take (default: as much as the account may)', { least: 1 }),
   monitor: texts('init: http://HOST:PORT where a server tells how it is set up; may be given several times'),
-  state: text('verify: folder of the synchronizer (default: as it has)'),
+  state: text('verify, move: folder of the synchronizer (default: as it has)'),
+  to: text('move: nats, or embedded (the state folder)'),
+  'accept-older-state': flag('move: carry the records although they are older than what the mesh confirmed'),
   accept: text('verify: name of a stream; what the store has of it counts, the copy of this machine goes aside'),
-  'accept-older-server': flag('init, verify: take a nats-server that is older than a mesh needs'),
+  'accept-older-server': flag('init, verify, move: take a nats-server that is older than a mesh needs'),
 };
 export type MeshFileArguments = Given<typeof MESH_FILE>;

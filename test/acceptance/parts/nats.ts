@@ -7,11 +7,11 @@ import { measureSuite, type Suite } from './tests.ts';
 
 const NEWER = '2.14.9';
 const MODULE = 'github.com/nats-io/nats-server/v2';
-const FILES = ['test/mesh/nats-backplane.test.ts', 'test/mesh/hostile/nats-failures.test.ts', 'test/mesh/hostile/nats-chain.test.ts', 'test/mesh/hostile/nats-cluster.test.ts']; // biome-ignore format: one line
+const FILES = ['test/mesh/nats-backplane.test.ts', 'test/mesh/hostile/nats-failures.test.ts', 'test/mesh/hostile/nats-chain.test.ts', 'test/mesh/hostile/move.test.ts', 'test/mesh/hostile/nats-cluster.test.ts']; // biome-ignore format: one line
 
 export const natsPart: Part = {
   name: 'nats',
-  what: `the store of several synchronizers on nats-server 2.14.0 and ${NEWER} (built by Go): stalls, kills, power cuts, wrong answers, 100 seeds`,
+  what: `the store of several synchronizers on nats-server 2.14.0 and ${NEWER} (built by Go): stalls, kills, power cuts, wrong answers from 100 seeds, 50 kills of a move`,
   takes: '5 minutes, and 10 to build',
   run: async (context) => [
     await measureSuite(suite('nats-pinned', 'the server of the tests', {}), context),
@@ -22,10 +22,10 @@ export const natsPart: Part = {
 function suite(name: string, where: string, environment: Readonly<Record<string, string>>): Suite {
   return {
     name,
-    what: `the backplane of NATS on ${where}: stalls, kills, power cuts, wrong answers, 100 seeds`,
+    what: `the backplane of NATS on ${where}: stalls, kills, power cuts, wrong answers from 100 seeds, 50 kills of a move`,
     takes: 'minutes',
     files: () => FILES,
-    environment: { NMC_SEEDS: '100', ...environment },
+    environment: { NMC_SEEDS: '100', NMC_TEST_KILLS: '50', ...environment },
   };
 }
 
