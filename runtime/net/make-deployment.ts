@@ -2,16 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import type { PlanField, PlanTraining } from '../../spec/plan.ts';
 import type { ShardFunction } from '../../spec/schedule.ts';
-import { allocate, type Dataset, findField, sizeOf } from '../data/dataset.ts';
+import { allocate, type Dataset, type Field, findField, sizeOf } from '../data/dataset.ts';
 import type { Standardization } from '../data/statistics.ts';
 import type { VerifiedPlan } from '../plan/verify-plan.ts';
 import type { TrainingData } from '../shard/trainable.ts';
-import { boundedCount, MAX_ELEMENTS, rowNumbers } from '../support/bounded.ts';
+import { boundedCount, listOf, MAX_ELEMENTS, rowNumbers } from '../support/bounded.ts';
 import { batchesOf, usualSnapshots } from '../training/calls.ts';
 import type { Evaluation } from '../training/evaluations.ts';
 import { evaluatedOn, runOf } from '../training/run.ts';
 import type { BlobRef, ColumnRef, DataRef, Deployment, ShardNeeds } from '../wire/deployment.ts';
-import { hex, sha256 } from '../wire/hash.ts';
+import { LazyBlobs } from './lazy-blobs.ts';
 import { readsOf, totalsOf } from './shard-data.ts';
 import { planNeeds, shardNeeds, sumOfNeeds } from './shard-memory.ts';
 
@@ -37,7 +37,7 @@ export interface DeploymentSource {
 
 export interface MadeDeployment {
   readonly deployment: Deployment;
-  /** By hash. */
+  /** By hash. Each is made when it is asked for. */
   readonly blobs: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -47,12 +47,8 @@ const PIECE_BYTES = 4 * 1024 * 1024;
 export function makeDeployment(source: DeploymentSource): MadeDeployment {
   const { verified, training, data, epochs, seed, codec } = source;
   const { plan, schedules, files } = verified;
-  const blobs = new Map<string, Uint8Array>();
-  const blobOf = (bytes: Uint8Array): BlobRef => {
-    const blob = hex(sha256(bytes));
-    blobs.set(blob, bytes);
-    return { blob, bytes: bytes.length };
-  };
+  const blobs = new LazyBlobs();
+  const blobOf = (bytes: Uint8Array): BlobRef => blobs.add(() => bytes);
   const planFirst = [...files].sort(
     ([a], [b]) => Number(b === 'plan.json') - Number(a === 'plan.json') || (a < b ? -1 : 1),
   );
@@ -80,11 +76,11 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
         totals: totalsOf(schedule, evaluations),
       };
     }),
-    train: dataRef(data.train, training.inputs, blobOf),
+    train: dataRef(data.train, training.inputs, blobs),
     checks: evaluatedOn({ evaluations }, data).map((dataset, i) => {
       const { function: name, field } = evaluations[i] as Evaluation;
       const inputs = plan.predictions.find((p) => p.function === name)?.inputs ?? [];
-      return dataRef(dataset as Dataset, inputs, blobOf, field);
+      return dataRef(dataset as Dataset, inputs, blobs, field);
     }),
     statistics: [...source.statistics].map(([field, { mean, scale }]) => ({
       field,
@@ -143,29 +139,29 @@ function scheduleOf(schedules: VerifiedPlan['schedules'], shard: number): Verifi
 }
 
 /** @param inputs what is fed of it, @param answers a field that is compared, whole sequences of it */
-function dataRef(
-  dataset: Dataset,
-  inputs: readonly PlanField[],
-  blobOf: (bytes: Uint8Array) => BlobRef,
-  answers?: string,
-): DataRef {
+function dataRef(dataset: Dataset, inputs: readonly PlanField[], blobs: LazyBlobs, answers?: string): DataRef {
   const names = [...inputs.map((f) => f.name), ...(answers === undefined ? [] : [answers])];
-  const rows = rowNumbers(boundedCount(dataset.length, MAX_ELEMENTS, dataset.name));
   const columns = [...new Set(names)].map((name): ColumnRef => {
     const field = findField(dataset, name);
-    const values = allocate(field, dataset.length);
-    dataset.gather(name, rows, values);
-    const bytes = bytesOf(values);
-    const piece =
-      Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, sizeOf(field) * values.BYTES_PER_ELEMENT))) *
-      sizeOf(field) *
-      values.BYTES_PER_ELEMENT;
-    const blobs: BlobRef[] = [];
-    for (let at = 0; at < bytes.length; at += piece) blobs.push(blobOf(bytes.subarray(at, at + piece)));
+    const rows = rowsOfPiece(field);
+    const count = boundedCount(Math.ceil(dataset.length / rows), MAX_ELEMENTS, `pieces of ${name}`);
+    const pieces = listOf(count, (i) => blobs.add(() => rowsAt(dataset, name, i * rows, rows)));
     const steps = inputs.find((f) => f.name === name)?.steps;
-    return { name, type: field.type, shape: field.shape, ...(steps === undefined ? {} : { steps }), blobs };
+    return { name, type: field.type, shape: field.shape, ...(steps === undefined ? {} : { steps }), blobs: pieces };
   });
   return { name: dataset.name, length: dataset.length, columns };
+}
+
+function rowsOfPiece(field: Field): number {
+  return Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, sizeOf(field) * allocate(field, 0).BYTES_PER_ELEMENT)));
+}
+
+/** Bytes of some rows of a field, fewer at the end. */
+function rowsAt(dataset: Dataset, name: string, from: number, most: number): Uint8Array {
+  const count = boundedCount(Math.min(most, dataset.length - from), MAX_ELEMENTS, dataset.name);
+  const values = allocate(findField(dataset, name), count);
+  dataset.gather(name, rowNumbers(count, from), values);
+  return bytesOf(values);
 }
 
 function bytesOf(values: ArrayBufferView): Uint8Array {

@@ -47,7 +47,13 @@ export const CHECKING: Readonly<Record<string, readonly string[]>> = {
   boundedCount: [
     ...['backplane/blob-files.ts', 'data/dataset.ts', 'data/formats/bytes.ts', 'data/formats/idx.ts'],
     'data/divide.ts',
-    ...['data/formats/npy.ts', 'data/formats/parquet.ts', 'data/formats/png.ts', 'data/glyphs/sheets.ts'],
+    ...[
+      'data/formats/npy-file.ts',
+      'data/formats/npy.ts',
+      'data/formats/parquet.ts',
+      'data/formats/png.ts',
+      'data/glyphs/sheets.ts',
+    ],
     ...[
       'data/labels.ts',
       'data/order.ts',

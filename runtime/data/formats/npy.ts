@@ -12,7 +12,7 @@ export function isNpy(bytes: Uint8Array): boolean {
   return SIGNATURE.every((byte, i) => bytes[i] === byte);
 }
 
-interface Header {
+export interface Header {
   readonly descr: string;
   readonly fortran: boolean;
   readonly sizes: readonly number[];
@@ -58,7 +58,7 @@ export function parseNpy(path: string, bytes: Uint8Array): NumberArray {
   return { type: element.type, sizes, data: header.fortran ? toRowMajor(data, sizes) : data };
 }
 
-function parseHeader(path: string, bytes: Uint8Array): Header {
+export function parseHeader(path: string, bytes: Uint8Array): Header {
   if (!isNpy(bytes)) throw badData(path, 'byte 0', `NPY begins with \\x93NUMPY, but this is ${looksLike(bytes)}`);
   const major = bytes[6] ?? 0;
   if (major < 1 || major > 3) throw badData(path, 'byte 6', `NPY version ${major} is not known (1, 2 or 3)`);

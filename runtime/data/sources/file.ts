@@ -1,7 +1,9 @@
 /** `data.file("x.npz", …)`: the user's own data, in any known format. */
+import { stat } from 'node:fs/promises';
 import { type Dataset, describeField, type Field, sizeOf } from '../dataset.ts';
 import { badData } from '../formats/bad-data.ts';
 import { readBytes } from '../formats/bytes.ts';
+import { openNpyFile } from '../formats/npy-file.ts';
 import { readTable } from '../formats/read-table.ts';
 import { tableDataset } from '../formats/table.ts';
 import { textDataset } from '../formats/text.ts';
@@ -13,7 +15,16 @@ export async function openFile(
   textLength: number,
 ): Promise<Dataset> {
   if (isText(path)) return openText(path, fields, textLength);
-  return tableDataset(path, await readTable(path, fields), fields);
+  const [field] = fields ?? [];
+  const large =
+    /\.npy$/i.test(path) && field && fields?.length === 1 && (await isFile(path))
+      ? openNpyFile(path, field)
+      : undefined;
+  return large ?? tableDataset(path, await readTable(path, fields), fields);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === true;
 }
 
 export const isText = (path: string): boolean => /\.(txt|text)(\.gz)?$/i.test(path);

@@ -1,7 +1,7 @@
 /** A small sound deployment, to be damaged by tests. */
 
 import { verifyForeign } from '../../../runtime/cli/planning/verify-foreign.ts';
-import { memoryDataset } from '../../../runtime/data/dataset.ts';
+import { type Dataset, memoryDataset } from '../../../runtime/data/dataset.ts';
 import { type MadeDeployment, makeDeployment } from '../../../runtime/net/make-deployment.ts';
 import { encodeState } from '../../../runtime/net/shard-state.ts';
 import { planInMemory } from '../../../runtime/plan/plan-memory.ts';
@@ -13,13 +13,15 @@ import { makePlan } from '../../unit/plan/make-plan.ts';
 
 export const ROWS = 32;
 
-export function tinyDeployment(): MadeDeployment {
+const MADE = memoryDataset('made', 'made', [
+  { field: { name: 'image', type: 'u8', shape: [28, 28] }, data: new Uint8Array(ROWS * 784).fill(7) },
+  { field: { name: 'digit', type: 'i32', shape: [] }, data: new Int32Array(ROWS).fill(3) },
+]);
+
+/** @param data images of u8[28, 28] and digits */
+export function tinyDeployment(data: Dataset = MADE): MadeDeployment {
   const { plan, json, files } = makePlan();
   if (!plan.training) throw new Error('nothing is trained');
-  const data = memoryDataset('made', 'made', [
-    { field: { name: 'image', type: 'u8', shape: [28, 28] }, data: new Uint8Array(ROWS * 784).fill(7) },
-    { field: { name: 'digit', type: 'i32', shape: [] }, data: new Int32Array(ROWS).fill(3) },
-  ]);
   return makeDeployment({
     verified: verifyPlan(planInMemory('it', new Map([['plan.json', json], ...files])), verifyForeign),
     training: plan.training,
