@@ -11,7 +11,11 @@ const SLACK = 0.1;
 export class BlobCache {
   readonly #files: BlobFiles;
   readonly #most: number;
+  /** By how many they are being sent or read: these do not make room for others. */
+  readonly #held = new Map<string, number>();
   #added = 0;
+  /** Something has come since the last look, which may not have been whole then. */
+  #grown = false;
 
   constructor(folder: string, most: number = MAX_CACHE_BYTES) {
     this.#files = new BlobFiles(folder, false);
@@ -45,6 +49,7 @@ export class BlobCache {
   writePieces(hash: string, bytes: number): BlobWriter {
     this.#added += bytes;
     if (this.#added > SLACK * this.#most) this.#trim();
+    this.#grown = true;
     return this.#files.write(hash, bytes);
   }
 
@@ -55,12 +60,35 @@ export class BlobCache {
     return hash;
   }
 
+  /** The blob stays, where it is there, until it is let go. */
+  hold(hash: string): () => void {
+    this.#held.set(hash, (this.#held.get(hash) ?? 0) + 1);
+    return () => {
+      const left = (this.#held.get(hash) ?? 1) - 1;
+      if (left > 0) this.#held.set(hash, left);
+      else this.#held.delete(hash);
+      if (this.#grown) this.#trim();
+    };
+  }
+
+  remove(hash: string): void {
+    this.#files.remove(hash);
+  }
+
+  /** Removes what the store does not have any more, and was not used since. @param since milliseconds */
+  keepOnly(stored: ReadonlySet<string>, since: number): void {
+    for (const { hash, touched } of this.#files.list())
+      if (!stored.has(hash) && touched < since && !this.#held.has(hash)) this.#files.remove(hash);
+  }
+
   #trim(): void {
     this.#added = 0;
+    this.#grown = false;
     const oldestFirst = this.#files.list().sort((a, b) => a.touched - b.touched);
     let bytes = oldestFirst.reduce((sum, b) => sum + b.bytes, 0);
     for (const blob of oldestFirst) {
       if (bytes <= this.#most) return;
+      if (this.#held.has(blob.hash)) continue;
       this.#files.remove(blob.hash);
       bytes -= blob.bytes;
     }

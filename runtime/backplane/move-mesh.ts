@@ -56,6 +56,7 @@ export async function moveMesh(options: MoveOptions): Promise<Digest> {
     if ((await countPresent(nats, options.waitMs)) > 0)
       throw new UserError('mesh/busy', 'a synchronizer runs on the mesh in NATS', 'stop all of them first');
     const move = beginMove(state, to);
+    if (!move) return to === 'nats' ? await digestOf(nats) : await digestOfFolder(options);
     const digest = placeOf(state) === to ? undefined : await carry(options, move, nats);
     return await finish(options, move, nats, digest);
   } finally {
@@ -119,6 +120,15 @@ async function finish(options: MoveOptions, { id, to }: Move, nats: Backplane, d
     await unmark(embedded);
     endMove(state);
     return digest ?? (await digestOf(embedded));
+  } finally {
+    await embedded.close();
+  }
+}
+
+async function digestOfFolder({ state, embeddedFolder, openEmbedded }: MoveOptions): Promise<Digest> {
+  const embedded = openEmbedded(join(state, embeddedFolder));
+  try {
+    return await digestOf(embedded);
   } finally {
     await embedded.close();
   }

@@ -19,6 +19,8 @@ const HASH = /^[0-9a-f]{64}$/;
 const CHUNK_BYTES = 512 * 1024;
 /** A blob that was asked about so recently is not marked again. */
 const TOUCH_AGAIN_MS = 60_000;
+/** What others have removed from the store leaves the cache when it was not used for so long. */
+const UNUSED_MS = 600_000;
 /** Entries asked for at the same time. */
 const BATCH = 32;
 const BASE64URL_PADDING = 4;
@@ -50,26 +52,34 @@ export class NatsBlobs {
     return {
       write: (piece) => writer.write(piece),
       finish: async () => {
-        if (!(await writer.finish())) return false;
-        await this.#upload(hash, async () => {
-          const source = await this.#cache.readPieces(hash);
-          if (!source) throw new Error(`blob ${hash} has left the cache before it was sent`);
-          return streamOfSource(source);
-        });
-        return true;
+        const letGo = this.#cache.hold(hash);
+        try {
+          if (!(await writer.finish())) return false;
+          await this.#upload(hash, async () => {
+            const source = await this.#cache.readPieces(hash);
+            if (!source) throw new Error(`blob ${hash} has left the cache before it was sent`);
+            return streamOfSource(source);
+          });
+          return true;
+        } finally {
+          letGo();
+        }
       },
       abandon: () => writer.abandon(),
     };
   }
 
-  async get(hash: string): Promise<Uint8Array | undefined> {
-    if (!(await this.#fetch(hash))) return undefined;
-    // One that the disk here has damaged leaves the cache, and is fetched again.
-    return this.#cache.get(hash) ?? ((await this.#fetch(hash)) ? this.#cache.get(hash) : undefined);
+  get(hash: string): Promise<Uint8Array | undefined> {
+    return this.#holding(hash, async () => {
+      if (!(await this.#fetch(hash))) return undefined;
+      // One that the disk here has damaged leaves the cache, and is fetched again.
+      return this.#cache.get(hash) ?? ((await this.#fetch(hash)) ? this.#cache.get(hash) : undefined);
+    });
   }
 
-  async read(hash: string): Promise<BlobSource | undefined> {
-    return (await this.#fetch(hash)) ? this.#cache.readPieces(hash) : undefined;
+  read(hash: string): Promise<BlobSource | undefined> {
+    // Once it is open, it can be read to its end, whatever becomes of its name.
+    return this.#holding(hash, async () => ((await this.#fetch(hash)) ? this.#cache.readPieces(hash) : undefined));
   }
 
   async has(hash: string): Promise<boolean> {
@@ -90,10 +100,12 @@ export class NatsBlobs {
     const found = await untilAnswered(patience, 'listing blobs', () =>
       jsm.streams.info(names.blobStream, { subjects_filter: `${beginning}>` }),
     );
+    const since = wallNow() - UNUSED_MS;
     const hashes = Object.keys(found.state.subjects ?? {}).map((subject) => nameOf(subject.slice(beginning.length)));
     const all = await inBatches(hashes, BATCH, (hash) =>
       untilAnswered(patience, 'listing blobs', () => this.#there(hash)),
     );
+    this.#cache.keepOnly(new Set(all.flatMap((info) => info?.name ?? [])), since);
     return all.flatMap((info) => (info ? [{ hash: info.name, bytes: info.size, touched: touchedOf(info) }] : []));
   }
 
@@ -105,6 +117,15 @@ export class NatsBlobs {
     return removal;
   }
 
+  async #holding<T>(hash: string, work: () => Promise<T>): Promise<T> {
+    const letGo = this.#cache.hold(hash);
+    try {
+      return await work();
+    } finally {
+      letGo();
+    }
+  }
+
   async #remove(hash: string): Promise<void> {
     const { jsm, names, patience } = this.#access;
     await untilAnswered(patience, `removing blob ${hash}`, async () => {
@@ -113,6 +134,7 @@ export class NatsBlobs {
       if (!info.deleted) await this.#describe(info, { deleted: true, size: 0, chunks: 0, digest: '' });
       await jsm.streams.purge(names.blobStream, { filter: this.#chunkSubject(info) });
     });
+    this.#cache.remove(hash);
   }
 
   async #upload(hash: string, open: () => Promise<ReadableStream<Uint8Array>>): Promise<void> {

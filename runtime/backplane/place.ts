@@ -35,13 +35,12 @@ export function setPlace(state: string, place: Place): void {
   writeFileAtomic(ownPath(state, PLACE), `${JSON.stringify({ place })}\n`);
 }
 
-/** @throws UserError `mesh/moving` where another one was begun, `mesh/moved` where it is there */
-export function beginMove(state: string, to: Place): Move {
+/** @returns nothing where the mesh is there. @throws UserError `mesh/moving` where another one was begun */
+export function beginMove(state: string, to: Place): Move | undefined {
   const begun = moveOf(state);
   if (begun && begun.to !== to) throw moving(state, begun.to);
   if (begun) return begun;
-  if (placeOf(state) === to)
-    throw new UserError('mesh/moved', `the mesh of ${state} is there already`, 'start its synchronizer');
+  if (placeOf(state) === to) return undefined;
   const move = { id: randomUUID(), to };
   writeFileAtomic(ownPath(state, MOVE), `${JSON.stringify(move)}\n`);
   return { ...move, again: false };

@@ -155,6 +155,8 @@ test('a mesh is not moved while a synchronizer runs on it, nor onto another mesh
   const done = await move('--to', 'nats', '--json');
   expect(jsonLines(done)[0]).toMatchObject({ event: 'moved', to: 'nats', sha256: digest.sha256 });
   expect(existsSync(join(state, 'backplane'))).toBe(false);
+  // It was killed when it had ended its work, or so its user thinks.
+  expect(await moveMesh(options)).toEqual(digest);
   const started = await nmc(['synchronizer', '--listen', '127.0.0.1:0', '--state', state], { cwd: folder, env });
   expect(started).toMatchObject({ code: 2, stderr: expect.stringContaining('mesh/moved') });
 }, 60_000);
