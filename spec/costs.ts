@@ -25,6 +25,8 @@ export interface Costs {
   readonly farByte?: number;
   /** A floating-point operation of a product of small matrices. */
   readonly flop: number;
+  /** A byte of a matrix that a product reads, and no cache of a core keeps. Absent: nothing. */
+  readonly readByte?: number;
   /** A byte of the state, read and hashed after a weight step. */
   readonly stateByte: number;
   /** A frame, sealed, sent, received and opened, whatever is in it; and each of its bytes. Of processors, of both ends. */
@@ -97,6 +99,7 @@ export const OPTIONAL_COSTS = [
   'farFrameByte',
   'batch',
   'sampleByte',
+  'readByte',
 ] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */
@@ -109,6 +112,8 @@ export interface CountedWork {
   readonly bytes: number;
   /** Of these, in values that are larger than what a cache keeps of several; absent: none. */
   readonly farBytes?: number;
+  /** Of matrices that products read, and no cache of a core keeps; absent: none. */
+  readonly readBytes?: number;
   /** Handed to the device and back, and bytes of it. */
   readonly values: number;
   readonly valueBytes: number;
@@ -128,12 +133,13 @@ export function secondsOfCounted(work: CountedWork, costs: Costs, running: Runni
     operation,
     byte,
     farByte = 0,
+    readByte = 0,
     flop,
     speedup,
     run = call,
     shortRun = run,
   } = costs;
-  const moved = work.bytes * byte + (work.farBytes ?? 0) * farByte;
+  const moved = work.bytes * byte + (work.farBytes ?? 0) * farByte + (work.readBytes ?? 0) * readByte;
   const computed = work.operations * operation + moved + work.flops * flop;
   // What is short is handed nothing: its values lie where it runs.
   if (running === 'short' && costs.shortRun !== undefined) return work.calls * shortRun + computed;

@@ -7,6 +7,8 @@ import { slotMemory } from './passes/slots.ts';
 const BYTES = 4;
 /** Values of at least so many bytes come from memory each time. */
 const FAR_BYTES = 8e6;
+/** A core keeps no matrix of so many bytes from one product to the next. */
+const READ_BYTES = 4e6;
 
 /** Counted work of one run of a function, all ticks included. */
 export interface Work {
@@ -16,6 +18,8 @@ export interface Work {
   readonly bytes: number;
   /** Of these, in values that are larger than what a cache keeps of several; absent: none. */
   readonly farBytes?: number;
+  /** Of large matrices that products read; absent: none. */
+  readonly readBytes?: number;
   /** Inputs and results: handed over. */
   readonly values: number;
   /** In these. */
@@ -27,7 +31,7 @@ export interface Work {
 export function countWork(program: Program, f: ProgramFunction): Work {
   const shapes = new Map<string, Shape>(program.states.map((s) => [s.id, s.shape]));
   for (const input of f.inputs) shapes.set(input.id, input.shape);
-  let [flops, operations, elements, far] = [0, 0, 0, 0];
+  let [flops, operations, elements, far, readBytes] = [0, 0, 0, 0, 0];
   for (const block of f.blocks) {
     for (const scalar of block.scalars) shapes.set(scalar.id, []);
     for (const carry of block.carries) {
@@ -40,6 +44,7 @@ export function countWork(program: Program, f: ProgramFunction): Work {
       flops += own * block.repeat;
       const passed = passesOver(op, own) * block.repeat;
       elements += passed;
+      if (own > MAX_PASSES * sizeOf(op.shape)) readBytes += readBy(op, shapes) * block.repeat;
       if (BYTES * sizeOf(op.shape) >= FAR_BYTES) far += passed;
     }
     operations += block.ops.length * block.repeat;
@@ -54,6 +59,7 @@ export function countWork(program: Program, f: ProgramFunction): Work {
     operations,
     bytes: BYTES * elements,
     ...(far > 0 ? { farBytes: BYTES * far } : {}),
+    ...(readBytes > 0 ? { readBytes } : {}),
     values: handed.length,
     valueBytes: handed.reduce((sum, bytes) => sum + bytes, 0),
     ...(farValueBytes > 0 ? { farValueBytes } : {}),
@@ -67,6 +73,12 @@ export function countFlops(program: Program, f: ProgramFunction): number {
 
 /** More FLOPs for each value written are those of a product. */
 const MAX_PASSES = 32;
+
+/** Bytes of the large matrices that a product reads. */
+function readBy({ args }: Op, shapes: ReadonlyMap<string, Shape>): number {
+  const bytes = args.map((id) => BYTES * sizeOf(shapes.get(id) ?? []));
+  return bytes.reduce((sum, each) => sum + (each >= READ_BYTES ? each : 0), 0);
+}
 
 /** Values times how often they are gone over: a function of each value is made of several operations on all of them. */
 function passesOver({ shape }: Op, flops: number): number {

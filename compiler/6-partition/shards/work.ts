@@ -99,9 +99,11 @@ const NOTHING: CountedWork = { calls: 0, flops: 0, operations: 0, bytes: 0, valu
 
 function plus(a: CountedWork, b: CountedWork, times: number): CountedWork {
   const far = (a.farBytes ?? 0) + times * (b.farBytes ?? 0);
+  const readBytes = (a.readBytes ?? 0) + times * (b.readBytes ?? 0);
   const farValueBytes = (a.farValueBytes ?? 0) + times * (b.farValueBytes ?? 0);
   return {
     ...(far > 0 ? { farBytes: far } : {}),
+    ...(readBytes > 0 ? { readBytes } : {}),
     ...(farValueBytes > 0 ? { farValueBytes } : {}),
     calls: a.calls + times * b.calls,
     flops: a.flops + times * b.flops,

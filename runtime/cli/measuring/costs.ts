@@ -13,6 +13,7 @@ import { saveStates } from '../../shard/shard.ts';
 import { borderCosts } from './border-costs.ts';
 import { farValueByte } from './far-values.ts';
 import { type HandoverTimes, handoverTimes } from './handover-costs.ts';
+import { readByte } from './large-products.ts';
 import { fill, formsOf, lowerQuartile, POSITION, processorSeconds, quartileOf } from './measure.ts';
 import {
   copyProgram,
@@ -68,7 +69,11 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     const states = program.states.reduce((sum, s) => sum + BYTES * sizeOf(s.shape), 0);
     const hash = await quartileOf(async () => stateHash(await saveStates(session, program.states)), RUNS, PAUSE);
     const speedup = await speedupOf(device, large, () => session.run('large', {}, POSITION));
-    const far = { farByte: await farCost(device, pieces.byte), farValueByte: await farValueByte(device, pieces) };
+    const far = {
+      farByte: await farCost(device, pieces.byte),
+      farValueByte: await farValueByte(device, pieces),
+      readByte: await readByte(device, pieces),
+    };
     const handovers = await handoverTimes(device);
     const turns = turnCosts(handovers, pieces);
     // Frames are the processor's, whatever device a shard is on.

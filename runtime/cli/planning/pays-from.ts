@@ -47,12 +47,11 @@ export function widerWork(work: BatchWork, wider: number): BatchWork {
   return { ...work, ...widerCounts(work, wider), state: work.state * wider ** 2 };
 }
 
-function widerCounts<T extends Pick<BatchWork, 'flops' | 'bytes' | 'farBytes' | 'valueBytes' | 'farValueBytes'>>(
-  counts: T,
-  wider: number,
-): T {
-  const { flops, bytes, farBytes = 0, valueBytes, farValueBytes = 0 } = counts;
-  const moved = { bytes: bytes * wider, farBytes: farBytes * wider ** 2 };
+function widerCounts<
+  T extends Pick<BatchWork, 'flops' | 'bytes' | 'farBytes' | 'valueBytes' | 'farValueBytes' | 'readBytes'>,
+>(counts: T, wider: number): T {
+  const { flops, bytes, farBytes = 0, valueBytes, farValueBytes = 0, readBytes = 0 } = counts;
+  const moved = { bytes: bytes * wider, farBytes: farBytes * wider ** 2, readBytes: readBytes * wider ** 2 };
   const handed = { valueBytes: valueBytes * wider, farValueBytes: farValueBytes * wider };
   return { ...counts, flops: flops * wider ** 2, ...moved, ...handed };
 }

@@ -58,10 +58,13 @@ export function batchWork(
         const one = work.get(run);
         const n = often * repeat;
         const far = (sum.farBytes ?? 0) + (n * (one?.farBytes ?? 0)) / parts;
+        const readBytes = (sum.readBytes ?? 0) + n * (one?.readBytes ?? 0);
         const farValueBytes = (sum.farValueBytes ?? 0) + (n * (one?.farValueBytes ?? 0)) / parts;
         sum = {
           ...(far > 0 ? { farBytes: far } : {}),
           ...(farValueBytes > 0 ? { farValueBytes } : {}),
+          // Each part of a batch reads them.
+          ...(readBytes > 0 ? { readBytes } : {}),
           calls: sum.calls + n,
           flops: sum.flops + (n * (one?.flops ?? 0)) / parts,
           operations: sum.operations + n * (one?.operations ?? 0),

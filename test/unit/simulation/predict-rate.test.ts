@@ -3,9 +3,10 @@ import { expect, test } from 'vitest';
 import { countWork } from '../../../compiler/5-program/cost.ts';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
 import { predictRate, type RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
-import { type RatedShard, rated, sampleBytes } from '../../../runtime/cli/planning/rated-shard.ts';
+import { batchWork, type RatedShard, rated, sampleBytes } from '../../../runtime/cli/planning/rated-shard.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
 import { type Costs, FREE, NEAR_BYTES, secondsOfFrame } from '../../../spec/costs.ts';
+import type { OpOrigin } from '../../../spec/names.ts';
 import type { ProgramFunction } from '../../../spec/program.ts';
 import { compileText, splitTiled } from '../../support/shards.ts';
 import { SMALL_SGD } from './small-model.ts';
@@ -178,6 +179,32 @@ test('bytes of a value or a frame beyond its first ones cost more', () => {
   const seconds = (shard: RatedShard): number =>
     1 / (predictRate([shard], ['a'], trainersWith({ call: 1, farValueByte: 2 }))?.batchesPerSecond ?? Number.NaN);
   expect(seconds(far)).toBeCloseTo(seconds(whole) + 80);
+});
+
+test('products that read large matrices cost their bytes in each part of a batch', () => {
+  const [train] = model.program.functions;
+  const product = (side: number) => {
+    const op = { id: 'p', op: 'matmul', args: ['given', 'weights'], attributes: {}, shape: [64, side] };
+    const block = {
+      name: 'b',
+      repeat: 2,
+      firstTick: 0,
+      scalars: [],
+      carries: [],
+      ops: [{ ...op, origin: 'matmul' as OpOrigin }],
+    };
+    const inputs = [
+      { ...FED, shape: [64, side] },
+      { ...FED, id: 'weights', shape: [side, side] },
+    ];
+    return train && countWork(model.program, { ...train, inputs, results: [], blocks: [block] });
+  };
+  expect(product(512)).not.toHaveProperty('readBytes');
+  expect(product(1024)?.readBytes).toBe(2 * 4 * 1024 ** 2);
+  const read = { ...whole, work: new Map([...whole.work].map(([name, w]) => [name, { ...w, readBytes: 40 }])) };
+  expect(batchWork(read, { microbatches: 4 }).readBytes).toBe(4 * 40);
+  const seconds = 1 / (predictRate([read], ['a'], trainersWith({ readByte: 1 }))?.batchesPerSecond ?? Number.NaN);
+  expect(seconds).toBeCloseTo(40 / 2);
 });
 
 test('each batch is begun and ended, and its samples are picked out', () => {
