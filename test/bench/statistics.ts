@@ -47,11 +47,13 @@ export function bestRounds<T>(rounds: readonly Round<T>[], wanted: number): read
 
 export interface RoundsWanted {
   readonly rounds: number;
+  /** As many at least on a machine that is not calm: fewer where each takes long. */
+  readonly least?: number;
   /** Milliseconds after which a disturbed machine is taken as it is. */
   readonly patience: number;
 }
 
-/** Even the impatient measure so often. */
+/** Even the impatient measure so often, where nothing else is said. */
 const MIN_ROUNDS = 3;
 
 /** Measures until enough rounds were calm, or patience is at its end. */
@@ -64,7 +66,7 @@ export async function calmRounds<T>(
   const end = performance.now() + wanted.patience;
   const rounds: Round<T>[] = [];
   const calm = (): number => rounds.filter(isCalm).length;
-  while (calm() < wanted.rounds && (rounds.length < MIN_ROUNDS || performance.now() < end)) {
+  while (calm() < wanted.rounds && (rounds.length < (wanted.least ?? MIN_ROUNDS) || performance.now() < end)) {
     const before = await ceiling();
     const stolen = watch();
     const value = await measure(rounds.length);

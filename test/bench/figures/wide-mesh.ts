@@ -84,16 +84,22 @@ async function figuresOf(
   writeFileSync(model, wideModel(width, BATCH, 'learn.sgd(rate = 1.0e-3)'));
   const options = ['--data', folder, '--limit', String(batches * BATCH), '--epochs', String(EPOCHS)];
   const samples = batches * BATCH;
-  const rounds = await calmRounds({ rounds: wanted, patience: PATIENCE_MS }, measureCeiling, async (round) => {
-    const control = await controlRate(folder, model, options, round, samples);
-    const rates = [];
-    for (const { schedule } of SCHEDULES) {
-      clock.reset();
-      const seconds = quickestEpoch(await mesh.deploy(model, [...options, '--schedule', schedule], CORES.map(nameOf)));
-      rates.push({ rate: samples / seconds, compute: clock.computeShare() });
-    }
-    return { control, rates };
-  });
+  const rounds = await calmRounds(
+    { rounds: wanted, least: wanted, patience: PATIENCE_MS },
+    measureCeiling,
+    async (round) => {
+      const control = await controlRate(folder, model, options, round, samples);
+      const rates = [];
+      for (const { schedule } of SCHEDULES) {
+        clock.reset();
+        const seconds = quickestEpoch(
+          await mesh.deploy(model, [...options, '--schedule', schedule], CORES.map(nameOf)),
+        );
+        rates.push({ rate: samples / seconds, compute: clock.computeShare() });
+      }
+      return { control, rates };
+    },
+  );
   const network = `784-${width}-${width}-${width}-10 il, B=${BATCH}`;
   const control = median(rounds.map(({ value }) => value.control));
   const figures = SCHEDULES.flatMap(({ schedule, least }, i) => {

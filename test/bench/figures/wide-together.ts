@@ -15,9 +15,12 @@ import { type Figure, told } from '../figure.ts';
 import { nmc, runProcess } from '../processes.ts';
 import { calmRounds, median, wereDisturbed } from '../statistics.ts';
 
-const [WIDTH, BATCH, TICKS] = [2048, 256, 8];
-const WANTED = { rounds: 3, patience: 60_000 };
-const CALLS = 4;
+const [BATCH, TICKS] = [256, 8];
+const PATIENCE_MS = 60_000;
+const SIZES = [
+  { width: 2048, calls: 4, rounds: 3 },
+  { width: 4096, calls: 2, rounds: 2 },
+];
 
 const ADAMW = 'learn.adamw(rate = 3.0e-4, decay = 3.6e-4)';
 
@@ -60,32 +63,39 @@ const oneCore: Device = {
 const begin = () => ({ seed: 1, statistics: new Map() });
 
 export async function wideTogetherFigures(folder: string): Promise<readonly Figure[]> {
-  const model = join(folder, 'wide.pcn');
-  writeFileSync(model, wideModel(WIDTH, BATCH));
-  const [whole] = await sourcesOf(folder, model, 1);
-  const cut = await sourcesOf(folder, model, 2);
+  const figures: Figure[] = [];
+  for (const size of SIZES) figures.push(await figureOf(folder, size));
+  return figures;
+}
+
+async function figureOf(folder: string, { width, calls, rounds: wanted }: (typeof SIZES)[number]): Promise<Figure> {
+  const model = join(folder, `wide-${width}.pcn`);
+  writeFileSync(model, wideModel(width, BATCH));
+  const [whole] = await sourcesOf(folder, model, width, 1);
+  const cut = await sourcesOf(folder, model, width, 2);
   if (!whole) throw new Error('a plan has at least one shard');
   const control: Shard[] = [];
   for (let i = 0; i < 2; i++) control.push(await openShard(oneCore, whole.executable, begin, TRAIN));
   const together = await openShards(cpuDevice, cut, begin, TRAIN);
-  const rounds = await calmRounds(WANTED, measureCeiling, async () => {
-    const [alone, shards] = [await batchesOf(control), await batchesOf([together])];
+  const often = { rounds: wanted, least: wanted, patience: PATIENCE_MS };
+  const rounds = await calmRounds(often, measureCeiling, async () => {
+    const [alone, shards] = [await batchesOf(control, calls), await batchesOf([together], calls)];
     return alone / control.length / shards;
   });
   for (const shard of [...control, together]) await shard.close();
-  const title = `784-${WIDTH}-${WIDTH}-${WIDTH}-10 il, B=${BATCH}, two shards in one process: rate beside two trainings at once`;
+  const title = `784-${width}-${width}-${width}-10 il, B=${BATCH}, two shards in one process: rate beside two trainings at once`;
   const share = median(rounds.map(({ value }) => value));
-  return [{ ...told(title, share, 'share', 1), disturbed: wereDisturbed(rounds) }];
+  return { ...told(title, share, 'share', 1), disturbed: wereDisturbed(rounds) };
 }
 
-async function sourcesOf(folder: string, model: string, count: number): Promise<readonly ShardSource[]> {
-  const plan = join(folder, `wide-${count}`);
+async function sourcesOf(folder: string, model: string, width: number, count: number): Promise<readonly ShardSource[]> {
+  const plan = join(folder, `wide-${width}-${count}`);
   await runProcess(process.execPath, [nmc, 'compile', model, '--partition', String(count), '-o', plan]);
   return (await openShardsOf(plan, openPlan(plan), cpuDevice)).sources;
 }
 
 /** Milliseconds of a batch of each of these, which train at once. */
-async function batchesOf(shards: readonly Shard[]): Promise<number> {
+async function batchesOf(shards: readonly Shard[], calls: number): Promise<number> {
   const inputs = {
     image: Uint8Array.from({ length: BATCH * 784 }, (_, i) => (i * 7919) % 256),
     digit: Int32Array.from({ length: BATCH }, (_, i) => i % 10),
@@ -93,6 +103,6 @@ async function batchesOf(shards: readonly Shard[]): Promise<number> {
   const run = (shard: Shard, batch: number) => shard.run(TRAIN, inputs, { batch, batches: 1_000_000 });
   await Promise.all(shards.map((shard) => run(shard, 0)));
   const began = performance.now();
-  await Promise.all(shards.flatMap((shard) => Array.from({ length: CALLS }, (_, batch) => run(shard, batch + 1))));
-  return (performance.now() - began) / CALLS;
+  await Promise.all(shards.flatMap((shard) => Array.from({ length: calls }, (_, batch) => run(shard, batch + 1))));
+  return (performance.now() - began) / calls;
 }

@@ -44,6 +44,16 @@ describe('a round of measurements', () => {
     expect(rounds.map((r) => r.value)).toEqual([1, 2]);
   });
 
+  test('is measured no more often than is said where each takes long', async () => {
+    const rounds = await calmRounds(
+      { rounds: 1, least: 1, patience: 0 },
+      ceilings(100, 150),
+      async (round) => round,
+      nothingStolen,
+    );
+    expect(rounds.map((r) => r.value)).toEqual([0]);
+  });
+
   test('is disturbed by the load of other machines as by drift', () => {
     const still = { value: 0, before: 100, after: 101 };
     expect(isCalm({ ...still, stolen: 0.02 })).toBe(true);
