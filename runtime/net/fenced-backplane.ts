@@ -5,7 +5,7 @@
  * arrives. A number of the leadership inside the record would have to be read before, and be out of date when it counts.
  */
 import type { Backplane } from '../backplane/backplane.ts';
-import { chained, type Head } from '../backplane/chain.ts';
+import { chained, EMPTY, type Head } from '../backplane/chain.ts';
 import { EnvironmentError } from '../support/errors.ts';
 import { type InTurn, inTurn } from '../support/in-turn.ts';
 
@@ -17,8 +17,13 @@ export class Fenced extends Error {
   }
 }
 
+export interface FencedBackplane extends Backplane {
+  /** Looks where a stream ends: nothing may follow it from now on but what is written here. */
+  meet(stream: string): Promise<void>;
+}
+
 /** @param leads whether it still leads by its own clock */
-export function fencedBackplane(backplane: Backplane, leads: () => boolean): Backplane {
+export function fencedBackplane(backplane: Backplane, leads: () => boolean): FencedBackplane {
   const heads = new Map<string, Head>();
   const turns = new Map<string, InTurn>();
   const assertLeads = (what: string): void => {
@@ -26,11 +31,7 @@ export function fencedBackplane(backplane: Backplane, leads: () => boolean): Bac
   };
   const append = async (stream: string, value: string): Promise<number> => {
     assertLeads(stream);
-    const head = heads.get(stream) ?? (await firstHead(backplane, stream, value));
-    if (!heads.has(stream)) {
-      heads.set(stream, head);
-      return head.sequence;
-    }
+    const head = heads.get(stream) ?? (await headOf(backplane, stream));
     const record = chained(stream, head, value);
     try {
       await backplane.restore(stream, [record]);
@@ -42,6 +43,9 @@ export function fencedBackplane(backplane: Backplane, leads: () => boolean): Bac
   };
   return {
     ...backplane,
+    meet: async (stream) => {
+      heads.set(stream, await headOf(backplane, stream));
+    },
     put: async (key, value, expected) => {
       assertLeads(key);
       return backplane.put(key, value, expected);
@@ -66,10 +70,17 @@ export function fencedBackplane(backplane: Backplane, leads: () => boolean): Bac
   };
 }
 
-/** The first record of a leader in a stream goes behind whatever is there. */
-async function firstHead(backplane: Backplane, stream: string, value: string): Promise<Head> {
-  const sequence = await backplane.append(stream, value);
-  const [record] = await backplane.chain(stream, sequence, 1);
-  if (record?.sequence !== sequence) throw new Fenced(stream);
-  return record;
+/** The last record of a stream: looked for in steps that double, and then between two of them. */
+async function headOf(reader: Pick<Backplane, 'chain'>, stream: string): Promise<Head> {
+  const at = async (sequence: number): Promise<Head | undefined> => (await reader.chain(stream, sequence, 1))[0];
+  let last = await at(1);
+  if (!last) return EMPTY;
+  let beyond: number | undefined;
+  for (let step = 1; beyond === undefined || beyond - last.sequence > 1; step *= 2) {
+    const probe: number = beyond === undefined ? last.sequence + step : Math.floor((last.sequence + beyond) / 2);
+    const found = await at(probe);
+    if (found) last = found;
+    else beyond = probe;
+  }
+  return last;
 }

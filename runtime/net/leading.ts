@@ -19,6 +19,7 @@ import type { Checker } from './checker.ts';
 import { manifestsWith, readParts } from './damaged-parts.ts';
 import { entered } from './entered.ts';
 import { EventLog, eventStream } from './event-log.ts';
+import type { FencedBackplane } from './fenced-backplane.ts';
 import { Garbage } from './garbage.ts';
 import type { GatewayCounters, Visitor } from './gateway.ts';
 import { answerKeys } from './keys-questions.ts';
@@ -42,7 +43,7 @@ export interface Trainers {
 
 export interface LeadingOptions {
   readonly keys: KeyPair;
-  readonly backplane: Backplane;
+  readonly backplane: Backplane & Partial<Pick<FencedBackplane, 'meet'>>;
   readonly membership: Membership;
   /** Of the program. */
   readonly version?: string;
@@ -84,17 +85,24 @@ export class Leading {
   #failed: (error: unknown) => void = () => undefined;
   #sweeps: NodeJS.Timeout | undefined;
   #over = false;
+  #giveUp: (error: UserError) => void = () => undefined;
+  /** Rejected when it leads no longer. */
+  readonly #given = new Promise<never>((_, reject) => {
+    this.#giveUp = reject;
+  });
 
   constructor(options: LeadingOptions) {
     this.#options = options;
-    const { backplane, keys, log, reign } = options;
+    const { backplane, keys, log } = options;
+    this.#given.catch(() => undefined);
     this.#work = new OwnWork(backplane, options.checker && shared(options.checker), {
       deployment: (run) => this.#driver.state.runs[run]?.deployment,
       done: (event) => this.happen(event),
       failed: (error) => this.#fatal(error),
     });
     this.#store = new SynchronizerStore({
-      ...{ backplane, log, takesOver: reign !== undefined },
+      ...{ backplane, log },
+      ...(backplane.meet ? { meet: backplane.meet } : {}),
       persisted: async (run) => {
         options.stored(run);
         await this.#garbage.persisted(run);
@@ -225,7 +233,7 @@ export class Leading {
 
   /** Until all that was decided so far is written down and said. */
   settled(): Promise<void> {
-    return new Promise((resolve) => this.#driver.after(resolve));
+    return Promise.race([new Promise<void>((resolve) => this.#driver.after(resolve)), this.#given]);
   }
 
   /** What it has recorded is kept. */
@@ -240,6 +248,7 @@ export class Leading {
   abandon(): void {
     this.#over = true;
     this.#driver.stop();
+    this.#giveUp(noLeader());
     clearInterval(this.#sweeps);
     this.#endDamaged();
     this.#events.abandon();
@@ -360,6 +369,10 @@ export class Leading {
       names.length > 0 ? `there are: ${names.join(', ')}` : 'no run has been deployed yet',
     );
   }
+}
+
+export function noLeader(): UserError {
+  return new UserError('mesh/busy', 'no synchronizer leads the mesh at this moment', 'ask again in some seconds');
 }
 
 /** The process that computes checks outlives the one who leads. */

@@ -35,6 +35,8 @@ type Happening = LeadershipEvent extends infer E
 
 /** Looks within the time agreed. */
 const LOOKS = 16;
+/** No process draws this name. */
+const UNREADABLE = '?';
 const LEADER = object({ holder: text, reign: count });
 
 export class Lease {
@@ -42,6 +44,8 @@ export class Lease {
   readonly #timer: NodeJS.Timeout;
   #state: LeadershipState = BEFORE_LEADERSHIP;
   #asking: Promise<void> = Promise.resolve();
+  /** Of the reigns that were met. */
+  #newest = 0;
   #closed = false;
 
   constructor(options: LeaseOptions) {
@@ -83,6 +87,7 @@ export class Lease {
         this.#ask(this.#change(effect.leader, effect.expected).then((revision) => ({ kind: 'changed', revision })));
         return;
       case 'leads':
+        this.#newest = Math.max(this.#newest, effect.reign);
         this.#options.begins(effect.reign);
         return;
       case 'ends':
@@ -104,9 +109,12 @@ export class Lease {
   async #read(): Promise<FoundLeader | undefined> {
     const entry = await this.#options.backplane.get(this.#options.key);
     if (!entry) return undefined;
-    const leader = parsedJson(entry.value);
-    // An entry that cannot be read is replaced like that of a leader who is gone.
-    return { leader: follows(LEADER, leader) ? leader : { holder: '?', reign: 0 }, revision: entry.revision };
+    const read = parsedJson(entry.value);
+    // An entry that cannot be read is replaced like that of a leader who is gone; there were no more reigns than changes.
+    const leader = follows(LEADER, read) ? read : { holder: UNREADABLE, reign: entry.revision };
+    // Reigns grow, whatever an entry says: those who have met a later one would hear none of an earlier.
+    this.#newest = Math.max(this.#newest, leader.reign);
+    return { leader: { ...leader, reign: this.#newest }, revision: entry.revision };
   }
 
   #change(leader: Leader, expected: number): Promise<number | undefined> {

@@ -7,13 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backplane } from '../backplane/backplane.ts';
 import { Fence } from '../roles/leadership.ts';
 import type { StoredRun, SynchronizerState } from '../roles/synchronizer-state.ts';
-import { UserError } from '../support/errors.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import { Backbone, type FarVisitor, type Word } from './backbone.ts';
-import { Fenced, fencedBackplane } from './fenced-backplane.ts';
+import { Fenced, type FencedBackplane, fencedBackplane } from './fenced-backplane.ts';
 import { FollowedRuns } from './followed-runs.ts';
 import type { Visitor } from './gateway.ts';
-import type { Leading, Trainers } from './leading.ts';
+import { type Leading, noLeader, type Trainers } from './leading.ts';
 import { Lease } from './lease.ts';
 import type { ProbedLink } from './probes.ts';
 import { type ToldError, toldError } from './told-error.ts';
@@ -22,7 +21,7 @@ import { SAY_AGAIN } from './welcome.ts';
 /** What differs between the leader of all and one that leads its own mesh alone. */
 export interface Lead {
   readonly reign: number;
-  readonly backplane: Backplane;
+  readonly backplane: FencedBackplane;
   readonly trainers: Trainers;
   readonly stored: (run: StoredRun) => void;
   readonly removed: (hash: string) => void;
@@ -423,8 +422,4 @@ export class Several {
       (error: unknown) => this.#backbone.say({ kind: 'answer', to: from, id, error: toldError(error) }),
     );
   }
-}
-
-function noLeader(): UserError {
-  return new UserError('mesh/busy', 'no synchronizer leads the mesh at this moment', 'ask again in some seconds');
 }

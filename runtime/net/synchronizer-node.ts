@@ -22,7 +22,7 @@ import { blobRights, withTickets } from './blob-rights.ts';
 import type { Checker } from './checker.ts';
 import { Gateway, type GatewayOptions, type Visitor } from './gateway.ts';
 import { HttpDoor } from './http-door.ts';
-import { Leading } from './leading.ts';
+import { Leading, type LeadingOptions } from './leading.ts';
 import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { type Lead, Several, type SeveralOptions } from './several.ts';
@@ -160,7 +160,7 @@ export class SynchronizerNode {
     };
   }
 
-  #lead(lead: Partial<Lead> & Pick<Lead, 'backplane' | 'failed'>): Leading {
+  #lead(lead: Partial<Omit<Lead, 'backplane'>> & Pick<LeadingOptions, 'backplane' | 'failed'>): Leading {
     const { keys, version, checker, log, onShutdown } = this.#options;
     return new Leading({
       ...{ keys, log, onShutdown, membership: this.#membership },

@@ -11,13 +11,15 @@ import { appendBounded, MAX_COMMITS, MAX_LOG_ENTRIES } from './bounded-stream.ts
 import { Fenced } from './fenced-backplane.ts';
 import { readStoredRun } from './run-shapes.ts';
 
+/** Before the name of a run: the key of its record. */
+const RUN = 'run/';
 /** Before the key of a record that cannot be read. */
 const DAMAGED = 'damaged/';
 
 export interface SynchronizerStoreOptions {
   readonly backplane: Backplane;
-  /** Of several synchronizers: what another one still writes in an earlier reign is refused from now on. */
-  readonly takesOver?: boolean;
+  /** Of several synchronizers: from now on nothing follows what is there in a stream but what this one writes. */
+  readonly meet?: (stream: string) => Promise<void>;
   /** It is durable: what it names is not garbage. */
   readonly persisted: (run: StoredRun) => Promise<void>;
   readonly notCollected: (error: unknown) => void;
@@ -35,8 +37,8 @@ export class SynchronizerStore implements StorePort {
   /** All runs that are stored. */
   async runs(): Promise<StoredRun[]> {
     const stored: StoredRun[] = [];
-    for (const listed of await this.#options.backplane.list('run/')) {
-      const { value, revision, key } = this.#options.takesOver === true ? await this.#takeOver(listed) : listed;
+    for (const listed of await this.#options.backplane.list(RUN)) {
+      const { value, revision, key } = await this.#takeOver(listed);
       const run = this.#read(key, value);
       if (!run) {
         await this.#setAside(key, value, revision);
@@ -51,7 +53,10 @@ export class SynchronizerStore implements StorePort {
 
   /** The same value in a new revision: a change that names an earlier one, and is still under way, comes too late. */
   async #takeOver(found: Entry): Promise<Entry> {
-    const { backplane } = this.#options;
+    const { backplane, meet } = this.#options;
+    if (!meet) return found;
+    // Before the entry: a leader that has looked at an older end than another one cannot have the newest entry, too.
+    await meet(logOf(found.key.slice(RUN.length)));
     for (let entry: Entry | undefined = found; entry; entry = await backplane.get(found.key)) {
       const revision = await backplane.put(entry.key, entry.value, entry.revision);
       if (revision !== undefined) return { ...entry, revision };
@@ -83,12 +88,12 @@ export class SynchronizerStore implements StorePort {
 
   /** Names of runs whose records were set aside. */
   async damaged(): Promise<readonly string[]> {
-    const prefix = `${DAMAGED}run/`;
+    const prefix = DAMAGED + RUN;
     return (await this.#options.backplane.list(prefix)).map(({ key }) => key.slice(prefix.length));
   }
 
   readonly persist: StorePort['persist'] = (run, value, ending) => {
-    settle(this.#put(`run/${run}`, value), ending);
+    settle(this.#put(RUN + run, value), ending);
   };
 
   readonly log: StorePort['log'] = (run, event, ending) => {
@@ -103,7 +108,7 @@ export class SynchronizerStore implements StorePort {
   };
 
   async #log(run: string, event: RunEvent & { readonly time: number }): Promise<void> {
-    await appendBounded(this.#options.backplane, `log/${run}`, JSON.stringify(event), MAX_LOG_ENTRIES);
+    await appendBounded(this.#options.backplane, logOf(run), JSON.stringify(event), MAX_LOG_ENTRIES);
     this.#options.log({ run, ...event });
   }
 
@@ -115,4 +120,8 @@ export class SynchronizerStore implements StorePort {
     this.#revisions.set(key, revision);
     await this.#options.persisted(value).catch(this.#options.notCollected);
   }
+}
+
+function logOf(run: string): string {
+  return `log/${run}`;
 }
