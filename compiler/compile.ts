@@ -29,7 +29,7 @@ import type { Machines } from './6-partition/problem.ts';
 import { scheduledMachines } from './6-partition/scheduled-machines.ts';
 import { lanesFor, withLanes } from './7-kernels/onnx/lanes.ts';
 import { lowerToCpu } from './7-kernels/onnx/lower.ts';
-import { lowerShardsToCpu } from './7-kernels/onnx/shards.ts';
+import { lowerEachToCpu } from './7-kernels/onnx/shards.ts';
 import { type BuiltPlan, builtOf, draftPlan, type PlanDraft, planBytes } from './8-plan/build.ts';
 import { withKernels } from './8-plan/kernels.ts';
 import { draftShardedPlan } from './8-plan/shards.ts';
@@ -226,6 +226,7 @@ export function buildPlan(
     observeGraphs(cpu, observer);
     return observed(
       timed(observer, 'plan', () => draftPlan({ ...source, cpu })),
+      staged.graph.name,
       observer,
     );
   }
@@ -240,10 +241,10 @@ export function buildPlan(
     const cut = cutModel(staged, fleet, { old, pinned, note, passed, quickest: true });
     if (cut.kind === 'impossible') return cut;
     const programs = cut.split.map((shard) => shard.program);
-    const files = lowerShardsToCpu(programs, note);
-    observeGraphs(new Map(files.flat().map(({ path, bytes }) => [path, bytes])), observer);
+    const filesOf = lowerEachToCpu(programs, ({ path, bytes }) => observeGraphs(new Map([[path, bytes]]), observer));
     const whole = { ...source, program: cut.program, cpu: new Map<string, Uint8Array>() };
-    return observed(draftShardedPlan(whole, { ...cut, shards: cut.split, files, machines: fleet }), observer);
+    const draft = draftShardedPlan(whole, { ...cut, shards: cut.split, filesOf, machines: fleet });
+    return observed(draft, staged.graph.name, observer);
   });
 }
 
@@ -263,9 +264,8 @@ export async function buildPlanWithKernels(
   return withKernels(builtOf(drafted.draft), await lower(staged.program));
 }
 
-function observed(draft: PlanDraft, { made }: Observer): Drafted {
-  const { plan } = draft;
-  made?.({ stage: 'plan', name: plan.model, print: () => new TextDecoder().decode(planBytes(plan)) });
+function observed(draft: PlanDraft, name: string, { made }: Observer): Drafted {
+  made?.({ stage: 'plan', name, print: () => new TextDecoder().decode(planBytes(draft.whole().plan)) });
   return { kind: 'draft', draft };
 }
 

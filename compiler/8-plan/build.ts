@@ -33,11 +33,18 @@ export interface BuiltPlan {
   readonly shards?: readonly BuiltShard[];
 }
 
-/** A plan before it is written: its files are made one after the other, and `plan` has no entries of them yet. */
+/** A plan before it is written. */
 export interface PlanDraft {
-  readonly plan: Plan;
   readonly program: Program;
-  readonly parts: readonly PlanPart[];
+  /** Its files, made one after the other as they are asked for. */
+  readonly parts: Iterable<PlanPart>;
+  /** What needs all files to have been made; it makes those that are not. */
+  readonly whole: () => WholePlan;
+}
+
+/** A plan that has no entries of its files yet. */
+export interface WholePlan {
+  readonly plan: Plan;
   readonly shards?: readonly BuiltShard[];
 }
 
@@ -63,8 +70,9 @@ export interface PlanSource {
 }
 
 /** All files of a draft in memory. */
-export function builtOf({ plan, program, parts, shards }: PlanDraft): BuiltPlan {
-  const files = new Map(parts.map(({ path, write }) => [path, collected(write)] as const));
+export function builtOf({ program, parts, whole }: PlanDraft): BuiltPlan {
+  const files = new Map(Array.from(parts, ({ path, write }) => [path, collected(write)] as const));
+  const { plan, shards } = whole();
   const listed = [...files].map(([path, bytes]) => ({ path, sha256: sha256(bytes), bytes: bytes.length }));
   return { plan: { ...plan, files: listed }, program, files, ...(shards ? { shards } : {}) };
 }
@@ -102,7 +110,7 @@ export function draftPlan(source: PlanSource): PlanDraft {
     borders: [],
     files: [],
   };
-  return { plan, program, parts };
+  return { program, parts, whole: () => ({ plan }) };
 }
 
 export function programPart(path: string, program: Program): PlanPart {

@@ -10,7 +10,7 @@ import { batchFlops, countedBatch, countedWhole, shardMemory, ticksIn } from '..
 import type { Tiling } from '../6-partition/tiles/tiling.ts';
 import type { ShardFile } from '../7-kernels/onnx/shards.ts';
 import { countBorders } from './borders.ts';
-import { bytesPart, draftPlan, type PlanDraft, type PlanSource, programPart } from './build.ts';
+import { bytesPart, draftPlan, type PlanDraft, type PlanSource, programPart, type WholePlan } from './build.ts';
 import { writeCanonical } from './canonical.ts';
 
 const BYTES = 4;
@@ -21,20 +21,30 @@ export interface ShardsSource {
   readonly nodes: readonly (readonly string[])[];
   /** Where nodes are cut. */
   readonly tiling: Tiling;
-  readonly files: readonly (readonly ShardFile[])[];
+  /** The CPU's files of a shard: made when they are first asked for. */
+  readonly filesOf: (shard: number) => readonly ShardFile[];
   readonly machines: Machines;
 }
 
 /** @param source of the model as one shard; its programs are replaced */
 export function draftShardedPlan(source: PlanSource, cut: ShardsSource): PlanDraft {
-  const whole = draftPlan({ ...source, cpu: new Map() });
+  let made: WholePlan | undefined;
+  const whole = (): WholePlan => {
+    made ??= wholePlanOf(source, cut);
+    return made;
+  };
+  return { program: source.program, parts: { [Symbol.iterator]: () => partsOf(cut) }, whole };
+}
+
+function wholePlanOf(source: PlanSource, cut: ShardsSource): WholePlan {
+  const whole = draftPlan({ ...source, cpu: new Map() }).whole();
   const name = source.task ? TRAIN : (whole.plan.predictions[0]?.function ?? '');
   const ticks = Math.max(1, ...cut.shards.map((shard) => ticksIn(shard, name)));
   const shards = cut.shards.map((shard, i) => {
     const tiles = tilesAmong(cut.nodes[i] ?? [], cut.tiling);
     const flops = batchFlops(shard, name);
     const perBatch = name === TRAIN ? flops : batchFlops(shard, TRAIN);
-    return shardOf(shard, { nodes: cut.nodes[i] ?? [], tiles }, cut.files[i] ?? [], {
+    return shardOf(shard, { nodes: cut.nodes[i] ?? [], tiles }, cut.filesOf(i), {
       flopsPerBatch: perBatch,
       flopsPerTick: flops / ticks,
     });
@@ -50,24 +60,23 @@ export function draftShardedPlan(source: PlanSource, cut: ShardsSource): PlanDra
   const plan: Plan = { ...whole.plan, shards, borders, predicted: { ...predicted, ...inOne } };
   const built = cut.shards.map((shard, i) => ({
     ...shard,
-    files: new Map((cut.files[i] ?? []).map((f) => [f.name, f.bytes])),
+    files: new Map(cut.filesOf(i).map((f) => [f.name, f.bytes])),
   }));
-  return { plan, program: source.program, parts: partsOf(cut), shards: built };
+  return { plan, shards: built };
 }
 
 /** Graphs and kernels that shards share are there once. */
-function partsOf({ shards, files }: ShardsSource): PlanPart[] {
-  const parts = new Map<string, PlanPart>();
-  shards.forEach(({ program, schedule }, i) => {
-    const path = `shards/${i}/schedule.json`;
-    const own = [
-      programPart(`shards/${i}/program.txt`, program),
-      { path, write: (sink: Sink) => writeCanonical(schedule, sink) },
-      ...(files[i] ?? []).map((f) => bytesPart(f.path, f.bytes)),
-    ];
-    for (const part of own) parts.set(part.path, part);
-  });
-  return [...parts.values()];
+function* partsOf({ shards, filesOf }: ShardsSource): Generator<PlanPart> {
+  const shared = new Set<string>();
+  for (const [i, { program, schedule }] of shards.entries()) {
+    yield programPart(`shards/${i}/program.txt`, program);
+    yield { path: `shards/${i}/schedule.json`, write: (sink: Sink) => writeCanonical(schedule, sink) };
+    for (const { path, bytes } of filesOf(i)) {
+      if (shared.has(path)) continue;
+      shared.add(path);
+      yield bytesPart(path, bytes);
+    }
+  }
 }
 
 function tilesAmong(names: readonly string[], tiling: Tiling): NonNullable<PlanShard['tiles']> {

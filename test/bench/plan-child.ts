@@ -6,17 +6,17 @@
 import { mkdtempSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type PlanDraft, programPart } from '../../compiler/8-plan/build.ts';
+import { programPart } from '../../compiler/8-plan/build.ts';
 import { writeCanonical } from '../../compiler/8-plan/canonical.ts';
 import { writePlanParts } from '../../runtime/plan/write-plan.ts';
-import { PLAN_FORMAT, type PlanPart, type PlanShard } from '../../spec/plan.ts';
+import { PLAN_FORMAT, type Plan, type PlanPart, type PlanShard } from '../../spec/plan.ts';
 import type { Op, Program, State } from '../../spec/program.ts';
 import { removeFolder } from '../support/remove-folder.ts';
 
 const WIDTH = 64;
 
 /** A layer of `tiles` tiles with a product each, in shards of as many. */
-function layer(tiles: number, shards: number): Omit<PlanDraft, 'program'> {
+function layer(tiles: number, shards: number): { readonly plan: Plan; readonly parts: readonly PlanPart[] } {
   const parts: PlanPart[] = [];
   const each = Math.floor(tiles / shards);
   const all = Array.from({ length: shards }, (_, id): PlanShard => {

@@ -10,28 +10,43 @@ export interface ShardFile {
   readonly bytes: Uint8Array;
 }
 
+/** For each shard its files: `cpu/NAME.json`, `cpu/NAME.onnx`, `cpu/NAME.wasm` for every function. */
+export function lowerShardsToCpu(programs: readonly Program[]): ShardFile[][] {
+  const filesOf = lowerEachToCpu(programs);
+  return programs.map((_, shard) => filesOf(shard));
+}
+
 /**
- * @param note told what is being done
- * @returns for each shard its files: `cpu/NAME.json`, `cpu/NAME.onnx`, `cpu/NAME.wasm` for every function
+ * The same, shard by shard as they are asked for.
+ * @param made called with each file that shards may share, once
  */
-export function lowerShardsToCpu(programs: readonly Program[], note?: (doing: string) => void): ShardFile[][] {
+export function lowerEachToCpu(
+  programs: readonly Program[],
+  made?: (file: Omit<ShardFile, 'name'>) => void,
+): (shard: number) => ShardFile[] {
   const shared = new Map<string, Uint8Array>();
   const share = (bytes: Uint8Array, kind: string): { path: string; bytes: Uint8Array } => {
     const path = `cpu/${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}.${kind}`;
-    const known = shared.get(path) ?? bytes;
-    shared.set(path, known);
-    return { path, bytes: known };
+    const known = shared.get(path);
+    if (!known) {
+      shared.set(path, bytes);
+      made?.({ path, bytes });
+    }
+    return { path, bytes: known ?? bytes };
   };
   const known: Lowered = new Map();
-  return programs.map((program, shard) => {
-    note?.(`kernels of shard ${shard + 1} of ${programs.length}`);
-    return program.functions.flatMap((f) =>
+  const lower = (program: Program, shard: number): ShardFile[] =>
+    program.functions.flatMap((f) =>
       filesOf(program, f, known).map(({ name, kind, bytes }): ShardFile => {
         if (kind === 'json') return { name, path: `shards/${shard}/${name}`, bytes };
         return { name, ...share(bytes, kind) };
       }),
     );
-  });
+  const lowered: ShardFile[][] = [];
+  return (shard) => {
+    lowered[shard] ??= lower(programs[shard] as Program, shard);
+    return lowered[shard];
+  };
 }
 
 /** The files of one shard by the names that its device knows. @param known from the lowering of shards alike */

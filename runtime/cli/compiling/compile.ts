@@ -48,14 +48,16 @@ export default async function (args: CompileArguments): Promise<number> {
     );
   const staged = inMicrobatches(selected, whole, cut.shards, args);
   const draft = cut.shards > 1 ? cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut, precision);
-  const { plan } = draft;
-  const rate = planRate(plan, draft.shards ?? []);
   const folder = args.out ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const hash = withProgress((note) =>
     timed('writing', () =>
-      writePlanParts(folder, told(draft.parts, note), (files, sink) => writeCanonical({ ...plan, files }, sink)),
+      writePlanParts(folder, told(draft.parts, cut.shards, note), (files, sink) =>
+        writeCanonical({ ...draft.whole().plan, files }, sink),
+      ),
     ),
   );
+  const { plan, shards } = draft.whole();
+  const rate = planRate(plan, shards ?? []);
   if (args.json) {
     const told = rate ? { rate } : {};
     emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length, ...told });
@@ -77,9 +79,10 @@ export default async function (args: CompileArguments): Promise<number> {
   return EXIT.done;
 }
 
-function* told(parts: readonly PlanPart[], note: (doing: string) => void): Generator<PlanPart> {
-  for (const [i, part] of parts.entries()) {
-    note(`writing file ${i + 1} of ${parts.length}`);
+function* told(parts: Iterable<PlanPart>, shards: number, note: (doing: string) => void): Generator<PlanPart> {
+  for (const part of parts) {
+    const shard = /^shards\/(\d+)\/program/.exec(part.path)?.[1];
+    if (shard !== undefined) note(`kernels and files of shard ${Number(shard) + 1} of ${shards}`);
     yield part;
   }
 }
@@ -89,8 +92,8 @@ async function wholePlanOf(
   staged: Staged,
   cut: Cut,
   precision: Precision,
-): Promise<Pick<PlanDraft, 'plan' | 'parts' | 'shards'>> {
+): Promise<Omit<PlanDraft, 'program'>> {
   const lower = async (program: Program) => (await timed('kernels', () => gpuKernels(program, precision))).files;
   const { plan, files } = await planWithKernels(model, staged, cut, lower);
-  return { plan, parts: [...files].map(([path, bytes]) => bytesPart(path, bytes)) };
+  return { parts: [...files].map(([path, bytes]) => bytesPart(path, bytes)), whole: () => ({ plan }) };
 }
