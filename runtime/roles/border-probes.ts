@@ -19,6 +19,8 @@ const OTHER_PARTNERS_EVERY_MS = 1_800_000;
 const MAX_AT_ONCE = 8;
 /** An end that has told nothing by then tells nothing any more. */
 export const PROBE_MS = 30_000;
+/** Then a trainer is free for another one, and for the gateway's: longer than it rests by itself. */
+const REST_MS = 2000;
 /** The first look may be disturbed by what begins. */
 const REPEATS_MS = [10_000, 60_000, 600_000] as const;
 /** Of one trainer; those asked longest ago are forgotten. */
@@ -113,8 +115,8 @@ function pairsUnderWay(state: SynchronizerState): number {
   return Object.keys(state.members).filter((key) => isMeasuring(state, key)).length / 2;
 }
 
-function isUnderWay({ asked, isTold }: ProbedBorder, now: number): boolean {
-  return !isTold && now - asked <= PROBE_MS;
+function isUnderWay({ asked, isTold, at }: ProbedBorder, now: number): boolean {
+  return isTold ? at !== undefined && now - at < REST_MS : now - asked <= PROBE_MS;
 }
 
 /** Each with those at a few distances behind it: up to five trainers, everyone with everyone. */

@@ -78,7 +78,10 @@ describe('idle trainers that can meet', () => {
     mesh.measured('a', 'b').tick();
     // One end has still to tell.
     expect(mesh.pairs()).toEqual([]);
-    mesh.measured('b', 'a').tick();
+    mesh.measured('b', 'a').tick(1500);
+    // They rest, as trainers do by themselves.
+    expect(mesh.pairs()).toEqual([]);
+    mesh.tick(1000);
     expect(mesh.pairs()).toEqual(['b-c']);
   });
 
@@ -119,7 +122,7 @@ describe('idle trainers that can meet', () => {
     const names = Array.from({ length: 40 }, (_, i) => `t${i}`);
     const mesh = new ProbedMesh(...names);
     const seen = new Map<string, number>();
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 600; i++) {
       const pairs = mesh.tick().pairs();
       expect(pairs.length).toBeLessThanOrEqual(8);
       const ends = pairs.flatMap((pair) => pair.split('-'));
@@ -127,12 +130,12 @@ describe('idle trainers that can meet', () => {
       for (const end of ends) seen.set(end, (seen.get(end) ?? 0) + 1);
       for (const [a = '', b = ''] of pairs.map((pair) => pair.split('-'))) mesh.measured(a, b).measured(b, a);
     }
-    expect([...seen.values()].filter((count) => count > 2 * 4)).toEqual([]);
+    expect([...seen.values()].filter((count) => count > 3 * 4)).toEqual([]);
     const before = Object.keys(mesh.state.members.t0?.borders ?? {});
     expect(before).toHaveLength(4);
     mesh.now += 1_800_000;
     for (const name of names) mesh.join(name);
-    for (let i = 0; i < 30; i++)
+    for (let i = 0; i < 60; i++)
       for (const pair of mesh.tick().pairs()) expect(before.map((b) => `t0-${b}`)).not.toContain(pair);
   });
 });
@@ -198,7 +201,7 @@ test('two trainers with slow links and a fast way between them get the two shard
   const mesh = (): ProbedMesh => new ProbedMesh('a', 'b').join('c', {}, {}, 20 * MBIT).join('d', {}, {}, 20 * MBIT);
   expect(owners(mesh())).toEqual(['c', 'd']);
   const probed = mesh();
-  for (let i = 0; i < 8; i++)
+  for (let i = 0; i < 40; i++)
     for (const pair of probed.tick().pairs()) {
       const [x = '', y = ''] = pair.split('-');
       const figures = pair === 'a-b' ? FIGURES : { sent: 20 * MBIT, received: 20 * MBIT, roundTrip: 40 };
