@@ -1,13 +1,15 @@
 /**
  * `npm run accept [NAME…] [--data DIR] [--graphs DIR] [--cases DIR] [--peers DIR] [--json] [--fresh] [--list] [--report]`: measures
  * what the product promises and prints a row for each promise. Without names everything runs, which takes hours; names
- * run some of it, and what takes long is kept. `--report` writes the tables of what was measured to `docs/measurements.md`,
- * with the day and the machine. Exits with 1 when a row misses its target.
+ * run some of it, and what takes long is kept. `NAME --report` also writes the tables of what was measured to
+ * `docs/measurements.md`, with the day and the machine; `--report` alone measures nothing, and writes the newest table of
+ * each part that was measured here. Exits with 1 when a row misses its target.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { reasonOf } from '../../spec/reason-of.ts';
+import { keepResult, keptResults } from './kept-results.ts';
 import { parts } from './parts/all.ts';
 import { endChildrenWhenInterrupted } from './process.ts';
 import { stampOf, tableOf, updateReport } from './report.ts';
@@ -45,6 +47,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const root = process.cwd();
+  if (values.report && positionals.length === 0) return reportKept(root);
   const stamp = stampOf(new Date());
   const own = new Map<string, Table>();
   mkdirSync(join(root, '.cache', 'acceptance'), { recursive: true });
@@ -67,11 +70,23 @@ async function main(argv: readonly string[]): Promise<number> {
     const found = await measured(part, context);
     rows.push(...found);
     const table = own.get(part.name) ?? tableOf(part.name, found);
+    if (table && !values.trial) keepResult(root, { stamp, table });
     if (values.report && table) writeReport(join(root, PAGE), table, stamp);
     if (values.json) for (const row of found) console.log(JSON.stringify(row));
   }
   if (!values.json) process.stdout.write(`\n${renderTable(rows)}`);
   return rows.some((row) => row.holds === false) ? 1 : 0;
+}
+
+/** What parts have measured here before. @returns the exit code */
+function reportKept(root: string): number {
+  const kept = keptResults(root);
+  for (const { stamp, table } of kept) {
+    writeReport(join(root, PAGE), table, stamp);
+    console.log(`${table.name.padEnd(24)}${stamp}`);
+  }
+  if (kept.length === 0) console.error('nothing was measured here yet: npm run accept -- NAME');
+  return kept.length === 0 ? 2 : 0;
 }
 
 /** After each part, so that a run that is interrupted has written what it measured. */

@@ -12,14 +12,31 @@ const DOWNLINK = '100Mbit';
 export class LinkedMesh extends RunningMesh {
   #joined: readonly ChildProcess[] = [];
 
-  /** @param uplinks by name of the trainer @param delay milliseconds of a round trip between two of them */
-  async open(uplinks: Readonly<Record<string, string>>, delay: number): Promise<void> {
+  /**
+   * @param uplinks by name of the trainer
+   * @param delay milliseconds of a round trip between two of them
+   * @param direct more arguments by name: of its direct connections; absent: these go over the same links
+   */
+  async open(
+    uplinks: Readonly<Record<string, string>>,
+    delay: number,
+    direct: Readonly<Record<string, readonly string[]>> = {},
+  ): Promise<void> {
     await this.up(0, 0);
     this.names = Object.keys(uplinks);
     for (const [name, up] of Object.entries(uplinks)) {
       const [{ invite } = {}] = await this.json('keys', 'invite');
       const link = ['--emulate-up', up, '--emulate-down', DOWNLINK, '--delay', String(delay)];
-      const args = ['join', this.address, '--name', name, '--state', join('trainers', name), ...link];
+      const args = [
+        'join',
+        this.address,
+        '--name',
+        name,
+        '--state',
+        join('trainers', name),
+        ...link,
+        ...(direct[name] ?? []),
+      ];
       const child = spawn(process.execPath, [this.nmc, ...args, '--json'], {
         cwd: this.folder,
         env: { ...this.env, NMC_INVITE: String(invite) },
@@ -30,12 +47,13 @@ export class LinkedMesh extends RunningMesh {
     const end = performance.now() + MEASURED_WITHIN_MS;
     while (performance.now() < end) {
       await sleep(1000);
-      const trainers = ((await this.status()).trainers ?? []) as { link?: Json }[];
-      if (trainers.length < Object.keys(uplinks).length || !trainers.every((t) => t.link)) continue;
+      const trainers = ((await this.status()).trainers ?? []) as { link?: Json; borders?: Json[] }[];
+      const others = Object.keys(uplinks).length - 1;
+      if (trainers.length <= others || !trainers.every((t) => t.link && t.borders?.length === others)) continue;
       await sleep(SECOND_LOOK_MS);
       return;
     }
-    throw new Error('the links of the trainers were not measured in time');
+    throw new Error('the links of the trainers, and the ways between them, were not measured in time');
   }
 
   override async down(): Promise<void> {

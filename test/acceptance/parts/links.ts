@@ -1,6 +1,7 @@
 /**
  * Three trainers with uplinks of 2, 20 and 100 Mbit/s at a round trip of 40 ms, emulated on their sockets: how fast a training
- * in two shards is in every placement, which one the mesh takes, and what the dry run says of each.
+ * in two shards is in every placement, which one the mesh takes, and what the dry run says of each. Then three of which
+ * none has room for both shards: two with slow uplinks and a fast direct way, and one with a faster uplink.
  */
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,13 @@ const DELAY_MS = 40;
 const PLACEMENTS = ['a', 'b', 'c', 'a,b', 'b,a', 'a,c', 'c,a', 'b,c', 'c,b'];
 /** Large frames for little work: a tick is the links'. */
 const NETWORK = ['--partition', '2', '--batch', '512', '--set', 'hidden=64', '--seed', '1'];
+/** Two neighbours behind slow uplinks. */
+const NEAR_UPLINKS = { a: '2Mbit', b: '2Mbit', c: '20Mbit' } as const;
+/** Room for the larger one of the two shards, and not for both. */
+const ONE_SHARD = ['--max-memory', '40'];
+const NEAR = ['--emulate-direct', '1Gbit', '--delay-direct', '1', ...ONE_SHARD];
+const FAR = ['--emulate-direct', '20Mbit', '--delay-direct', '40', ...ONE_SHARD];
+const BY_HAND = ['a,b', 'b,a', 'a,c', 'c,a', 'b,c', 'c,b'];
 const [NEAR_BEST, NEAR_PREDICTION] = [0.8, 0.3];
 
 interface Measured {
@@ -53,7 +61,42 @@ async function run(context: Context): Promise<Row[]> {
   } finally {
     await mesh.down();
   }
-  return rowsOf(context, all, chosen);
+  return [...rowsOf(context, all, chosen), await directRow(context, deploy)];
+}
+
+/** Which two of three get the shards, where one pair is fast directly and slow over the mesh. */
+async function directRow(context: Context, deploy: readonly string[]): Promise<Row> {
+  const mesh = new LinkedMesh(context.root, 'links-direct');
+  const kept = new KeptRows<number>(context, 'links-direct');
+  const [name, what] = ['links-direct', 'placement where two trainers with slow uplinks have a fast direct way'];
+  const target = 'those two, within 20 % of the best';
+  try {
+    await mesh.open(NEAR_UPLINKS, DELAY_MS, { a: NEAR, b: NEAR, c: FAR });
+    const epochs = ['--epochs', context.trial ? '1' : '2'];
+    const rate = await rateOf(mesh, [...deploy, ...epochs]);
+    const owners = await ownersOf(mesh);
+    context.progress(`the mesh takes ${owners}: ${rate.toFixed(0)} samples/s`);
+    if (context.trial) return notRun(name, what, target, `a trial, on ${owners}`);
+    for (const on of BY_HAND) {
+      if (kept.get(on) === undefined) kept.keep(on, await rateOf(mesh, [...deploy, ...epochs, '--on', on]));
+      context.progress(`${on}: ${kept.get(on)?.toFixed(0)} samples/s`);
+    }
+    const best = Math.max(...BY_HAND.map((on) => kept.get(on) ?? 0));
+    kept.done();
+    const share = (kept.get(owners) ?? rate) / best;
+    const holds = ['a,b', 'b,a'].includes(owners) && share >= NEAR_BEST;
+    return { name, what, target, holds, measured: `${owners} at ${Math.round(100 * share)} % of the best` };
+  } finally {
+    await mesh.down();
+  }
+}
+
+/** Of the run that was deployed last, by shard. */
+async function ownersOf(mesh: LinkedMesh): Promise<string> {
+  const runs = ((await mesh.status()).runs ?? []) as { run: string }[];
+  const log = await mesh.json('logs', runs.at(-1)?.run ?? '');
+  const given = log.findLast(({ event }) => event === 'epoch-of-owners');
+  return ((given?.owners ?? []) as string[]).join(',');
 }
 
 async function measuredOn(mesh: LinkedMesh, deploy: readonly string[], on: string): Promise<Measured> {

@@ -1,7 +1,9 @@
 /** The page of measurements: which tables a run replaces, and what every table says of its origin. */
 import { describe, expect, test } from 'vitest';
+import { keepResult, keptResults } from '../../acceptance/kept-results.ts';
 import { parts } from '../../acceptance/parts/all.ts';
 import { stampOf, tableOf, tablesOf, updateReport } from '../../acceptance/report.ts';
+import { temporaryFolder } from '../../support/nmc.ts';
 import { readText } from '../../support/repository.ts';
 
 const PAGE = 'docs/measurements.md';
@@ -47,6 +49,22 @@ describe('a report', () => {
     const written = updateReport(page, [table], 'Measured 2026-02-02 here.');
     expect(tablesOf(written).map(({ name }) => name)).toEqual(['one', 'two', 'three']);
     expect(tablesOf(updateReport(written, [{ ...table, name: 'four' }], 'Then.'))).toHaveLength(4);
+  });
+
+  test('can be written from what was kept of all parts, each table with its own day and machine', () => {
+    const root = temporaryFolder();
+    expect(keptResults(root)).toEqual([]);
+    const table = (name: string, cell: string) => ({ name, head: ['what'], rows: [[cell]] });
+    keepResult(root, { stamp: 'Measured 2026-02-01 here.', table: table('two', 'old') });
+    keepResult(root, { stamp: 'Measured 2026-02-02 here.', table: table('two', 'new') });
+    keepResult(root, { stamp: 'Measured 2026-02-03 there.', table: table('one', '3') });
+    const kept = keptResults(root);
+    expect(kept.map(({ table: { name } }) => name)).toEqual(['one', 'two']);
+    const written = kept.reduce((text, result) => updateReport(text, [result.table], result.stamp), page);
+    expect(tablesOf(written).map(({ stamp, lines }) => [stamp, lines.at(-1)])).toEqual([
+      ['Measured 2026-02-03 there.', '| 3 |'],
+      ['Measured 2026-02-02 here.', '| new |'],
+    ]);
   });
 
   test('has the rows of a part with their verdicts, and keeps the old ones where nothing was measured', () => {

@@ -104,3 +104,17 @@ test('nmc status fits 80 columns, whatever the names are', () => {
     expect(lines.filter((line) => line.startsWith('>'))).toHaveLength(1);
   }
 });
+
+test('nmc status has the direct ways of a trainer below it, the fastest first, in 80 columns', () => {
+  const border = { key: 'x', name: 'c', rate: 2.5e6, roundTrip: 24, age: 70 };
+  const many = Array.from({ length: 6 }, (_, i) => ({
+    ...border,
+    name: `trainer-with-a-long-name-${i}`,
+    rate: 1e6 - i,
+  }));
+  const borders = [border, { ...border, name: 'b', rate: 1.25e8, roundTrip: 0.64, age: 3 }, ...many];
+  const text = statusText({ ...STATUS, trainers: [{ ...A, borders }] }, false, '0.3.0');
+  expect(text).toContain('  directly  to b 1 Gbit/s, 0.6 ms (3.0 s ago)\n    to c 20 Mbit/s, 24 ms (1 min 10 s ago)');
+  expect(text).toContain('and 4 more');
+  expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
+});

@@ -1,7 +1,8 @@
 /** A dry run predicts from what trainers have measured: every piece of a shard's work counts. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { countWork } from '../../../compiler/5-program/cost.ts';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
+import { bordersText, placedBorders } from '../../../runtime/cli/mesh/placed-borders.ts';
 import { predictRate, type RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
 import { batchWork, type RatedShard, rated, sampleBytes } from '../../../runtime/cli/planning/rated-shard.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
@@ -233,4 +234,33 @@ test('a machine whose cores share their resources is slower with two shards at w
 test('a trainer that has measured nothing has no prediction', () => {
   const unknown = trainersWith({}).map((t) => ({ ...t, capability: { ...t.capability, rate: 0 } }));
   expect(predictRate([whole], ['a'], unknown)).toBeUndefined();
+});
+
+describe('a direct way between two trainers', () => {
+  const linked = (rate?: number, roundTrip = 2): RatedTrainer[] =>
+    trainersWith({}).map((trainer, i) => ({
+      ...trainer,
+      capability: { ...trainer.capability, upload: 1e3, download: 1e6, roundTrip: 2000, place: 'ab'[i] ?? '' },
+      ...(rate === undefined ? {} : { borders: [{ key: 'ba'[i] ?? '', rate, roundTrip }] }),
+    }));
+  const batches = (...way: [number?, number?]): number =>
+    predictRate(halves, ['a', 'b'], linked(...way))?.batchesPerSecond ?? 0;
+
+  test('that is faster than their links is what borders wait for', () => {
+    expect(batches(1e9)).toBeGreaterThan(100 * batches());
+    expect(batches(1e4)).toBeGreaterThan(2 * batches());
+    expect(batches(1e4)).toBeLessThan(batches(1e9));
+  });
+
+  test('that is slower than their links bounds them, too', () => expect(batches(10, 4000)).toBeLessThan(batches() / 2));
+
+  test('is named in the dry run, and so is a border without one', () => {
+    expect(bordersText(placedBorders(halves, ['a', 'b'], linked(1.25e8)))).toContain(
+      'a to b: 1 Gbit/s, round trip 2.0 ms, directly, as measured between them\n',
+    );
+    expect(bordersText(placedBorders(halves, ['a', 'b'], linked()))).toContain(
+      'a to b: 8 kbit/s, round trip 4000 ms, as over their links to the mesh\n',
+    );
+    expect(placedBorders(halves, ['a', 'a'], linked())).toEqual([]);
+  });
 });
