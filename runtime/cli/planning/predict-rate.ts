@@ -19,6 +19,7 @@ import { type Modelled, type ModelMachine, type ModelPlace, modelRate } from '..
 import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
 import { batchWork, NOTHING, type RatedShard, sampleBytes, shareOf } from './rated-shard.ts';
+import { sharedWork } from './shared-work.ts';
 
 /** To the trainer of this key. */
 export interface MeasuredBorder {
@@ -43,8 +44,8 @@ export interface RatedTrainer {
 
 export interface Prediction {
   readonly batchesPerSecond: number;
-  /** Of processors for a batch, of all trainers together; absent for one shard, whose threads share its work. */
-  readonly processorSeconds?: number;
+  /** Of processors for a batch, of all trainers together. */
+  readonly processorSeconds: number;
   /** By shard, device work over time. */
   readonly busy: readonly number[];
   /** In words. */
@@ -94,11 +95,11 @@ export function predictRate(
 export function predictPlaced(placed: Placed): Prediction | undefined {
   const found = modelOf(placed, TRAIN);
   if (!found) return undefined;
-  const { modelled, machines, places } = found;
-  const processors = placed.shards.length > 1 ? { processorSeconds: modelled.processors } : {};
+  const { modelled, machines, places, first } = found;
+  const processors = modelled.processors + sharedWork(placed.shards, first);
   return {
     batchesPerSecond: 1 / modelled.batch,
-    ...processors,
+    processorSeconds: processors,
     busy: modelled.busy,
     limit: limitIn(modelled, machines, places),
   };
@@ -161,7 +162,8 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
     window: most('window'),
     bytesPerValue: (wider * BYTES[codec]) / parts,
   };
-  return { modelled: modelRate(divided, machines, network, name), machines, places };
+  const first = (used[0] as RatedTrainer).capability;
+  return { modelled: modelRate(divided, machines, network, name), machines, places, first };
 }
 
 /** The trainer as one end of borders. */

@@ -43,6 +43,7 @@ export class LinkedMesh extends RunningMesh {
         stdio: 'ignore',
       });
       this.#joined = [...this.#joined, child];
+      if (child.pid !== undefined) this.pids = [...this.pids, child.pid];
     }
     const end = performance.now() + MEASURED_WITHIN_MS;
     while (performance.now() < end) {

@@ -15,6 +15,8 @@ export interface RateRow {
   readonly predicted: number | null;
   /** Device work over time, the mean of the shards. */
   readonly busy: number;
+  /** Of a batch. */
+  readonly samples: number;
   /** Processor seconds of the trainers in a second. */
   readonly processors: number | undefined;
   /** Milliseconds of a processor for a sample, as predicted: other work on the machine changes the rate, not this. */
@@ -108,6 +110,7 @@ export async function measure(
   return {
     shards,
     schedule,
+    samples: Number(placement.batch),
     microbatches: schedule === 'pipelined' ? MICROBATCHES : 1,
     delay,
     samplesPerSecond: ((last.batch - first.batch) * Number(placement.batch)) / seconds,
@@ -201,6 +204,14 @@ export function tableOfRates(rows: readonly RateRow[]): Pick<Table, 'head' | 'ro
 function columnOf({ schedule, microbatches, delay }: RateRow): string {
   const parts = schedule === 'pipelined' ? `pipelined, ${microbatches} parts` : schedule;
   return delay === 0 ? parts : `${parts}, ${delay} ms`;
+}
+
+/** Milliseconds of processors for a batch, of all trainers together: as measured, and as predicted. */
+export function workOf({ processors, predictedWork, samplesPerSecond, samples }: RateRow) {
+  return {
+    measured: processors === undefined ? undefined : (1000 * samples * processors) / samplesPerSecond,
+    predicted: predictedWork === undefined ? undefined : samples * predictedWork,
+  };
 }
 
 export function lineOf(row: RateRow): string {

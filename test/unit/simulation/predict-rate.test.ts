@@ -208,6 +208,14 @@ test('products that read large matrices cost their bytes in each part of a batch
   expect(seconds).toBeCloseTo(40 / 2);
 });
 
+test('processor time of one shard is that of all its threads', () => {
+  const predicted = (costs: Partial<Costs>) => predictRate([whole], ['a'], trainersWith(costs));
+  const { batchesPerSecond = 0, processorSeconds = 0 } = predicted({ flop: 1 }) ?? {};
+  expect(processorSeconds).toBeCloseTo(2 / batchesPerSecond);
+  // Calls and what is handed over are done by one.
+  expect(predicted({ call: 1, valueByte: 1 })?.processorSeconds).toBeCloseTo(alone({ call: 1, valueByte: 1 }));
+});
+
 test('each batch is begun and ended, and its samples are picked out', () => {
   expect(alone({ call: 1, batch: 2 })).toBeCloseTo(3);
   expect(alone({ sampleByte: 1 })).toBeCloseTo(4 * 8 * (4 + 2));
