@@ -9,6 +9,7 @@ import { formatBytes } from '../support/format-numbers.ts';
 import type { ColumnRef, DataRef, Deployment } from '../wire/deployment.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/envelope.ts';
 import { bytesOf, isHeld } from './disk-columns.ts';
+import { maxPendingBytes } from './records/entries.ts';
 import { readsOf } from './shard-data.ts';
 import { isStreamed } from './streamed-state.ts';
 
@@ -67,6 +68,10 @@ export function shardNeeds(
     { what: 'a piece of a column on its way', bytes: 2 * largest },
     { what: 'statistics', bytes: 2 * means },
     { what: 'snapshots', bytes: snapshotBytes(states, elementBytes) },
+    {
+      what: 'frames on their way into the record',
+      bytes: deployment.stretches ? maxPendingBytes(deployment.stretches.bytes) : 0,
+    },
   ];
 }
 

@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { RecordStore } from '../../runtime/net/records/record-store.ts';
 import { StretchLog } from '../../runtime/net/records/stretch-log.ts';
+import { shardNeeds, sumOfNeeds } from '../../runtime/net/shard-memory.ts';
 import { stateHash } from '../../runtime/net/shard-state.ts';
 import { ownPath } from '../../runtime/support/safe-path.ts';
+import type { Deployment } from '../../runtime/wire/deployment.ts';
 import { removeFolder } from '../support/remove-folder.ts';
+import { tinyDeployment, tinyPlan } from './hostile/tiny-deployment.ts';
 import { chain } from './simulated.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-records-'));
@@ -99,4 +102,31 @@ test('a shard that is closed while the disk is full gives up the records that ar
   await vi.waitUntil(() => log.waits !== undefined, { interval: 1 });
   await log.close();
   expect(readdirSync(join(home, deployment.run))).toEqual([]);
+});
+
+test.each([
+  ['small', 1000],
+  ['long', 2 ** 30],
+] as const)('frames of a %s stretch that wait for the disk are no more than a trainer counts', async (_, bytes) => {
+  const store = new RecordStore(ownPath(folder, `pending-${bytes}`));
+  const own = { ...deployment, stretches: { ...deployment.stretches, bytes } };
+  const place = { deployment: own, deploymentHash: hash, shard: 0, owner: 'x', device };
+  const log = new StretchLog({ ...place, folder: store, news: () => undefined });
+  log.restart(1, 0);
+  log.begin({ calls: 0, hash, totals: {} }, state);
+  const packet = new Uint8Array(2 ** 20);
+  let taken = 0;
+  // The disk takes nothing before this thread waits for something.
+  for (; log.waits === undefined && taken < 2 ** 28; taken += packet.length) log.taken(0, 1, packet);
+  expect(log.waits).toBe('the disk to take the record of its stretch');
+  const { schedules, programs } = tinyPlan();
+  const [schedule, program] = [schedules[0], programs[0]];
+  if (!schedule || !program) throw new Error('no shard');
+  const counted = (stretches: Partial<Pick<Deployment, 'stretches'>>): number =>
+    sumOfNeeds(shardNeeds({ ...tinyDeployment().deployment, ...stretches }, schedule, program.states, 0));
+  // The state that the stretch begins from is counted with the snapshots.
+  const room = counted({ stretches: own.stretches }) - counted({}) + 100_000;
+  expect(taken - packet.length).toBeLessThanOrEqual(room);
+  expect(taken + packet.length).toBeGreaterThan(room);
+  await log.close();
 });

@@ -17,7 +17,7 @@ import type { SignedState } from '../../wire/state-signature.ts';
 import { directionOf, type Window } from '../../wire/window.ts';
 import type { Pieces } from '../send-blob.ts';
 import { encodeStatePieces } from '../shard-state.ts';
-import { type EntryKind, entryHead, MAX_ENTRY_BYTES, wordsEntry } from './entries.ts';
+import { type EntryKind, entryHead, MAX_ENTRY_BYTES, maxPendingBytes, wordsEntry } from './entries.ts';
 import { RecordFile, type WritingPort } from './record-file.ts';
 
 export const RECORD_FORMAT = 'nmc-record-2';
@@ -87,8 +87,6 @@ interface OpenRecord {
   ended: boolean;
 }
 
-/** Bytes that may wait for the disk, beside a state. */
-const PENDING_BYTES = 64 * 1024 * 1024;
 /** Stretches that a neighbour may be ahead: what is further away is in no record. */
 const MAX_OPEN = 64;
 /** Shorter pieces are copied together. */
@@ -115,7 +113,8 @@ export class StretchLog implements FrameLog {
 
   /** Why the shard has to wait, in words: the record may not be left behind. */
   get waits(): string | undefined {
-    const late = this.#pending > PENDING_BYTES + this.#state;
+    const most = maxPendingBytes(this.#options.deployment.stretches?.bytes ?? 0);
+    const late = this.#pending > most + this.#state;
     const why = this.#trouble === undefined ? undefined : `room for the record of its stretch: ${this.#trouble}`;
     const waits = why ?? (late ? 'the disk to take the record of its stretch' : undefined);
     this.#waiting = waits !== undefined;

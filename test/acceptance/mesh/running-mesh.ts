@@ -51,6 +51,20 @@ export class RunningMesh {
     this.names = event.trainers.map((t) => t.name);
   }
 
+  get environment(): NodeJS.ProcessEnv {
+    return this.env;
+  }
+
+  /** Of the process that everything else runs under. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Arguments of Node, of a command of the mesh. */
+  commandLine(...args: string[]): string[] {
+    return [this.nmc, ...args, '--mesh', this.address, '--json'];
+  }
+
   run(...args: string[]): Promise<Ended> {
     return runCommand(process.execPath, [this.nmc, ...args], { cwd: this.folder, env: this.env });
   }

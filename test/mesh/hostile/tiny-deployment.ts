@@ -5,7 +5,7 @@ import { type Dataset, memoryDataset } from '../../../runtime/data/dataset.ts';
 import { type MadeDeployment, makeDeployment } from '../../../runtime/net/make-deployment.ts';
 import { encodeState } from '../../../runtime/net/shard-state.ts';
 import { planInMemory } from '../../../runtime/plan/plan-memory.ts';
-import { verifyPlan } from '../../../runtime/plan/verify-plan.ts';
+import { type VerifiedPlan, verifyPlan } from '../../../runtime/plan/verify-plan.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
 import { hex, sha256 } from '../../../runtime/wire/hash.ts';
 import { parseProgram } from '../../../spec/program-text.ts';
@@ -18,13 +18,19 @@ const MADE = memoryDataset('made', 'made', [
   { field: { name: 'digit', type: 'i32', shape: [] }, data: new Int32Array(ROWS).fill(3) },
 ]);
 
+/** Its plan. */
+export function tinyPlan(): VerifiedPlan {
+  const { json, files } = makePlan();
+  return verifyPlan(planInMemory('it', new Map([['plan.json', json], ...files])), verifyForeign);
+}
+
 /** @param data images of u8[28, 28] and digits */
 export function tinyDeployment(data: Dataset = MADE): MadeDeployment {
-  const { plan, json, files } = makePlan();
-  if (!plan.training) throw new Error('nothing is trained');
+  const verified = tinyPlan();
+  const { training } = verified.plan;
+  if (!training) throw new Error('nothing is trained');
   return makeDeployment({
-    verified: verifyPlan(planInMemory('it', new Map([['plan.json', json], ...files])), verifyForeign),
-    training: plan.training,
+    ...{ verified, training },
     data: { train: data, checks: [data] },
     statistics: new Map([['image', { mean: new Float32Array(784), scale: 1 }]]),
     epochs: 1,
