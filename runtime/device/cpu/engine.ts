@@ -6,7 +6,7 @@
 
 import * as ort from 'onnxruntime-node';
 import { type CpuKernel, type CpuManifest, pairExport } from '../../../spec/cpu-manifest.ts';
-import { inputName, isGradientName, LANE, STEP } from '../../../spec/names.ts';
+import { isGradientName, LANE, STEP } from '../../../spec/names.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
@@ -17,6 +17,7 @@ import type { GraphSplitter } from './large-gradients.ts';
 import { manifestsIn } from './manifest.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
 import { freeCopies, openSession } from './ort-session.ts';
+import { type Reads, readsOf } from './reads.ts';
 import type { LateGradient, SplitGraph } from './split-graph.ts';
 import type { ValuePool } from './value-pool.ts';
 
@@ -39,6 +40,8 @@ interface Loaded {
   readonly session: ort.InferenceSession | undefined;
   readonly kernels: readonly LoadedKernel[];
   readonly places: Places;
+  /** What it reads. */
+  readonly reads: Reads;
   /** The places of its results, by their names. */
   readonly results: ReadonlyMap<string, Placed>;
   /** The part of the graph that kernels read. */
@@ -293,16 +296,14 @@ export class CpuEngine {
 
   /** @param inputs by field; what a run reads is in them then */
   #bind(loaded: Loaded, inputs: Readonly<Record<string, RunInput>>, pool?: ValuePool): Bound {
-    const { manifest, places } = loaded;
+    const { manifest, places, reads } = loaded;
     const feeds: Record<string, ort.Tensor> = {};
-    for (const { field, type, shape } of manifest.fields) {
+    for (const { field, type, shape, input, size } of reads.fields) {
       const data = inputs[field];
-      if (data?.length !== sizeOf(shape))
-        throw new Error(`${manifest.function} needs ${sizeOf(shape)} elements of ${field}`);
-      feeds[nameIn(manifest, inputName(field))] = pool?.tensorOf(data) ?? new ort.Tensor(ORT_TYPES[type], data, shape);
+      if (data?.length !== size) throw new Error(`${manifest.function} needs ${size} elements of ${field}`);
+      feeds[input] = pool?.tensorOf(data) ?? new ort.Tensor(ORT_TYPES[type], data, shape);
     }
-    if (manifest.scalars.length > 0)
-      feeds.scalars = new ort.Tensor('float32', new Float32Array(manifest.scalars.length), [manifest.scalars.length]);
+    if (reads.scalars) feeds.scalars = reads.scalars;
     const fetches: Record<string, ort.Tensor> = {};
     for (const o of this.#outputsOf(manifest))
       if (!('state' in o)) fetches[o.output] = placeOf(places.outputs, o.output).tensor;
@@ -335,7 +336,7 @@ export class CpuEngine {
     if (!session) return {};
     const scope = { ...position, tick: position.tick ?? 0 };
     // States change places.
-    for (const id of manifest.states) feeds[nameIn(manifest, id)] = this.#state(id).current.tensor;
+    for (const { id, input } of loaded.reads.states) feeds[input] = this.#state(id).current.tensor;
     for (const wanted of manifest.laidOut ?? []) feeds[wanted.input] = this.#layouts.tensor(wanted);
     for (const o of manifest.outputs)
       if ('state' in o) fetches[o.output] = spareOf(this.#state(o.state), o.state).tensor;
@@ -422,7 +423,8 @@ export class CpuEngine {
       manifest.kernels.flatMap((k) => k.tensors.flatMap((t) => ('gradient' in t ? t.gradient : []))),
     );
     const handed = split?.handed ?? [];
-    if (!module) return { manifest, session, places, results, read, kernels: [], handed, late: [] };
+    const found = { manifest, session, places, reads: readsOf(manifest), results, read, handed };
+    if (!module) return { ...found, kernels: [], late: [] };
     const { instance } = await WebAssembly.instantiate(new Uint8Array(module), {
       env: { memory: this.#memory.memory },
     });
@@ -434,7 +436,7 @@ export class CpuEngine {
     }));
     const late = await Promise.all((split?.late ?? []).map((gradient) => this.#openLate(gradient, manifest, kernels)));
     const own = kernels.filter((k) => !late.some((l) => l.kernels.includes(k)));
-    return { manifest, session, places, results, read, kernels: own, handed, late };
+    return { ...found, kernels: own, late };
   }
 
   async #openLate(
@@ -463,9 +465,6 @@ function resultsOf(manifest: CpuManifest, places: Places): Map<string, Placed> {
     manifest.outputs.flatMap((o) => ('result' in o ? [[o.result, placeOf(places.outputs, o.output)] as const] : [])),
   );
 }
-
-/** Name of a state or a field in the graph. */
-const nameIn = ({ graphNames }: CpuManifest, name: string): string => graphNames?.[name] ?? name;
 
 function dataOf(placed: Placed): Float32Array {
   return placed.tensor.data as Float32Array;
