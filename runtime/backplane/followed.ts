@@ -3,7 +3,7 @@
  * lost or changed what the copy has.
  */
 import { EnvironmentError } from '../support/errors.ts';
-import type { Backplane, ChainedRecord } from './backplane.ts';
+import type { Backplane, ChainedRecord, StreamRecord } from './backplane.ts';
 import { BREAK_CODES, brokenAs } from './chain-errors.ts';
 import { FORGOTTEN } from './own-keys.ts';
 import type { StreamCopy } from './stream-copy.ts';
@@ -53,6 +53,8 @@ class Following {
   /** Streams whose copy has met the store since this process began. */
   readonly #met = new Set<string>();
   readonly #due = new Set<string>();
+  /** What this process has appended, and is not copied yet. */
+  readonly #own = new Map<string, StreamRecord[]>();
   readonly #timer: NodeJS.Timeout;
   readonly #listening: readonly (() => void)[];
   #running: Promise<void> = Promise.resolve();
@@ -83,6 +85,7 @@ class Following {
     this.#follower.assertSound(stream);
     const sequence = await this.#guarded(stream, () => this.#backplane.append(stream, value));
     await this.#follower.assertNew(stream, sequence, value);
+    this.#own.set(stream, [...(this.#own.get(stream) ?? []), { sequence, value }]);
     this.soon(stream);
     // Who misses it looks by itself.
     this.#backplane.publish(NEWS, stream).catch(() => undefined);
@@ -132,6 +135,9 @@ class Following {
     for (const stream of this.#due) {
       this.#due.delete(stream);
       try {
+        const own = this.#own.get(stream) ?? [];
+        this.#own.delete(stream);
+        if (this.#met.has(stream) && (await this.#follower.addOwn(stream, own))) continue;
         await this.#guarded(stream, () => this.#follower.catchUp(stream));
         this.#met.add(stream);
       } catch {

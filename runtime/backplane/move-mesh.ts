@@ -61,6 +61,7 @@ export async function moveMesh(options: MoveOptions): Promise<Digest> {
     return await finish(options, move, nats, digest);
   } finally {
     await nats.close();
+    removeAll(ownPath(state, ON_THE_WAY));
   }
 }
 
@@ -110,7 +111,6 @@ async function finish(options: MoveOptions, { id, to }: Move, nats: Backplane, d
   if (to === 'embedded') await mark(nats, id, 'left');
   else await unmark(nats);
   if (to === 'nats' && existsSync(folder)) moveFile(ownPath(folder), ownPath(state, `${embeddedFolder}-left-${id}`));
-  removeAll(ownPath(state, ON_THE_WAY));
   if (to === 'nats') {
     endMove(state);
     return digest ?? digestOf(nats);

@@ -5,8 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EnvironmentError } from '../support/errors.ts';
 import { type InTurn, inTurn } from '../support/in-turn.ts';
-import type { ChainedRecord } from './backplane.ts';
-import { chainProblem, type Head } from './chain.ts';
+import type { ChainedRecord, StreamRecord } from './backplane.ts';
+import { chained, chainProblem, type Head } from './chain.ts';
 import { behind, brokenAs, differs } from './chain-errors.ts';
 import { type ChainReader, compareStream, differenceOf } from './compare-streams.ts';
 import type { StreamCopy } from './stream-copy.ts';
@@ -62,9 +62,15 @@ export class StreamFollower {
    * @throws EnvironmentError `chain/behind`, `chain/differs` where it does not go on from the copy; those of the store
    */
   catchUp(stream: string): Promise<void> {
-    const turn = this.#turns.get(stream) ?? inTurn();
-    this.#turns.set(stream, turn);
-    return turn(() => this.#catchUp(stream));
+    return this.#inTurn(stream, () => this.#catchUp(stream));
+  }
+
+  /**
+   * What was appended here needs not be read: its place says what it follows.
+   * @returns whether that was all
+   */
+  addOwn(stream: string, own: readonly StreamRecord[]): Promise<boolean> {
+    return this.#inTurn(stream, () => this.#addOwn(stream, own));
   }
 
   /**
@@ -105,6 +111,28 @@ export class StreamFollower {
     // Our own record may have been copied before its append was answered.
     if (known?.sequence === sequence && known.value !== value)
       throw this.break(stream, behind(stream, sequence - 1, copy.head(stream).sequence));
+  }
+
+  #inTurn<T>(stream: string, work: () => T | Promise<T>): Promise<T> {
+    const turn = this.#turns.get(stream) ?? inTurn();
+    this.#turns.set(stream, turn);
+    return turn(work);
+  }
+
+  #addOwn(stream: string, own: readonly StreamRecord[]): boolean {
+    const { copy } = this.#options;
+    this.assertSound(stream);
+    let head = copy.head(stream);
+    const records: ChainedRecord[] = [];
+    for (const { sequence, value } of [...own].sort((a, b) => a.sequence - b.sequence)) {
+      if (sequence <= head.sequence) continue;
+      if (sequence > head.sequence + 1) return false;
+      const record = chained(stream, head, value);
+      records.push(record);
+      head = record;
+    }
+    copy.add(stream, records);
+    return records.length > 0;
   }
 
   async #catchUp(stream: string): Promise<void> {

@@ -133,7 +133,7 @@ test('a mesh is not moved while a synchronizer runs on it, nor onto another mesh
   await embedded.close();
   const mesh = await makeMesh(server);
   const options = {
-    ...{ state, to: 'nats' as const, embeddedFolder: 'backplane', moved: () => undefined, waitMs: 300 },
+    ...{ state, to: 'nats' as const, embeddedFolder: 'backplane', moved: () => undefined, waitMs: 150 },
     openEmbedded: (own: string) => embeddedBackplane(own),
     openNats: (_: string) => openMesh(server, mesh),
   };

@@ -2,8 +2,10 @@
 import { cpSync, existsSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { headers } from '@nats-io/transport-node';
+import Database from 'libsql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chained } from '../../../runtime/backplane/chain.ts';
+import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { type FollowedBackplane, followed } from '../../../runtime/backplane/followed.ts';
 import type { NatsAccess } from '../../../runtime/backplane/nats-connection.ts';
 import { makeStores } from '../../../runtime/backplane/nats-stores.ts';
@@ -21,7 +23,9 @@ afterAll(() => server.remove());
 
 /** `NMC_SEEDS=100` for the long form. */
 const SEEDS = Number(process.env.NMC_SEEDS ?? 5);
-const QUICK = { patience: { answerMs: 150, giveUpMs: 400 } };
+const PATIENT = { patience: { answerMs: 500, giveUpMs: 30_000 } };
+/** Where a loss is known, the store is asked for so long whether it comes back. */
+const SHORT = { patience: { answerMs: 500, giveUpMs: 1_500 } };
 
 interface Opened {
   readonly backplane: FollowedBackplane;
@@ -30,7 +34,7 @@ interface Opened {
 
 async function open(at: NatsServer, mesh: string, name: string, options = {}): Promise<Opened> {
   const broken: string[] = [];
-  const backplane = followed(await openMesh(at, mesh, { ...QUICK, ...options }), {
+  const backplane = followed(await openMesh(at, mesh, { ...PATIENT, ...options }), {
     copy: openStreamCopy(join(folder, mesh, name)),
     onBroken: ({ code }) => broken.push(code),
     pause: async () => undefined,
@@ -77,7 +81,7 @@ test.each(Object.keys(HAPPENED))(
     await first.backplane.close();
     const access = await lookInto(server, mesh);
     await HAPPENED[what]?.(access);
-    const { backplane, broken } = await open(server, mesh, 'copy');
+    const { backplane, broken } = await open(server, mesh, 'copy', /middle/.test(what) ? SHORT : PATIENT);
     await backplane.copied();
     const { messages } = (await access.jsm.streams.info(access.names.recordStream)).state;
     await expect(backplane.append('log', 'e')).rejects.toMatchObject({ code: expect.stringMatching(/^chain\//) });
@@ -110,6 +114,15 @@ test('the command says what differs, with exit code 1, until the store is accept
   expect(found.code).toBe(1);
   expect(jsonLines(found)[0]).toMatchObject({ differences: [{ stream: 'log', code: 'chain/differs', told }] });
   expect(await verify('--accept', 'log')).toMatchObject({ code: 0 });
+  const here = join(folder, 'embedded');
+  const embedded = embeddedBackplane(join(here, 'backplane'));
+  for (const value of ['a', 'b']) await embedded.append('log', value);
+  await embedded.close();
+  const database = new Database(join(here, 'backplane', 'state.db'));
+  database.exec("UPDATE record SET value = 'x' WHERE sequence = 1");
+  database.close();
+  const changed = await nmc(['mesh', 'verify', '--state', here], { cwd: folder });
+  expect(changed).toMatchObject({ code: 1, stdout: expect.stringMatching(/^differs {2}log: record 1 does not have its hash \(embedded\)\n/) }); // biome-ignore format: one line
   const none = await nmc(['mesh', 'verify', '--state', join(folder, 'nothing')], { cwd: folder });
   expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('mesh/no-state') });
 });
@@ -139,7 +152,8 @@ test.each(['always', '2m'])(
     try {
       const mesh = await makeMesh(own);
       const state = join(own.folder, 'state');
-      const [before, kept] = [await open(own, mesh, sync), join(own.folder, 'kept')];
+      const kept = join(own.folder, 'kept');
+      const before = await open(own, mesh, sync, sync === 'always' ? PATIENT : SHORT);
       for (let i = 1; i <= 10; i++) await before.backplane.append('log', `${i}`);
       // Ended in order, a server has flushed all.
       own.signal('SIGTERM');
@@ -180,7 +194,7 @@ test.each(['always', '2m'])(
 
 /** Values of the stream, as they lie there. */
 async function openAlone(at: NatsServer, mesh: string): Promise<string[]> {
-  const alone = await openMesh(at, mesh, QUICK);
+  const alone = await openMesh(at, mesh, PATIENT);
   const records = await alone.read('log', 1, 99);
   await alone.close();
   return records.map((r) => r.value);
