@@ -74,7 +74,10 @@ export const BUILTIN_NAMES: ReadonlySet<string> = new Set([
 
 /** Counters that are known in some places only, and why they have no meaning in the others. */
 export const COUNTERS: ReadonlyMap<string, string> = new Map([
-  ['tick', '`tick` counts in the `predict` of a link and the `energy` of a node; all else is the same in every tick'],
+  [
+    'tick',
+    '`tick` counts in the `predict` of a link and the `energy` or `value` of a node; all else is the same in every tick',
+  ],
   ['update', '`update` counts in an optimizer and its rate; all else is the same in every batch'],
   ['updates', '`updates` is known to an optimizer and its rate; all else is the same however long a training is'],
 ]);

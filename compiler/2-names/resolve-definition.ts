@@ -9,14 +9,26 @@ import { type Meaning, type Scope, VALUE, within } from './scope.ts';
 
 type StatementKind = DefinitionStatement['kind'];
 
-/** Statements of each kind of definition; the first must be there. */
+/** Statements of each kind of definition. */
 const STATEMENTS: Readonly<Record<Exclude<Definition['what'], 'cluster'>, readonly StatementKind[]>> = {
   link: ['predict', 'weight', 'let'],
-  node: ['energy', 'weight', 'let'],
+  node: ['energy', 'value', 'weight', 'let'],
   optimizer: ['next', 'state', 'let'],
   rate: ['value', 'let'],
   function: ['value', 'let'],
   data: ['field', 'split'],
+  method: [],
+  topology: [],
+};
+
+/** Statements of which one must be there. */
+const NEEDED: Readonly<Record<Exclude<Definition['what'], 'cluster'>, readonly StatementKind[]>> = {
+  link: ['predict'],
+  node: ['energy', 'value'],
+  optimizer: ['next'],
+  rate: ['value'],
+  function: ['value'],
+  data: [],
   method: [],
   topology: [],
 };
@@ -36,16 +48,16 @@ export function checkStatements(definition: Definition, module: Module, resolver
   if (definition.what === 'cluster') return;
   const { rules, what } = definition;
   const allowed = STATEMENTS[what];
-  const [needed] = allowed;
+  const needed = NEEDED[what];
   if (rules === undefined) {
     // A definition without a body is built into the compiler, or is a data set whose arguments name its fields.
     if (!module.standard)
       resolver.reporter.report(
         'definition/body',
         definition.name.span,
-        needed === undefined
+        allowed.length === 0
           ? `a ${what} cannot be defined outside the standard library`
-          : `a ${what} needs a \`${needed}\` between braces`,
+          : `a ${what} needs ${oneOf(needed.length === 0 ? allowed.slice(0, 1) : needed)} between braces`,
       );
     return;
   }
@@ -56,13 +68,19 @@ export function checkStatements(definition: Definition, module: Module, resolver
         rule.span,
         allowed.length === 0 ? `a ${what} has no statements` : `a ${what} has ${listNames(allowed)}`,
       );
-  const there = rules.some((rule) => rule.kind === needed && (rule.kind !== 'next' || rule.name.text === 'weight'));
-  if (needed !== undefined && !there && what !== 'data')
+  const there = rules.some(
+    (rule) => needed.includes(rule.kind) && (rule.kind !== 'next' || rule.name.text === 'weight'),
+  );
+  if (needed.length > 0 && !there)
     resolver.reporter.report(
       'definition/body',
       definition.name.span,
-      `it has no \`${what === 'optimizer' ? 'next weight' : needed}\``,
+      `it has no ${what === 'optimizer' ? '`next weight`' : listNames(needed, 'or')}`,
     );
+}
+
+function oneOf(kinds: readonly StatementKind[]): string {
+  return kinds.length === 1 ? `a ${listNames(kinds)}` : listNames(kinds, 'or');
 }
 
 /** Names inside the braces. `declare` reports what is declared twice; `seen` holds the parameters. */

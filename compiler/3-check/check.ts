@@ -17,6 +17,7 @@ import { type ElaboratedModel, elaborateModel, withParameters } from './model.ts
 import { overridesOf } from './overrides.ts';
 import { elaboratePredict } from './predict.ts';
 import { checkCycleRule, findCycle, noteCycle } from './rules/cycles.ts';
+import { checkExact } from './rules/exact.ts';
 import {
   checkAlone,
   checkApart,
@@ -192,6 +193,7 @@ function checkModels(models: ReadonlyMap<string, ElaboratedModel>, program: Prog
   const trained = new Set(program.entry.source.declarations.flatMap((d) => (d.kind === 'train' ? [d.model.text] : [])));
   for (const { instance } of models.values()) {
     checkAlone(instance, reporter);
+    checkExact(instance, program.texts, reporter);
     if (!trained.has(instance.name))
       reporter.report('model/untrained', instance.span, `\`${instance.name}\` has no \`train\` block`, {
         repair: `\`train learn_it of ${instance.name} on data.mnist.train { … }\`, with your data`,

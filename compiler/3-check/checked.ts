@@ -67,6 +67,11 @@ export interface NodePart {
    */
   readonly energy: Expr;
   readonly energyKind: string;
+  /**
+   * Of leaf `mu` and the node's weights: the node is exact, its values are this function of its prediction, and its
+   * energy is 0 (equation 2a).
+   */
+  readonly value?: Expr;
   /** Half the squared error (standard `gaussian`) at a precision that is learned, or not 1. */
   readonly weighted?: true;
   /** Linear in z (cross-entropy, Bernoulli): only sound while clamped. */

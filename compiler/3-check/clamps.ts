@@ -169,6 +169,18 @@ function nodesOf(
       );
       return undefined;
     }
+    if (place.node.value) {
+      environment.session.reporter.report(
+        'clamp/place',
+        statement.target.span,
+        `\`${place.node.name}\` is exact: its values are its prediction`,
+        {
+          ...WORDS[statement.kind].place,
+          repair: 'take a node with an energy, as `nodes.gaussian()`',
+        },
+      );
+      return undefined;
+    }
     nodes.push(place.node);
   }
   return { nodes, plural: term.plural };

@@ -1,10 +1,12 @@
 /**
- * A node's energy and activation for its shape. Four parameters have a meaning for every node definition: `act` (the
- * function applied before values enter a link), `start` (where a node inside a cycle begins), `prior` (`zero` or
- * `none`).
+ * A node's energy, or its values where it is exact, and its activation for its shape. Three parameters have a meaning
+ * for every node definition: `act` (the function applied before values enter a link), `start` (where a node inside a
+ * cycle begins), `prior` (`zero` or `none`).
  */
+import { sameShape } from '../../spec/program.ts';
+import type { Definition } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
-import { type Expr, leaf, type Shape, sizeOf } from '../operators/expr.ts';
+import { constant, type Expr, leaf, type Shape, sizeOf } from '../operators/expr.ts';
 import { ShapeError } from '../operators/operator.ts';
 import { toExpr } from './arithmetic.ts';
 import type { CallValue, Initializer, NodePart, WeightInstance } from './checked.ts';
@@ -46,25 +48,53 @@ function makeNodePart(call: CallValue, shape: Shape, span: Span, environment: En
   };
   const weights: WeightInstance[] = [];
   const fans = { in: sizeOf(shape), out: sizeOf(shape) };
-  const energy = evaluateRules(definition, home, evaluate, weightMaker(weights, fans, evaluate)).get('energy');
+  const formulas = evaluateRules(definition, home, evaluate, weightMaker(weights, fans, evaluate));
   const activation = activate(names.get('act'), z, span, home);
-  if (energy === undefined || isPoison(energy) || activation === undefined) return undefined;
-  const expr = toExpr(energy);
-  if (expr === undefined) {
-    session.reporter.report('definition/formula', definition.name.span, 'its `energy` is not a tensor');
-    return undefined;
-  }
+  const formula = formulaOf(formulas, shape, definition, home);
+  if (formula === undefined || activation === undefined) return undefined;
   const energyKind = module.standard ? definition.name.text : ownKind(call.name);
   return {
     activation,
-    energy: expr,
+    ...formula,
     energyKind,
     ...(energyKind === 'gaussian' && names.get('precision') !== 1 ? { weighted: true } : {}),
-    clampedOnly: degreeIn(expr, 'z') <= 1,
+    clampedOnly: formula.value === undefined && degreeIn(formula.energy, 'z') <= 1,
     weights,
     start: startOf(names.get('start')),
     prior: priorOf(names.get('prior')),
   };
+}
+
+/** What the definition says of its values: what a pair of them and their prediction costs, or what they are. */
+function formulaOf(
+  formulas: ReadonlyMap<string, Term>,
+  shape: Shape,
+  { name }: Definition,
+  { session }: Environment,
+): Pick<NodePart, 'energy' | 'value'> | undefined {
+  const energy = formulas.get('energy');
+  const value = formulas.get('value');
+  const given = energy ?? value;
+  if (given === undefined || isPoison(given)) return undefined;
+  const expr = toExpr(given);
+  const reason =
+    energy !== undefined && value !== undefined
+      ? 'it has an `energy`, so its values settle, and a `value`, so they do not'
+      : formulaProblem(expr, energy === undefined ? 'value' : 'energy', shape);
+  if (reason !== undefined || expr === undefined) {
+    session.reporter.report('definition/formula', name.span, reason ?? 'it has no formula');
+    return undefined;
+  }
+  return energy === undefined ? { energy: constant(0), value: expr } : { energy: expr };
+}
+
+function formulaProblem(expr: Expr | undefined, kind: 'energy' | 'value', shape: Shape): string | undefined {
+  if (expr === undefined) return `its \`${kind}\` is not a tensor`;
+  if (kind === 'energy') return undefined;
+  if (degreeIn(expr, 'z') > 0) return 'its `value` reads `z`: values are made of the prediction, `mu`';
+  if (!sameShape(expr.shape, shape))
+    return `its \`value\` has shape [${expr.shape.join(', ')}], not [${shape.join(', ')}]`;
+  return undefined;
 }
 
 function activate(act: Term | undefined, z: Expr, span: Span, home: Environment): Expr | undefined {

@@ -53,6 +53,7 @@ function readOf(name: NodeRead, node: NodeInstance): Expr {
 /** Why the node has no such number in this task, in words (semantics.md, section 2). */
 function whyNot(name: NodeRead, node: NodeInstance, { model, clamps, complete }: ReadableTask): string | undefined {
   const clamp = clamps.find((c) => c.node === node.name);
+  if (name === 'energy' && node.value) return `\`${node.name}\` is exact: its values are its prediction, at no energy`;
   const predicted = model.links.some((link) => link.target === node.name);
   if (!predicted && clamp !== undefined && clamp.when === undefined)
     return `\`${node.name}\` is clamped and no link predicts it, so it has no prediction and no energy`;

@@ -18,7 +18,7 @@ export function callNoise(call: Call, environment: Environment, evaluate: Evalua
   const { draws, session } = environment;
   const { reporter } = session;
   if (draws === undefined) {
-    const reason = 'noise is drawn in every tick, by the `predict` of a link or the `energy` of a node';
+    const reason = 'noise is drawn in every tick, by the `predict` of a link or the `energy` or `value` of a node';
     reporter.report('call/arguments', call.span, reason, {
       repair: 'define a link or node that draws it; `settle(start = noise)` begins at noise',
     });

@@ -9,17 +9,19 @@ import { components } from './order.ts';
 
 /**
  * Links between each node and the farthest output that it reaches; -1 where it reaches none. Outputs are held, so
- * nothing passes through one: its own level is 0 even where it predicts another.
+ * nothing passes through one: its own level is 0 even where it predicts another. An error passes through an exact node
+ * within the tick: the node is as near as what it predicts.
  */
 export function levels(graph: Graph, outputs: ReadonlySet<string>): Map<string, number> {
   const level = new Map<string, number>();
+  const exact = new Set(graph.nodes.filter((n) => n.value).map((n) => n.name));
   const order = components(graph).flatMap((c) => c.nodes);
   for (const name of [...order].reverse()) {
     let farthest = outputs.has(name) ? 0 : -1;
     for (const link of graph.links) {
       if (outputs.has(name) || link.source !== name || link.delay !== 0) continue;
       const below = level.get(link.target) ?? -1;
-      if (below >= 0) farthest = Math.max(farthest, below + 1);
+      if (below >= 0) farthest = Math.max(farthest, below + (exact.has(name) ? 0 : 1));
     }
     level.set(name, farthest);
   }
@@ -32,8 +34,9 @@ export function levelGraph(graph: Graph, outputs: ReadonlySet<string>, clamped: 
   const nodes: GraphNode[] = [...graph.nodes];
   const links: GraphLink[] = [];
   for (const link of graph.links) {
-    const gap = (level.get(link.source) ?? -1) - (level.get(link.target) ?? -1) - 1;
     const source = graph.nodes.find((n) => n.name === link.source);
+    const between = (level.get(link.source) ?? -1) - (level.get(link.target) ?? -1);
+    const gap = source?.value ? between : between - 1;
     if (gap < 1 || link.delay > 0 || clamped.has(link.source) || (level.get(link.target) ?? -1) < 0 || !source) {
       links.push(link);
       continue;

@@ -28,6 +28,7 @@ export function printNode(node: GraphNode): string[] {
     ...node.weights.map(printWeight),
     `  activation = ${printExpression(node.activation)}`,
     `  energy = ${printExpression(node.energy)}`,
+    ...(node.value ? [`  value = ${printExpression(node.value)}`] : []),
   ];
 }
 
@@ -86,6 +87,7 @@ function parseNode({ head, facts }: Item): GraphNode {
     const weights = parseWeights(facts);
     const leaves = nodeLeaves({ shape, weights });
     const rate = fact(facts, 'rate ', Number);
+    const value = fact(facts, 'value = ', (text) => parseExpression(text, leaves));
     return {
       name,
       role: role === 'sense' ? 'sense' : 'node',
@@ -100,6 +102,7 @@ function parseNode({ head, facts }: Item): GraphNode {
         fact(facts, 'energy = ', (text) => parseExpression(text, leaves)),
       ),
       energyKind,
+      ...(value === undefined ? {} : { value }),
       clampedOnly: fact(facts, 'clamped only', () => true) ?? false,
       weights,
       start: required(

@@ -34,7 +34,7 @@ export function verifyGraph(graph: Graph): void {
   }
 }
 
-/** Leaves that the expressions of a node may read: `z`, its weights, and (the energy only) `mu`. */
+/** Leaves that the expressions of a node may read: `z`, its weights, and (the energy and the value only) `mu`. */
 export function nodeLeaves(node: Pick<GraphNode, 'shape' | 'weights'>): Leaves {
   const value = { shape: node.shape, batched: true };
   return new Map<string, Leaf>([
@@ -75,6 +75,12 @@ function verifyNode(node: GraphNode): void {
   const withoutPrediction = new Map([...leaves].filter(([name]) => name !== 'mu'));
   verifyExpression(`${where}: activation`, node.activation, withoutPrediction);
   verifyExpression(`${where}: energy`, node.energy, leaves);
+  if (node.value) {
+    verifyExpression(`${where}: value`, node.value, new Map([...leaves].filter(([name]) => name !== 'z')));
+    if (!sameShape(node.value.shape, node.shape))
+      fail(where, `has shape [${node.shape}], but its value gives [${node.value.shape}]`);
+    if (node.energy.kind !== 'constant' || node.energy.value !== 0) fail(where, 'is exact and has an energy');
+  }
   if (!sameShape(node.activation.shape, node.shape))
     fail(where, `has shape [${node.shape}], but its activation gives [${node.activation.shape}]`);
 }

@@ -6,6 +6,7 @@
  */
 import type { ScalarExpr } from '../../spec/program.ts';
 import { SMALLEST_AT_PREDICTION } from '../3-check/energy-kinds.ts';
+import { exactNodes, linksThroughExact } from '../4-graph/exact.ts';
 import type { Graph, GraphNode } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
@@ -25,10 +26,14 @@ export type AtRest = 'all' | 'rounding';
  * @param begun nodes that the task starts elsewhere than at their prediction
  */
 export function arrivals(graph: Graph, clamps: Held, begun: Held = new Map()): Map<string, number> {
-  const links = graph.links.filter((l) => l.delay === 0);
+  const links = linksThroughExact(graph);
   const predicted = new Set(graph.links.map((l) => l.target));
   // What a link predicts may change by itself, and of several predictions a node can be but one.
   const restless = new Set(graph.links.filter((l) => l.apart || readsTime(l.body)).map((l) => l.target));
+  for (const { name, value } of exactNodes(graph)) {
+    if (value && readsTime(value)) restless.add(name);
+    if (restless.has(name)) for (const l of graph.links) if (l.source === name && l.delay === 0) restless.add(l.target);
+  }
   const cyclic = new Set(components(graph).flatMap((c) => (c.cyclic ? c.nodes : [])));
   const rests = (n: GraphNode): boolean =>
     !clamps.has(n.name) &&
@@ -48,7 +53,7 @@ export function arrivals(graph: Graph, clamps: Held, begun: Held = new Map()): M
   const arrived = new Map<string, number>();
   const moved = new Set<string>();
   // A sense that is held and predicted by nothing has no error, and never moves.
-  let front = graph.nodes.map((n) => n.name).filter((name) => !resting.has(name));
+  let front = graph.nodes.flatMap((n) => (n.value || resting.has(n.name) ? [] : [n.name]));
   for (let tick = 0; front.length > 0; tick++) {
     for (const name of front) arrived.set(name, tick);
     // An error moves the node and those that predict it; nodes that have moved, and those they predict, have an error

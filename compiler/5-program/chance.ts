@@ -88,5 +88,8 @@ export function readsTime(expr: Expr): boolean {
 /** The first link or node that draws noise while values settle. */
 export function noisyPart(graph: Graph): string | undefined {
   const isNoisy = (expr: Expr): boolean => drawsOf(expr).length > 0;
-  return graph.nodes.find((n) => isNoisy(n.energy))?.name ?? graph.links.find((l) => isNoisy(l.body))?.name;
+  return (
+    graph.nodes.find((n) => isNoisy(n.energy) || (n.value && isNoisy(n.value)))?.name ??
+    graph.links.find((l) => isNoisy(l.body))?.name
+  );
 }

@@ -31,7 +31,7 @@ import { leavesOf } from './leaves.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { memoryStates, moveMemory, readMemory } from './memory.ts';
 import { methodOf, numberOf, wordOf } from './method.ts';
-import { evaluate, freeNodes, type Network, nodeOf, sweep } from './network.ts';
+import { evaluate, freeNodes, type Network, nodeOf, sweep, withExact } from './network.ts';
 import { bindNodeReads } from './node-reads.ts';
 import { noiseStates, startNoise } from './noise.ts';
 import { optimizerStates } from './optimizer.ts';
@@ -231,7 +231,10 @@ function settlingOf(task: PredictTask, train: TrainTask | undefined): PredictSet
  * have to settle.
  */
 export function needsSettling(graph: Graph, clamped: ReadonlySet<string>): boolean {
-  if (graph.links.some((l) => l.apart || readsTime(l.body)) || graph.nodes.some((n) => readsTime(n.energy)))
+  if (
+    graph.links.some((l) => l.apart || readsTime(l.body)) ||
+    graph.nodes.some((n) => readsTime(n.energy) || (n.value && readsTime(n.value)))
+  )
     return true;
   return graph.links.some((l) => clamped.has(l.target)) || components(graph).some((c) => c.cyclic);
 }
@@ -280,6 +283,7 @@ function lowerPredict(
     settled = afterValues(network, z);
     read = newBlock({ names });
   }
+  settled = withExact(read, network, settled, weights);
   const asked = bindNodeReads(read, network, settled, weights, task.reads);
   const readable = { z: settled, asked, inputs, statistics };
   const results = task.reads.flatMap((r) => lowerRead(read, graph, r, readable, batch));

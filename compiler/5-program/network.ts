@@ -7,6 +7,7 @@ import { append } from '../../spec/append.ts';
 import { connectionsName, linkOrigin, nodeOrigin, pastName, weightName } from '../../spec/names.ts';
 import { sameShape } from '../../spec/program.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
+import { exactNodes } from '../4-graph/exact.ts';
 import type { Graph, GraphLink, GraphNode } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
@@ -43,15 +44,18 @@ export interface Network {
 }
 
 export interface Evaluation {
+  /** All values, those of exact nodes among them. */
+  readonly z: Values;
   /** Predictions of the nodes that any link predicts. */
   readonly mu: Values;
   /** Energies by element, one tensor a node. */
   readonly energies: Values;
 }
 
-/** Nodes whose values move: not clamped, or not for every sample. */
+/** Nodes whose values move: not exact, and not clamped, or not for every sample. */
 export function freeNodes(network: Network): GraphNode[] {
   return network.graph.nodes.filter((n) => {
+    if (n.value) return false;
     const clamp = network.clamps.get(n.name);
     return !clamp || clamp.when !== undefined;
   });
@@ -66,14 +70,15 @@ export function zeros(builder: BlockBuilder, shape: readonly number[]): Value {
 }
 
 /**
- * Predictions and energies at the values `z` (equations 1 and 2). All links read the same old values.
+ * Predictions and energies at the values `z` (equations 1 and 2). All links read the same old values; exact nodes that
+ * have none take theirs from these.
  *
  * @param now which tick after the sweep it is, where it is one
  */
 export function evaluate(
   builder: BlockBuilder,
   network: Network,
-  z: Values,
+  given: Values,
   weights: Values,
   now?: number | 'tick',
 ): Evaluation {
@@ -81,7 +86,16 @@ export function evaluate(
   const mu = new Map<string, Value>();
   const others = new Map<string, Value[]>();
   const energies = new Map<string, Value>();
+  const z = new Map(given);
+  for (const node of exactNodes(network.graph)) {
+    if (z.has(node.name)) continue;
+    const links = linksInto(network.graph, node.name);
+    const prediction = predict(builder, network, node, links, z, weights, activated, now);
+    mu.set(node.name, prediction);
+    z.set(node.name, exactValue(builder, network, node, prediction, weights, now));
+  }
   for (const node of network.graph.nodes) {
+    if (mu.has(node.name)) continue;
     const [first, ...rest] = errorGroups(network.graph, node.name);
     const of = (links: readonly GraphLink[]): Value =>
       predict(builder, network, node, links, z, weights, activated, now);
@@ -95,7 +109,44 @@ export function evaluate(
     );
     if (energy) energies.set(node.name, addUp(builder, node, [energy, ...more]));
   }
-  return { mu, energies };
+  return { z, mu, energies };
+}
+
+/** The values without those of exact nodes, which follow from them. */
+export function withoutExact(graph: Graph, z: Values): Map<string, Value> {
+  const values = new Map(z);
+  for (const { name } of exactNodes(graph)) values.delete(name);
+  return values;
+}
+
+/** The values with those of exact nodes that are missing. */
+export function withExact(builder: BlockBuilder, network: Network, z: Values, weights: Values): Values {
+  const missing = exactNodes(network.graph).some(({ name }) => !z.has(name));
+  return missing ? evaluate(builder, network, z, weights).z : z;
+}
+
+/** The values of an exact node (equation 2a). */
+function exactValue(
+  builder: BlockBuilder,
+  network: Network,
+  node: GraphNode,
+  mu: Value,
+  weights: Values,
+  now: number | 'tick' | undefined,
+): Value {
+  const { value } = node;
+  if (!value) throw new Error(`${node.name} is not exact`);
+  builder.origin = nodeOrigin(node.name);
+  const bindings = {
+    ...settlingBindings(builder, network, `value ${node.name}`, value, node.shape, now),
+    ...weightBindings(node, weights),
+    mu: { value: mu },
+  };
+  const made = lowerExpression(builder, value, bindings, network.batch);
+  const shape = batchedShape(network, node);
+  const whole = made.shape.length === shape.length ? made : own(builder, made, shape);
+  builder.origin = undefined;
+  return whole;
 }
 
 function addUp(builder: BlockBuilder, node: GraphNode, [first, ...rest]: readonly [Value, ...Value[]]): Value {
@@ -212,6 +263,7 @@ function energyOf(
   weights: Values,
   now: number | 'tick' | undefined,
 ): Value | undefined {
+  if (node.value) return undefined;
   const clamp = network.clamps.get(node.name);
   const held = clamp !== undefined && clamp.when === undefined;
   if (!mu && (held || node.prior === 'none')) return undefined;
@@ -268,13 +320,17 @@ export function alignMask(builder: BlockBuilder, mask: Value, rank: number): Val
 function nodeBindings(node: GraphNode, z: Values, mu: Value | undefined, weights: Values): Bindings {
   const bindings: Record<string, Bindings[string]> = { z: { value: get(z, node.name) } };
   if (mu) bindings.mu = { value: mu };
-  for (const w of node.weights) bindings[w.name] = { value: get(weights, weightName(node.name, w.name)) };
-  return bindings;
+  return { ...bindings, ...weightBindings(node, weights) };
+}
+
+function weightBindings(node: GraphNode, weights: Values): Bindings {
+  return Object.fromEntries(node.weights.map((w) => [w.name, { value: get(weights, weightName(node.name, w.name)) }]));
 }
 
 /**
  * The forward sweep (equation 3): every free node begins at its prediction, in the order of the graph's components;
- * nodes within a cycle, and nodes that nothing predicts, begin at their `start`.
+ * nodes within a cycle, and nodes that nothing predicts, begin at their `start`. Exact nodes within a cycle follow from
+ * the others.
  */
 export function sweep(builder: BlockBuilder, network: Network, weights: Values): Map<string, Value> {
   const z = new Map<string, Value>();
@@ -282,8 +338,15 @@ export function sweep(builder: BlockBuilder, network: Network, weights: Values):
   for (const [name, clamp] of network.clamps) if (!clamp.when) z.set(name, clamp.value);
   for (const component of components(network.graph)) {
     const open = component.nodes.map((name) => nodeOf(network.graph, name)).filter((n) => !z.has(n.name));
-    for (const node of open) {
+    const within = new Set(open);
+    const exact = exactNodes(network.graph).filter((n) => within.has(n));
+    for (const node of [...open.filter((n) => !n.value), ...exact]) {
       const [links] = errorGroups(network.graph, node.name);
+      if (node.value) {
+        const mu = predict(builder, network, node, links ?? [], z, weights, activated, 0);
+        z.set(node.name, exactValue(builder, network, node, mu, weights, 0));
+        continue;
+      }
       const begin =
         component.cyclic || !links ? undefined : predict(builder, network, node, links, z, weights, activated, 0);
       // The value is not the prediction: it moves away from it, and has a gradient of its own.

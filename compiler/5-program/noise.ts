@@ -5,13 +5,13 @@ import type { PredictTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
-import { beginAt, freeNodes, get, hold, type Network, type Values } from './network.ts';
+import { beginAt, freeNodes, get, hold, type Network, type Values, withoutExact } from './network.ts';
 
 /** One draw from N(0, 1) for every element of every free node, in each row of the batch. */
 export function noiseStates(graph: Graph, task: PredictTask, f: string, batch: number): State[] {
   const held = new Set(task.clamps.flatMap((c) => (c.when ? [] : [c.node])));
   return graph.nodes
-    .filter((n) => !held.has(n.name))
+    .filter((n) => !held.has(n.name) && !n.value)
     .map((n) => ({
       id: noiseName(f, n.name),
       shape: [batch, ...n.shape],
@@ -29,7 +29,7 @@ export function startNoise(
   swept: Values,
 ): Map<string, Value> {
   const drawn = new Map(states.map((s) => [s.id, { id: s.id, shape: s.shape }]));
-  const z = new Map(swept);
+  const z = withoutExact(network.graph, swept);
   for (const node of freeNodes(network)) {
     builder.origin = nodeOrigin(node.name);
     const draw = get(drawn, noiseName(f, node.name));

@@ -10,7 +10,16 @@ import type { Graph } from '../4-graph/graph.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
 import { lowerProgram } from './lower.ts';
-import { alignMask, batchedShape, evaluate, freeNodes, get, type Network, type Values } from './network.ts';
+import {
+  alignMask,
+  batchedShape,
+  evaluate,
+  freeNodes,
+  get,
+  type Network,
+  type Values,
+  withoutExact,
+} from './network.ts';
 import { openTraining } from './train-parts.ts';
 import { after, carried, closeBlock, energyGradients, inside, newBlock } from './training.ts';
 
@@ -83,7 +92,7 @@ function gradientsAt(
   unit: Values,
   reach: number,
 ): Map<string, Value> {
-  const moved = new Map(z);
+  const moved = withoutExact(network.graph, z);
   for (const [name, direction] of unit) {
     const step = builder.op('mul', [direction, builder.constant(reach)]);
     moved.set(name, builder.op('add', [get(z, name), step]));

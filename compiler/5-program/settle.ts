@@ -3,7 +3,7 @@ import { nodeOrigin, valueName, velocityName } from '../../spec/names.ts';
 import type { Carry } from '../../spec/program.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
-import { alignMask, freeNodes, get, hold, type Network, type Values, zeros } from './network.ts';
+import { alignMask, freeNodes, get, hold, type Network, type Values, withoutExact, zeros } from './network.ts';
 import { after, carried, inside } from './training.ts';
 
 export interface Settling {
@@ -13,15 +13,15 @@ export interface Settling {
   readonly tolerance?: number;
 }
 
-/** The values as a tick's body reads them: carried for free nodes, fixed for the clamped. */
+/** The values as a tick's body reads them: carried for free nodes, fixed for the clamped; exact nodes have none yet. */
 export function insideValues(network: Network, z: Values): Map<string, Value> {
-  const values = new Map(z);
+  const values = withoutExact(network.graph, z);
   for (const node of freeNodes(network)) values.set(node.name, inside(valueName(node.name), get(z, node.name)));
   return values;
 }
 
 export function afterValues(network: Network, z: Values): Map<string, Value> {
-  const values = new Map(z);
+  const values = withoutExact(network.graph, z);
   for (const node of freeNodes(network)) values.set(node.name, after(valueName(node.name), get(z, node.name)));
   return values;
 }

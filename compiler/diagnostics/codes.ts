@@ -77,6 +77,8 @@ export const CODES = {
   'cycle/rule': { severity: 'error', title: 'this rule cannot train a model with a cycle' },
   'cycle/settles': { severity: 'note', title: 'the model has a cycle' },
   'delay/idle': { severity: 'warning', title: 'this delay has nothing to carry' },
+  'exact/cycle': { severity: 'error', title: 'these nodes are exact and predict each other' },
+  'exact/value': { severity: 'error', title: 'this node cannot be exact' },
   'link/end': { severity: 'error', title: 'a link can join only nodes' },
   'link/kind': { severity: 'error', title: 'this is not a link' },
   'link/shape': { severity: 'error', title: 'link cannot join these shapes' },

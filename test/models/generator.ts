@@ -81,11 +81,16 @@ const activation = functions.map((f) => (f === 'identity' ? '' : `act = ${f}`));
 const start = fc.constantFrom('', 'start = constant(0.2)');
 const precision = fc.constantFrom('', 'precision = 2', 'precision = learned');
 
-const freeNodes: fc.Arbitrary<string> = fc.oneof(
+const settlingNodes: fc.Arbitrary<string> = fc.oneof(
   { weight: 5, arbitrary: options(activation, precision, start).map((o) => `gaussian(${o})`) },
   options(activation, start).map((o) => `correlated(${o})`),
   fc.constantFrom('categorical()', 'categorical(act = tanh)'),
   fc.constantFrom('firmer()', 'firmer(act = tanh)', 'langevin()', 'langevin(act = sigmoid)'),
+);
+
+const freeNodes: fc.Arbitrary<string> = fc.oneof(
+  { weight: 5, arbitrary: settlingNodes },
+  fc.constantFrom('exact()', 'exact(act = tanh)', 'scaling()', 'scaling(act = tanh)'),
 );
 
 const denseLinks: fc.Arbitrary<string> = fc.oneof(
@@ -144,7 +149,7 @@ const optimizers = fc.constantFrom(
 );
 
 const outputs: fc.Arbitrary<OutputNode> = fc.record({
-  node: fc.oneof(freeNodes, fc.constantFrom('bernoulli()', 'cross_entropy()')),
+  node: fc.oneof(settlingNodes, fc.constantFrom('bernoulli()', 'cross_entropy()')),
   clamp: fc.constantFrom('always', 'known samples', 'first elements'),
 });
 

@@ -61,6 +61,8 @@ interface Found {
   readonly errors: ReadonlyMap<string, number>;
   /** By node, mean over the samples (16). */
   readonly energies: ReadonlyMap<string, number>;
+  /** Values with those of exact nodes (2a). */
+  readonly z: Values;
 }
 
 type Weights = Map<string, readonly number[]>;
@@ -153,11 +155,11 @@ export class Interpreter {
       }
       ({ z, velocity } = this.#tick(settling, z, velocity, found.ofValues, tick, this.#method));
     }
-    if (incremental) return [z, energies];
+    if (incremental) return [this.#found(settling, z, steps).z, energies];
     const found = this.#found(settling, z, steps);
     this.weights = theta;
     this.#step(found.ofWeights, batch, batches, nudge, () => true);
-    return [z, found.energies];
+    return [found.z, found.energies];
   }
 
   /** (7a) */
@@ -194,9 +196,9 @@ export class Interpreter {
       for (const node of found.arrived) latched.add(node);
       ({ z } = this.#tick(settling, z, new Map(), found.ofValues, t, { rate: 1, momentum: 0 }));
     }
-    const { energies } = this.#found(settling, z, last);
+    const found = this.#found(settling, z, last);
     this.weights = after;
-    return [z, energies];
+    return [found.z, found.energies];
   }
 
   /** (11): the sweep and the energies of the outputs on one tape, and the whole derivative. */
@@ -209,8 +211,7 @@ export class Interpreter {
     const slopes = tape.derivatives(total);
     const ofWeights = new Map([...weights].map(([id, { at }]) => [id, at.map((cell) => slopes[cell] ?? 0)]));
     this.#step(ofWeights, batch, batches, 1, (node) => settling.teaches(node));
-    const ended = new Map([...z].map(([node, samples]) => [node, samples.map((cells) => tape.numbers(cells))]));
-    return [ended, energies];
+    return [numbersOf(tape, z), energies];
   }
 
   /** (4), for every value and every weight at once. @param moved whether weights are no longer as in the sweep */
@@ -223,12 +224,13 @@ export class Interpreter {
         (values.get(name) ?? []).map((sample) => tape.leaves(shape, sample)),
       ]),
     );
-    const { total, energies, predictions } = settling.energyOn(tape, weights, z, tick, moved);
+    const { z: all, mus } = settling.exactOn(tape, weights, z, tick);
+    const { total, energies, predictions } = settling.energyOn(tape, weights, all, tick, moved);
     this.largest = Math.max(this.largest, tape.largest);
     const slopes = tape.derivatives(total);
     const slope = ({ at }: Cells): number[] => at.map((cell) => slopes[cell] ?? 0);
     const errors = new Map(
-      [...predictions].map(([node, samples]) => [node, Math.max(0, ...samples.flatMap(slope).map(Math.abs))]),
+      [...predictions, ...mus].map(([node, samples]) => [node, Math.max(0, ...samples.flatMap(slope).map(Math.abs))]),
     );
     return {
       ofValues: new Map([...z].map(([node, samples]) => [node, samples.map(slope)])),
@@ -236,6 +238,7 @@ export class Interpreter {
       arrived: new Set([...errors].flatMap(([node, error]) => (error > NOTHING ? [node] : []))),
       errors,
       energies,
+      z: numbersOf(tape, all),
     };
   }
 
@@ -330,6 +333,10 @@ export class Interpreter {
   }
 }
 
+function numbersOf(tape: Tape, z: ReadonlyMap<string, readonly Cells[]>): Values {
+  return new Map([...z].map(([node, samples]) => [node, samples.map((cells) => tape.numbers(cells))]));
+}
+
 function reading(leaves: Readonly<Record<string, Cells>>): (leaf: string) => Cells {
   return (leaf) => {
     const found = leaves[leaf];
@@ -360,7 +367,13 @@ type Ended = readonly [values: Values, energies: ReadonlyMap<string, number>];
 
 /** A weight that no energy depends on does not change. A link's target always has an energy: it is predicted. */
 function hasEnergy(graph: Graph, owner: GraphNode | GraphLink, task: TrainTask): boolean {
-  if ('source' in owner || graph.links.some((l) => l.target === owner.name)) return true;
+  const { nodes, links } = graph;
+  const learner = nodes.find((n) => n.name === ('source' in owner ? owner.target : owner.name));
+  if (learner?.value)
+    return links.some(
+      (l) => l.delay === 0 && l.source === learner.name && hasEnergy(graph, { ...l, weights: [] }, task),
+    );
+  if ('source' in owner || links.some((l) => l.target === owner.name)) return true;
   const clamp = task.clamps.find((c) => c.node === owner.name);
   return clamp ? clamp.when !== undefined : owner.prior === 'zero';
 }

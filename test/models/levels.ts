@@ -14,7 +14,7 @@ export function levelled(graph: Graph, clamped: ReadonlySet<string>): Levelled {
   for (const link of graph.links) {
     const [from, to] = [before.get(link.source), before.get(link.target)];
     const source = graph.nodes.find((n) => n.name === link.source);
-    const skipped = from === undefined || to === undefined || link.delay > 0 ? 0 : from - to - 1;
+    const skipped = from === undefined || to === undefined || link.delay > 0 ? 0 : from - to - passes(source);
     if (!source || clamped.has(source.name) || skipped < 1) {
       links.push(link);
       continue;
@@ -32,6 +32,11 @@ export function levelled(graph: Graph, clamped: ReadonlySet<string>): Levelled {
   return { graph: whole, levels: levelsOf(whole, clamped) };
 }
 
+/** Ticks that an error takes through a link from the node. */
+function passes(source: GraphNode | undefined): number {
+  return source?.value ? 0 : 1;
+}
+
 /** (10a) */
 function levelsOf(graph: Graph, clamped: ReadonlySet<string>): Map<string, number> {
   const found = new Map<string, number>();
@@ -39,7 +44,7 @@ function levelsOf(graph: Graph, clamped: ReadonlySet<string>): Map<string, numbe
   const level = (node: string): number | undefined => {
     if (clamped.has(node) && graph.links.some((l) => l.target === node)) return 0;
     const above = undelayed.filter((l) => l.source === node).flatMap((l) => level(l.target) ?? []);
-    return above.length === 0 ? undefined : 1 + Math.max(...above);
+    return above.length === 0 ? undefined : passes(graph.nodes.find((n) => n.name === node)) + Math.max(...above);
   };
   for (const { name } of graph.nodes) {
     const own = level(name);

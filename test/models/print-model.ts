@@ -29,6 +29,11 @@ node langevin(act: function = identity, start: init = zeros) {
   energy 0.5 * (z - mu) ^ 2 + noise(0.1) * z
 }
 
+node scaling(act: function = identity) {
+  weight gain: f32[shape(z)] = ones
+  value gain * mu
+}
+
 link drifting(after: function = identity) {
   weight w: f32[size(target), size(source)] = uniform_fan_in
   predict after((1 + 0.1 * tick) * reshape(matmul(w, flatten(source)), shape(target)) + noise(0.1))
@@ -76,7 +81,7 @@ export function textOf(described: Description): string {
   const linkInto = (i: number): string => model.stages[i - 1]?.link ?? 'dense()';
   const links = places.slice(1).map((place, i) => {
     const before = places[i] as Place;
-    return `  link ${before.out} -> ${place.into} = ${own('links', linkInto(i + 1))}${along(before, place, stages[i]?.along)}`;
+    return `  link ${before.out} -> ${place.into} = ${own('links', linkInto(i + 1))}${along(before, place, topologyInto(stages[i]))}`;
   });
   const length = sequence === undefined ? '' : `${sequence}, `;
   const begins = beginningOf(model, places);
@@ -115,7 +120,9 @@ function beginningOf(
   // What is clamped in every sample begins there.
   const last = outputNode.clamp === 'always' || /^(bernoulli|cross_entropy)/.test(outputNode.node) ? 0 : 1;
   if (!begin || stages.length + last === 0) return undefined;
-  const { into, width } = places[1 + (begin.at % (stages.length + last))] as Place;
+  const at = begin.at % (stages.length + last);
+  if (isExact(stages[at])) return undefined;
+  const { into, width } = places[1 + at] as Place;
   const value = begin.value === 'a number' ? '0.3' : 'sample.guess';
   const when = {
     always: '',
@@ -167,9 +174,13 @@ cluster block${i}() {
 `;
 }
 
+function isExact(stage: Stage | undefined): boolean {
+  return /^(exact|scaling)/.test(stage?.node ?? '');
+}
+
 /** A definition of the library, or of the model's own file. */
 function own(library: string, call: string): string {
-  return /^(firmer|langevin|drifting)/.test(call) ? call : `${library}.${call}`;
+  return /^(firmer|langevin|scaling|drifting)/.test(call) ? call : `${library}.${call}`;
 }
 
 /** Of a chain: each element predicts the next. */
@@ -178,6 +189,11 @@ function insideOf({ form, count, link }: Stage, i: number): string[] {
   const [sources, targets] = count === 2 ? ['[0]', '[1]'] : [`[0..${count - 2}]`, `[1..${count - 1}]`];
   const pairs = count === 2 ? '' : ' along topology.one_to_one()';
   return [`  link h${i}${sources} -> h${i}${targets} = ${own('links', link)}${pairs}`];
+}
+
+/** Chance may leave elements of an array without a prediction, which exact nodes need. */
+function topologyInto(stage: Stage | undefined): string | undefined {
+  return isExact(stage) && stage?.along.startsWith('random') ? 'all()' : stage?.along;
 }
 
 /** Between arrays a topology says which pairs are joined. */
@@ -193,9 +209,15 @@ function furtherOf(model: Description, places: readonly Place[]): string[] {
     const [from, to] = [link.from % places.length, 1 + (link.to % (places.length - 1))];
     const [source, target] = [places[from], places[to]] as [Place, Place];
     const backwards = from >= to;
-    const delay = backwards && !model.rule.settles ? Math.max(1, link.delay) : link.delay;
+    // What a node is exactly cannot wait for itself, nor be two predictions.
+    const [exactSource, exactTarget] = [isExact(model.stages[from - 1]), isExact(model.stages[to - 1])];
+    const waits = backwards && (!model.rule.settles || (exactSource && exactTarget));
+    const delay = waits ? Math.max(1, link.delay) : link.delay;
     const kind = kindOf(link, source, target, from === to);
-    const options = [...(delay === 0 ? [] : [`delay = ${delay}`]), ...(link.apart ? ['apart = true'] : [])].join(', ');
+    const options = [
+      ...(delay === 0 ? [] : [`delay = ${delay}`]),
+      ...(link.apart && !exactTarget ? ['apart = true'] : []),
+    ].join(', ');
     const call = options === '' ? kind : kind.replace(/\)$/, `${kind.endsWith('()') ? '' : ', '}${options})`);
     return `  link ${source.out} -> ${target.into} = ${own('links', call)}${along(source, target)}`;
   });

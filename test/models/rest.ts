@@ -14,14 +14,24 @@ const LEAST_AS_PREDICTED = ['gaussian', 'correlated', 'categorical'];
  * @param starts nodes that begin elsewhere than at their predictions
  */
 export function firstErrors(graph: Graph, clamps: Clamped, starts: Clamped): ReadonlyMap<string, number> {
+  const isExact = (node: string): boolean => graph.nodes.find((n) => n.name === node)?.value !== undefined;
   const undelayed = graph.links.filter((l) => l.delay === 0);
+  // Exact nodes have no errors: these pass to what predicts them within the tick.
+  const sources = (target: string): string[] =>
+    undelayed.filter((l) => l.target === target).flatMap((l) => (isExact(l.source) ? sources(l.source) : [l.source]));
+  const targets = (source: string): string[] =>
+    undelayed.filter((l) => l.source === source).flatMap((l) => (isExact(l.target) ? targets(l.target) : [l.target]));
   const isPredicted = (node: string): boolean => graph.links.some((l) => l.target === node);
   const isHeld = (node: string): boolean =>
     clamps.get(node)?.held.every((sample) => sample.every((held) => held)) ?? false;
   const found = new Map<string, number>();
   const isRestless = (node: string): boolean =>
-    graph.links.some((l) => l.target === node && (l.apart === true || readsTime(l.body)));
-  for (const { name, energyKind } of graph.nodes) {
+    graph.links.some(
+      (l) =>
+        l.target === node &&
+        (l.apart === true || readsTime(l.body) || (l.delay === 0 && isExact(l.source) && isRestless(l.source))),
+    );
+  for (const { name, energyKind } of graph.nodes.filter((n) => !n.value)) {
     const begins = clamps.has(name) || starts.has(name) || isInCycle(graph, name) || isRestless(name);
     if (begins || !isPredicted(name) || !LEAST_AS_PREDICTED.includes(energyKind)) found.set(name, 0);
   }
@@ -29,10 +39,8 @@ export function firstErrors(graph: Graph, clamps: Clamped, starts: Clamped): Rea
   graph.nodes.forEach((_, tick) => {
     const wrong = [...found].filter(([, from]) => from <= tick).map(([node]) => node);
     // What has an error moves, and what predicts it.
-    const moving = new Set(
-      [...wrong, ...undelayed.filter((l) => wrong.includes(l.target)).map((l) => l.source)].filter((n) => !isHeld(n)),
-    );
-    const next = [...moving, ...undelayed.filter((l) => moving.has(l.source)).map((l) => l.target)];
+    const moving = new Set([...wrong, ...wrong.flatMap(sources)].filter((n) => !isHeld(n)));
+    const next = [...moving, ...[...moving].flatMap(targets)];
     for (const node of next) if (!found.has(node)) found.set(node, tick + 1);
   });
   return found;

@@ -103,6 +103,12 @@ export class Settling {
         for (const link of graph.links)
           if (link.target === node.name && link.delay === 0) visit(nodeOf(graph, link.source));
       const { clamps, starts } = this.#around;
+      if (node.value) {
+        for (const link of graph.links)
+          if (link.target === node.name && link.delay === 0) visit(nodeOf(graph, link.source));
+        z.set(node.name, this.#exact(tape, weights, z, node, 0).values);
+        return;
+      }
       const samples = Array.from({ length: this.#around.samples }, (_, sample) => {
         const start = (): Cells => tape.leaves(node.shape, filled(node));
         const [free] = guessed(node) ? this.#predict(tape, weights, z, node, sample, 0) : [start()];
@@ -118,13 +124,40 @@ export class Settling {
     return z;
   }
 
+  /** (2a): the values with those of exact nodes in place of what was there, and the predictions that these are made of. */
+  exactOn(tape: Tape, weights: Weights, values: OnTape, tick: number): { readonly z: OnTape; readonly mus: OnTape } {
+    const { graph } = this.#network;
+    const z = new Map([...values].filter(([name]) => !nodeOf(graph, name).value));
+    const mus = new Map<string, Cells[]>();
+    const visit = (node: GraphNode): void => {
+      if (z.has(node.name)) return;
+      for (const link of graph.links)
+        if (link.target === node.name && link.delay === 0) visit(nodeOf(graph, link.source));
+      const made = this.#exact(tape, weights, z, node, tick);
+      z.set(node.name, made.values);
+      mus.set(node.name, made.mus);
+    };
+    graph.nodes.forEach(visit);
+    return { z, mus };
+  }
+
+  #exact(tape: Tape, weights: Weights, z: OnTape, node: GraphNode, tick: number): { values: Cells[]; mus: Cells[] } {
+    const { value } = node;
+    if (!value) throw new Error(`${node.name} is not exact`);
+    const samples = Array.from({ length: this.#around.samples }, (_, sample) => sample);
+    const mus = samples.flatMap((sample) => this.#predict(tape, weights, z, node, sample, tick));
+    const of = (mu: Cells) =>
+      evaluate(tape, value, (name) => (name === 'mu' ? mu : weightOf(weights, node.name, name)));
+    return { mus, values: mus.map(of) };
+  }
+
   /** (2) @param moved whether nodes are no longer as the sweep left them, whatever the tick (section 3) */
   energyOn(tape: Tape, weights: Weights, z: OnTape, tick: number, moved = true): Energies {
     const { graph } = this.#network;
     const energies = new Map<string, number>();
     const predictions = new Map<string, Cells[]>();
     const all: Cell[] = [];
-    for (const node of graph.nodes) {
+    for (const node of graph.nodes.filter((n) => !n.value)) {
       const predicted = graph.links.some((l) => l.target === node.name);
       const counted: Cell[] = [];
       for (let sample = 0; sample < this.#around.samples; sample++) {

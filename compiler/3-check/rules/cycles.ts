@@ -91,7 +91,7 @@ function trace(start: string, reachedBy: ReadonlyMap<string, LinkInstance>): Lin
 }
 
 /** `assoc -> motor -> assoc (lines 21, 22)` */
-function showCycle(cycle: readonly LinkInstance[], texts: ReadonlyMap<string, string>): string {
+export function showCycle(cycle: readonly LinkInstance[], texts: ReadonlyMap<string, string>): string {
   const names = [...cycle.map((link) => link.source), cycle[0]?.source ?? ''];
   const shown = names.length <= SHOWN ? names : [...names.slice(0, SHOWN - 2), '…', ...names.slice(-1)];
   const lines = [

@@ -16,7 +16,7 @@ export function backpropagation(training: Training, stateValue: (id: string) => 
   const whole = evaluate(start, network, z, weights);
   // Free nodes sit at their predictions, so theirs would be zero: what is left is the loss of the clamped outputs.
   const energies = new Map([...whole.energies].filter(([node]) => network.clamps.has(node)));
-  const evaluation = { mu: whole.mu, energies };
+  const evaluation = { ...whole, energies };
   const found = energyGradients(start, evaluation, [...weights.values()]);
   const next = weightStep(start, training, weights, stateValue, found, { update: 'batch', updates: 'batches' });
   return {

@@ -34,7 +34,7 @@ export function inferenceLearning(
   const slopes = energyGradients(learn, evaluation, [...weights.values()]);
   const next = weightStep(learn, training, weights, stateValue, slopes, { update: 'batch', updates: 'batches' });
   return {
-    settled,
+    settled: evaluation.z,
     blocks: [tick, closeBlock(learn, 'learn', 1, settling.steps)],
     updates: toUpdates(next),
     results: energyResults(energies),

@@ -2,7 +2,7 @@
 import { energyName } from '../../../spec/names.ts';
 import type { Carry, State } from '../../../spec/program.ts';
 import type { Value } from '../../operators/operator.ts';
-import { evaluate, get } from '../network.ts';
+import { evaluate, get, withExact } from '../network.ts';
 import { afterValues, insideValues, moveValues, type Settling } from '../settle.ts';
 import {
   after,
@@ -46,10 +46,13 @@ export function incremental(
     results.set(node, after(energyName(node), energy));
   }
   const updates = [...next].map(([state, value]) => ({ state, value: after(state, value).id }));
-  const settled = afterValues(network, z);
+  const behind = newBlock(training);
+  const moved = new Map([...training.weights].map(([name, weight]) => [name, after(name, weight)]));
+  const settled = withExact(behind, network, afterValues(network, z), moved);
+  const tick = closeBlock(body, 'tick', settling.steps, 0, carries);
   return {
     settled,
-    blocks: [closeBlock(body, 'tick', settling.steps, 0, carries)],
+    blocks: behind.ops.length === 0 ? [tick] : [tick, closeBlock(behind, 'settled', 1, settling.steps)],
     updates,
     results: energyResults(results),
   };

@@ -7,7 +7,7 @@ import { nodeOrigin } from '../../../spec/names.ts';
 import type { State } from '../../../spec/program.ts';
 import { levels } from '../../4-graph/level.ts';
 import type { Value } from '../../operators/operator.ts';
-import { evaluate, freeNodes, get, hold } from '../network.ts';
+import { evaluate, freeNodes, get, hold, withoutExact } from '../network.ts';
 import { afterValues, insideValues, moveValues } from '../settle.ts';
 import {
   after,
@@ -37,7 +37,7 @@ export function zeroDivergence(
   const { network, weights } = training;
   const level = levels(network.graph, outputs);
   const last = Math.max(0, ...level.values());
-  let z = training.z;
+  let z = withoutExact(network.graph, training.z);
   const block = training.start;
   const next = new Map<string, Value>();
   for (let t = 0; t < last; t++) {
@@ -48,8 +48,9 @@ export function zeroDivergence(
     for (const [id, value] of moved) next.set(id, value);
     z = stepValues(block, training, z, found, rate);
   }
-  const energies = reportEnergies(block, network, evaluate(block, network, z, weights, last));
-  return { settled: z, blocks: [], updates: toUpdates(next), results: energyResults(energies) };
+  const evaluation = evaluate(block, network, z, weights, last);
+  const energies = reportEnergies(block, network, evaluation);
+  return { settled: evaluation.z, blocks: [], updates: toUpdates(next), results: energyResults(energies) };
 }
 
 function stepValues(
@@ -106,14 +107,11 @@ export function firstArrival(training: Training, outputs: ReadonlySet<string>, s
   body.origin = undefined;
   const tick = closeBlock(body, 'tick', steps, 0, carries);
   const report = newBlock(training);
-  const energies = reportEnergies(
-    report,
-    network,
-    evaluate(report, network, afterValues(network, z), training.weights, 'tick'),
-  );
+  const settled = evaluate(report, network, afterValues(network, z), training.weights, 'tick');
+  const energies = reportEnergies(report, network, settled);
   const updates = [...moved].map((state) => ({ state, value: after(state, get(outer, state)).id }));
   return {
-    settled: afterValues(network, z),
+    settled: settled.z,
     blocks: [tick, closeBlock(report, 'report', 1, steps)],
     updates,
     results: energyResults(energies),

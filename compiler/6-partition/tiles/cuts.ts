@@ -71,7 +71,7 @@ interface End {
 
 /** Along the axis that has most units; the first of equals. */
 function nodeCut(node: GraphNode, ends: readonly End[]): NodeCut | undefined {
-  if (!isUnitwise(node.energy) || !isUnitwise(node.activation)) return undefined;
+  if (node.value || !isUnitwise(node.energy) || !isUnitwise(node.activation)) return undefined;
   let best: NodeCut | undefined;
   for (const [axis, size] of node.shape.entries()) {
     const units = ends.reduce((most, end) => divisor(most, unitsAt(end, node.shape, axis)), size);

@@ -29,7 +29,11 @@ const problemsOf = (text: string): string[] =>
   checkFile(overlayHost({ 'm.pcn': text }, fileHost()), 'm.pcn').diagnostics.map((d) => `${d.code}: ${d.reason}`);
 
 test.each([
-  ['tick', '0.1 / (1 + tick)', 'name/unknown: `tick` counts in the `predict` of a link and the `energy` of a node'],
+  [
+    'tick',
+    '0.1 / (1 + tick)',
+    'name/unknown: `tick` counts in the `predict` of a link and the `energy` or `value` of a node',
+  ],
   ['update', '0.1 / (1 + update)', 'name/unknown: `update` counts in an optimizer and its rate'],
   ['updates', '1 / updates', 'name/unknown: `updates` is known to an optimizer and its rate'],
 ])('%s in the rate of a method is refused', (_, rate, words) => {
