@@ -21,6 +21,7 @@ import { lowerGraph } from './4-graph/lower.ts';
 import { printGraph } from './4-graph/text.ts';
 import type { AtRest } from './5-program/arrivals.ts';
 import { passedInSteps } from './5-program/at-rest.ts';
+import { withSteps } from './5-program/auto-steps.ts';
 import { lowerProgram } from './5-program/lower.ts';
 import { runPasses } from './5-program/passes/index.ts';
 import type { CannotCut } from './6-partition/cannot-cut.ts';
@@ -167,9 +168,10 @@ export function buildProgram(
   { after, microbatches = 1 }: ProgramOptions = {},
   observer: Observer = {},
 ): Staged {
-  const { model, task, predicts } = selected;
+  const { model, predicts } = selected;
   return timed(observer, 'graph and program', () => {
     const graph = lowerGraph(model);
+    const task = selected.task && withSteps(selected.task, graph);
     observer.made?.({ stage: 'graph', name: graph.name, print: () => printGraph(graph) });
     const made = (name: string, program: Program): void =>
       observer.made?.({ stage: 'program', name, task: task?.name, print: () => printProgram(program) });
@@ -179,7 +181,7 @@ export function buildProgram(
       atRest === 'rounding' ? plain : lowerProgram(graph, task, predicts, { ...written, atRest });
     const lanes = task ? lanesFor(graph, task) : 1;
     const lowerForOne = (atRest: AtRest): Program => withLanes(lower(atRest), { graph, task, atRest }, lanes);
-    const staged = { ...selected, graph, lower };
+    const staged = { ...selected, task, graph, lower };
     if (after === 'none') {
       const lowered = lowerForOne('rounding');
       made('none', lowered);

@@ -5,6 +5,8 @@ import { isCallable, operators } from '../operators/table.ts';
 export const WORDS: ReadonlySet<string> = new Set([
   // precision, prior
   'learned',
+  // ticks that the compiler counts
+  'auto',
   'none',
   'zero',
   // where predictions begin

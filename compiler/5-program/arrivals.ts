@@ -96,9 +96,9 @@ function namesInPacks<T extends { readonly name: string }>(
   return new Set([...alike.values()].flatMap((some) => (some.length < MIN_PACK ? [] : some.map((one) => one.name))));
 }
 
-/** As `arrivals`, of a rule: none rest under bp, whose free values have no energy. */
+/** As `arrivals`, of a rule: none rest under rules whose free values have no energy. */
 export function restingUnder(rule: string, resting: ReadonlyMap<string, number>): Map<string, number> {
-  if (rule === 'bp') return new Map();
+  if (rule === 'bp' || rule === 'fixed_prediction') return new Map();
   // Weights that move from tick to tick move by themselves too, as they decay, and all predictions with them.
   if (rule === 'ipc') return new Map([...resting].map(([name, tick]) => [name, Math.min(tick, 1)]));
   return new Map(resting);

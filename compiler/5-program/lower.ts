@@ -222,7 +222,7 @@ function settlingOf(task: PredictTask, train: TrainTask | undefined): PredictSet
     };
   }
   const method = train ? methodOf(train) : undefined;
-  if (method && 'steps' in method) return { steps: method.steps, rate: method.rate, momentum: method.momentum };
+  if (method && 'momentum' in method) return { steps: method.steps, rate: method.rate, momentum: method.momentum };
   return { steps: 20, rate: 0.1, momentum: 0 };
 }
 

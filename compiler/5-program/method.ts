@@ -9,7 +9,18 @@ export type Method =
       readonly momentum: number;
       readonly nudge?: Nudge;
     }
+  | { readonly rule: 'fixed_prediction'; readonly steps: number; readonly rate: number }
   | { readonly rule: 'z_il' | 'fa_z_il' | 'bp' };
+
+/** Names of the rules, for people. */
+export const RULE_NAMES: Readonly<Record<Method['rule'], string>> = {
+  il: 'IL',
+  ipc: 'iPC',
+  z_il: 'Z-IL',
+  fa_z_il: 'Fa-Z-IL',
+  fixed_prediction: 'fixed prediction',
+  bp: 'backpropagation',
+};
 
 /** The output is held at u0 - beta (u0 - y) instead of y; `centred` changes beta's sign from batch to batch. */
 export interface Nudge {
@@ -20,6 +31,7 @@ export interface Nudge {
 export function methodOf({ method: call }: Pick<TrainTask, 'method'>): Method {
   const rule = call.name.split('.').at(-1);
   if (rule === 'z_il' || rule === 'fa_z_il' || rule === 'bp') return { rule };
+  if (rule === 'fixed_prediction') return { rule, steps: numberOf(call, 'steps'), rate: numberOf(call, 'rate') };
   const settling = {
     steps: numberOf(call, 'steps'),
     rate: numberOf(call, 'rate'),

@@ -2,7 +2,7 @@
 import type { TrainTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { noisyPart } from './chance.ts';
-import { methodOf } from './method.ts';
+import { methodOf, RULE_NAMES } from './method.ts';
 
 /** More gain nothing, and each holds all its values at once. */
 export const MAX_MICROBATCHES = 16;
@@ -10,8 +10,8 @@ export const MAX_MICROBATCHES = 16;
 /** @returns why this training cannot be pipelined, in words, or nothing */
 export function pipelineProblem(graph: Graph, task: TrainTask): string | undefined {
   const { rule } = methodOf(task);
-  if (rule !== 'il')
-    return `${NAMES[rule]} has no single weight step after the settling of a batch, which pipelining needs`;
+  if (rule !== 'il' && rule !== 'fixed_prediction')
+    return `${RULE_NAMES[rule]} has no single weight step after the settling of a batch, which pipelining needs`;
   if (task.replicas > 1) return 'the replicas of its columns share one batch';
   const delayed = graph.links.find((l) => l.delay > 0);
   if (delayed) return `${delayed.name} remembers values from one step of a sequence to the next`;
@@ -40,5 +40,3 @@ export function evenMicrobatches(batch: number, most = MAX_MICROBATCHES): number
   const even = possibleMicrobatches(batch, most).filter((k) => batch % k === 0);
   return even.length > 1 ? even : possibleMicrobatches(batch, most);
 }
-
-const NAMES = { il: 'IL', ipc: 'iPC', z_il: 'Z-IL', fa_z_il: 'Fa-Z-IL', bp: 'backpropagation' } as const;

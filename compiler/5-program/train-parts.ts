@@ -17,6 +17,7 @@ import { type Network, sweep } from './network.ts';
 import { nudgeOutputs } from './nudge.ts';
 import { step, totalsOf } from './optimizer.ts';
 import { backpropagation } from './rules/bp.ts';
+import { fixedPrediction } from './rules/fixed-prediction.ts';
 import { inferenceLearning } from './rules/il.ts';
 import { incremental } from './rules/ipc.ts';
 import { firstArrival, zeroDivergence } from './rules/z-il.ts';
@@ -94,6 +95,8 @@ export function lowerRule(
       return zeroDivergence(training, outputs, reader);
     case 'fa_z_il':
       return firstArrival(training, outputs, moving);
+    case 'fixed_prediction':
+      return fixedPrediction(training, method, outputs, reader);
     case 'bp':
       return backpropagation(training, reader);
   }

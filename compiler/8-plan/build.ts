@@ -19,7 +19,7 @@ import type { Checked, CheckInstance, DataField, DataReference, PredictTask, Tra
 import { readersOf } from '../3-check/starts.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { countFlops, countMemory } from '../5-program/cost.ts';
-import { methodOf } from '../5-program/method.ts';
+import { methodOf, RULE_NAMES } from '../5-program/method.ts';
 import type { Expr } from '../operators/expr.ts';
 import { canonicalJson, collected, sha256, textInto } from './canonical.ts';
 import { labelsOf } from './labels.ts';
@@ -167,11 +167,11 @@ function epsilonOf(expr: Expr): number | undefined {
 }
 
 function describeRule(task: TrainTask): string {
-  const names = { il: 'IL', ipc: 'iPC', z_il: 'Z-IL', fa_z_il: 'Fa-Z-IL', bp: 'backpropagation' };
   const method = methodOf(task);
-  if (!('steps' in method)) return names[method.rule];
-  const nudged = method.nudge ? ', nudged output' : '';
-  return `${names[method.rule]}, ${method.steps} ticks${nudged}`;
+  const name = RULE_NAMES[method.rule];
+  if (!('steps' in method)) return name;
+  const nudged = 'nudge' in method && method.nudge ? ', nudged output' : '';
+  return `${name}, ${method.steps} ticks${nudged}`;
 }
 
 function predictionOf(task: PredictTask, program: Program): PlanPrediction[] {

@@ -53,7 +53,7 @@ export function compiled(text: string): Model {
   const last = task.last === 'keep' && task.batch > 1 ? lastOf(selected, text) : undefined;
   const { microbatches, ahead } = all.schedules[0]?.settings ?? {};
   const possible = typeof microbatches === 'number' && possibleMicrobatches(task.batch).includes(microbatches);
-  if (!possible || pipelineProblem(whole.graph, task))
+  if (!possible || pipelineProblem(whole.graph, whole.task ?? task))
     return { text, graph: whole.graph, task, whole, staged: whole, last };
   // What is cut runs its own passes over the program as lowered.
   const staged = { ...buildProgram(selected, { after: 'none', microbatches }), ahead: ahead === 1 ? 1 : 0 };

@@ -135,7 +135,9 @@ const settling = fc
   });
 const rules: fc.Arbitrary<Rule> = fc.oneof(
   { weight: 3, arbitrary: settling },
-  fc.constantFrom('z_il', 'fa_z_il', 'bp').map((name): Rule => ({ text: `learn.${name}()`, settles: false })),
+  fc
+    .constantFrom('z_il()', 'fa_z_il()', 'bp()', 'fixed_prediction()', 'fixed_prediction(steps = 2, rate = 0.5)')
+    .map((call): Rule => ({ text: `learn.${call}`, settles: false })),
 );
 
 const optimizers = fc.constantFrom(

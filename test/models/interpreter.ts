@@ -10,7 +10,7 @@ import { evaluate, spread } from './expressions.ts';
 import { type Levelled, levelled } from './levels.ts';
 import { clampsOf, type Fields } from './model-clamps.ts';
 import { type Memory, type Network, Settling, type Values } from './settling.ts';
-import { type Cells, Tape } from './tape.ts';
+import { type Cell, type Cells, Tape } from './tape.ts';
 
 export interface Position {
   readonly batch: number;
@@ -105,7 +105,7 @@ export class Interpreter {
     const zeroDivergence = this.#method.rule === 'z_il' || this.#method.rule === 'fa_z_il';
     this.#levels = zeroDivergence ? levelled(graph, new Set(task.clamps.map((c) => c.node))) : undefined;
     this.#owned = ownedBy(graph);
-    this.#network = { graph: this.#levels?.graph ?? graph, bp: this.#method.rule === 'bp' };
+    this.#network = { graph: this.#levels?.graph ?? graph, bp: ['bp', 'fixed_prediction'].includes(this.#method.rule) };
     for (const id of this.weights.keys())
       for (const { name, init } of task.optimizer.states)
         this.states.set(
@@ -125,9 +125,11 @@ export class Interpreter {
     const [ended, energies] =
       rule === 'bp'
         ? this.#backpropagation(settling, position)
-        : rule === 'z_il' || rule === 'fa_z_il'
-          ? this.#zeroDivergence(settling, position)
-          : this.#inference(settling, position);
+        : rule === 'fixed_prediction'
+          ? this.#fixedPrediction(settling, position)
+          : rule === 'z_il' || rule === 'fa_z_il'
+            ? this.#zeroDivergence(settling, position)
+            : this.#inference(settling, position);
     this.#memory = [...this.#memory, ended];
     return energies;
   }
@@ -135,9 +137,7 @@ export class Interpreter {
   /** (7), (8) and (9). */
   #inference(plain: Settling, { batch, batches }: Position): Ended {
     const { rule, steps, beta, sign } = this.#method;
-    const theta = this.weights;
-    this.#thetas.push(theta);
-    if (this.#ahead) this.weights = this.#guess(batch);
+    const theta = this.#begin(batch);
     const incremental = rule === 'ipc';
     // (9)
     const nudge =
@@ -160,6 +160,14 @@ export class Interpreter {
     this.weights = theta;
     this.#step(found.ofWeights, batch, batches, nudge, () => true);
     return [found.z, found.energies];
+  }
+
+  /** The weights of before, in whose place a batch may have predicted ones. */
+  #begin(batch: number): Weights {
+    const theta = this.weights;
+    this.#thetas.push(theta);
+    if (this.#ahead) this.weights = this.#guess(batch);
+    return theta;
   }
 
   /** (7a) */
@@ -201,6 +209,35 @@ export class Interpreter {
     return [found.z, found.energies];
   }
 
+  /** (11a) and (11b). `steps = auto`: as many as there are nodes are enough for every path. */
+  #fixedPrediction(settling: Settling, { batch, batches }: Position): Ended {
+    const { graph } = this.#network;
+    const { steps, rate } = this.#method;
+    const theta = this.#begin(batch);
+    const z = settling.sweep(this.weights);
+    const isFree = ({ name, value }: GraphNode): boolean =>
+      !value && settling.teaches(name) && graph.links.some((l) => l.target === name);
+    const free = graph.nodes.filter(isFree);
+    let deltas: Values = new Map(free.map(({ name }) => [name, (z.get(name) ?? []).map((s) => s.map(() => 0))]));
+    for (let tick = 0; tick < (steps || graph.nodes.length); tick++) {
+      const { ofValues } = this.#found(settling, z, 0, false, deltas);
+      deltas = new Map(
+        free.map(({ name }) => {
+          const next = (deltas.get(name) ?? []).map((sample, s) =>
+            sample.map((old, i) =>
+              settling.isHeld(name, s, i) ? 0 : (1 - rate) * old + rate * (ofValues.get(name)?.[s]?.[i] ?? 0),
+            ),
+          );
+          return [name, next];
+        }),
+      );
+    }
+    const found = this.#found(settling, z, 0, false, deltas);
+    this.weights = theta;
+    this.#step(found.ofWeights, batch, batches, 1, (node) => settling.teaches(node));
+    return [found.z, found.energies];
+  }
+
   /** (11): the sweep and the energies of the outputs on one tape, and the whole derivative. */
   #backpropagation(settling: Settling, { batch, batches }: Position): Ended {
     const tape = new Tape(this.#short);
@@ -214,8 +251,13 @@ export class Interpreter {
     return [numbersOf(tape, z), energies];
   }
 
-  /** (4), for every value and every weight at once. @param moved whether weights are no longer as in the sweep */
-  #found(settling: Settling, values: Values, tick: number, moved = false): Found {
+  /**
+   * (4), for every value and every weight at once.
+   *
+   * @param moved whether weights are no longer as in the sweep
+   * @param deltas errors of nodes without an energy: ∂F/∂mu
+   */
+  #found(settling: Settling, values: Values, tick: number, moved = false, deltas: Values = new Map()): Found {
     const tape = new Tape(this.#short);
     const weights = onTape(tape, this.weights, this.#network.graph);
     const z = new Map(
@@ -227,16 +269,21 @@ export class Interpreter {
     const { z: all, mus } = settling.exactOn(tape, weights, z, tick);
     const { total, energies, predictions } = settling.energyOn(tape, weights, all, tick, moved);
     this.largest = Math.max(this.largest, tape.largest);
-    const slopes = tape.derivatives(total);
+    const errors = [...deltas].flatMap(([node, samples]) =>
+      samples.flatMap((sample, s) =>
+        sample.map((delta, i) => tape.mul(tape.leaf(delta), predictions.get(node)?.[s]?.at[i] as Cell)),
+      ),
+    );
+    const slopes = tape.derivatives(tape.sum([total, ...errors]));
     const slope = ({ at }: Cells): number[] => at.map((cell) => slopes[cell] ?? 0);
-    const errors = new Map(
+    const arriving = new Map(
       [...predictions, ...mus].map(([node, samples]) => [node, Math.max(0, ...samples.flatMap(slope).map(Math.abs))]),
     );
     return {
       ofValues: new Map([...z].map(([node, samples]) => [node, samples.map(slope)])),
       ofWeights: new Map([...weights].map(([id, cells]) => [id, slope(cells)])),
-      arrived: new Set([...errors].flatMap(([node, error]) => (error > NOTHING ? [node] : []))),
-      errors,
+      arrived: new Set([...arriving].flatMap(([node, error]) => (error > NOTHING ? [node] : []))),
+      errors: arriving,
       energies,
       z: numbersOf(tape, all),
     };

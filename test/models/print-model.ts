@@ -55,10 +55,11 @@ function fitting({ stages, further, optimizer, begin, ...model }: Description): 
   const { rule } = model;
   if (rule.settles) return { ...model, stages, further, optimizer, begin };
   const equalsBp = /z_il/.test(rule.text);
+  const isFixed = /fixed/.test(rule.text);
   const node = (text: string): string => {
-    const timeless = text.replace(/firmer|langevin/, 'gaussian');
-    // Rules that equal backpropagation refuse a precision at free nodes.
-    return equalsBp ? timeless.replace(/, precision = \w+|precision = \w+(, )?/, '') : timeless;
+    const timeless = text.replace(isFixed ? /firmer|langevin|correlated/ : /firmer|langevin/, 'gaussian');
+    // Rules that equal backpropagation refuse a precision at free nodes, or one that is learned.
+    return equalsBp || isFixed ? timeless.replace(/, precision = \w+|precision = \w+(, )?/, '') : timeless;
   };
   const link = (text: string): string => text.replace('drifting', 'dense');
   return {

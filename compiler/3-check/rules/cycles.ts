@@ -8,6 +8,7 @@ import type { LinkInstance, ModelInstance } from '../checked.ts';
 /** Rules that go through the model once, from the inputs to the outputs. */
 const ORDERED: Readonly<Record<string, string>> = {
   bp: 'Backpropagation',
+  fixed_prediction: 'Fixed prediction',
   z_il: 'Z-IL',
   fa_z_il: 'Fa-Z-IL',
 };

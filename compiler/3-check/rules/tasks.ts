@@ -1,6 +1,6 @@
 /** Checks that a task holds enough fixed to have something to learn, and a minimum to settle in. */
 import type { Reporter } from '../../diagnostics/reporter.ts';
-import type { ClampInstance, ModelInstance, TrainTask } from '../checked.ts';
+import type { ClampInstance, ModelInstance, NodeInstance, TrainTask } from '../checked.ts';
 
 /** Linear energies have no minimum in z: such nodes are clamped in training, always. */
 export function checkFreeEnergies(task: TrainTask, reporter: Reporter): void {
@@ -67,7 +67,7 @@ export function checkDelays(task: TrainTask, reporter: Reporter): void {
 }
 
 /** Rules that rest on a forward sweep in which every free node equals its one prediction. */
-const FROM_PREDICTIONS: ReadonlySet<string> = new Set(['bp', 'z_il', 'fa_z_il']);
+const FROM_PREDICTIONS: ReadonlySet<string> = new Set(['bp', 'z_il', 'fa_z_il', 'fixed_prediction']);
 
 export function checkApart(task: TrainTask, reporter: Reporter): void {
   const rule = task.method.definition.name.text;
@@ -97,12 +97,16 @@ const EQUAL_TO_BACKPROPAGATION: ReadonlySet<string> = new Set(['z_il', 'fa_z_il'
 /** A precision would multiply the step of every weight before the node once more than backpropagation does. */
 export function checkPrecisions(task: TrainTask, reporter: Reporter): void {
   const rule = task.method.definition.name.text;
-  if (!EQUAL_TO_BACKPROPAGATION.has(rule)) return;
+  const isFixed = rule === 'fixed_prediction';
+  if (!isFixed && !EQUAL_TO_BACKPROPAGATION.has(rule)) return;
   const clamped = new Set(task.clamps.map((clamp) => clamp.node));
   const predicted = new Set(task.model.links.map((link) => link.target));
-  const node = task.model.nodes.find((n) => n.weighted && !clamped.has(n.name) && predicted.has(n.name));
+  const weighs = (n: NodeInstance): boolean => (isFixed ? !n.value && n.weights.length > 0 : n.weighted === true);
+  const node = task.model.nodes.find((n) => weighs(n) && !clamped.has(n.name) && predicted.has(n.name));
   if (node === undefined) return;
-  const reason = `\`${rule}\` steps as backpropagation does only where errors of free nodes weigh 1`;
+  const reason = isFixed
+    ? `with \`${rule}\` free nodes have no energy, so \`${node.name}\` has none to learn`
+    : `\`${rule}\` steps as backpropagation does only where errors of free nodes weigh 1`;
   reporter.report('precision/rule', node.span, reason, {
     repair: 'leave its `precision` out, or take a rule that settles: `learn.il(…)`',
     labels: [{ span: task.method.span, text: 'the rule' }],

@@ -59,7 +59,7 @@ function laneFunctions(
   const batch = task.batch / lanes;
   const seam =
     task.replicas === 1 &&
-    (rule === 'il' || rule === 'z_il' || rule === 'bp') &&
+    (rule === 'il' || rule === 'z_il' || rule === 'fixed_prediction' || rule === 'bp') &&
     graph.links.every((l) => l.delay === 0) &&
     noisyPart(graph) === undefined;
   if (!seam || !Number.isInteger(batch)) return [];

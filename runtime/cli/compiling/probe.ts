@@ -33,7 +33,7 @@ export interface Probed {
 export async function probe({ staged, training, data, device, begin, seed }: Probed): Promise<Probe> {
   const { task, graph } = staged;
   const method = task && methodOf(task);
-  if (!task || !method || !('rate' in method))
+  if (!task || !method || !('momentum' in method))
     throw new UserError(
       'probe/rule',
       `--probe tries rates of inference, and ${training.rule} has none`,

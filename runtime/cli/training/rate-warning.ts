@@ -39,6 +39,6 @@ export function watchRate(probed: Probed, flopsPerBatch: number, reporter: Repor
 function isCheap({ staged, device }: Probed, flopsPerBatch: number): boolean {
   const { task, graph } = staged;
   const method = task && methodOf(task);
-  if (!method || !('rate' in method) || device.name !== 'cpu' || graph.links.length > MAX_LINKS) return false;
+  if (!method || !('momentum' in method) || device.name !== 'cpu' || graph.links.length > MAX_LINKS) return false;
   return (flopsPerBatch / (method.steps + 1)) * GRADIENTS <= MAX_FLOP;
 }

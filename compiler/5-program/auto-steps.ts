@@ -1,0 +1,18 @@
+/** `steps = auto`: as many ticks as an error needs from the outputs to the farthest node that has one. */
+import type { TrainTask } from '../3-check/checked.ts';
+import type { Graph } from '../4-graph/graph.ts';
+import { levels } from '../4-graph/level.ts';
+import { wordOf } from './method.ts';
+
+/** The task with a number of ticks, where it leaves that to the compiler. */
+export function withSteps(task: TrainTask, graph: Graph): TrainTask {
+  const { method } = task;
+  if (wordOf(method.arguments.steps) !== 'auto') return task;
+  const predicted = new Set(graph.links.map((l) => l.target));
+  const clamped = new Set(task.clamps.map((c) => c.node));
+  const level = levels(graph, new Set([...clamped].filter((name) => predicted.has(name))));
+  // A sense has no error, and an exact node passes it on within the tick.
+  const erring = graph.nodes.filter((n) => !n.value && predicted.has(n.name));
+  const steps = Math.max(1, ...erring.map((n) => level.get(n.name) ?? 0));
+  return { ...task, method: { ...method, arguments: { ...method.arguments, steps } } };
+}
