@@ -29,6 +29,9 @@ export interface Costs {
   readonly readByte?: number;
   /** A byte of the state, read and hashed after a weight step. */
   readonly stateByte: number;
+  /** A commitment beside that: its record is closed, and the next one begun; and each byte of the state in it. Absent: nothing. */
+  readonly commit?: number;
+  readonly recordByte?: number;
   /** A frame, sealed, sent, received and opened, whatever is in it; and each of its bytes. Of processors, of both ends. */
   readonly frame: number;
   readonly frameByte: number;
@@ -100,6 +103,8 @@ export const OPTIONAL_COSTS = [
   'batch',
   'sampleByte',
   'readByte',
+  'commit',
+  'recordByte',
 ] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */
@@ -146,6 +151,14 @@ export function secondsOfCounted(work: CountedWork, costs: Costs, running: Runni
   const handed = work.values * value + work.valueBytes * valueByte + (work.farValueBytes ?? 0) * farValueByte;
   if (running === 'alone') return work.calls * call + handed + computed / Math.max(1, speedup);
   return work.calls * run + handed + computed;
+}
+
+/** Of a state of so many bytes, which is read, hashed, signed and recorded. */
+export function secondsOfCommitment(
+  state: number,
+  { stateByte, commit = 0, recordByte = 0 }: Pick<Costs, 'stateByte' | 'commit' | 'recordByte'>,
+): number {
+  return commit + state * (stateByte + recordByte);
 }
 
 /** Of a shard whose neighbours are all on other trainers. */

@@ -3,6 +3,7 @@
  * batch of a large shard: it is done so seldom that it costs a small share of the work, and so often that the record
  * of what lies in between stays small.
  */
+import { secondsOfCommitment } from '../../spec/costs.ts';
 import { DEFAULT_MACHINE } from '../../spec/default-machine.ts';
 import type { BatchWork, Deployment, ShardNeeds } from '../wire/deployment.ts';
 import type { Capability } from '../wire/messages.ts';
@@ -94,6 +95,6 @@ export function stretchCostsOn(
   machine: Pick<Capability, 'rate' | 'cores' | 'costs'>,
   alone: boolean,
 ): Omit<StretchCosts, 'frames'> {
-  const commitment = work.state * (machine.costs?.stateByte ?? 0);
+  const commitment = machine.costs ? secondsOfCommitment(work.state, machine.costs) : 0;
   return { work: secondsOfWork({ ...work, state: 0 }, machine, alone), commitment, state: work.state };
 }

@@ -16,12 +16,20 @@ export const SAMPLES = 128;
 /** Bytes of a sample. */
 const [FEW, MANY] = [16, 4096] as const;
 export const SAMPLE_BYTES = SAMPLES * (MANY - FEW);
+/** Values of a state, and their bytes beyond a single one. */
+const STATE = 256 * 1024;
+export const STATE_BYTES = 4 * (STATE - 1);
 
 export interface BatchTimes {
   /** Seconds of processors of a batch. */
   readonly few: number;
   readonly many: number;
+  /** With a commitment behind each, of hardly any state, and of much. */
+  readonly committed: number;
+  readonly large: number;
 }
+
+export type BatchCosts = Required<Pick<Costs, 'batch' | 'sampleByte' | 'commit' | 'recordByte'>>;
 
 /** @param time measures seconds of processors for a batch of a run that goes on meanwhile */
 export async function batchTimes(
@@ -29,10 +37,10 @@ export async function batchTimes(
   end: BorderEnd,
   time: (batches: () => number, failure: () => string | undefined) => Promise<number>,
 ): Promise<BatchTimes> {
-  const of = async (bytes: number): Promise<number> => {
-    const run = `batches-${bytes}`;
+  const of = async (bytes: number, state: number, commits: boolean): Promise<number> => {
+    const run = `batches-${bytes}-${state}-${commits}`;
     const column = { name: 'x', type: 'u8' as const, shape: [bytes] };
-    end.start(run, [await end.load(run, await sourceOf(device, bytes), { batch: SAMPLES, column })]);
+    end.start(run, [await end.load(run, await sourceOf(device, bytes, state), { batch: SAMPLES, column, commits })]);
     try {
       return await time(
         () => end.batches(run),
@@ -42,23 +50,48 @@ export async function batchTimes(
       end.release(run);
     }
   };
-  return { few: await of(FEW), many: await of(MANY) };
+  return {
+    few: await of(FEW, 1, false),
+    many: await of(MANY, 1, false),
+    committed: await of(FEW, 1, true),
+    large: await of(FEW, STATE, true),
+  };
 }
 
-/** @param here seconds of a run where frames come and go */
-export function costsOfBatches({ few, many }: BatchTimes, here: number): Required<Pick<Costs, 'batch' | 'sampleByte'>> {
+/** Of two measurements, of each the one that other work disturbed less. */
+export function lesser(one: BatchTimes, other: BatchTimes): BatchTimes {
+  return {
+    few: Math.min(one.few, other.few),
+    many: Math.min(one.many, other.many),
+    committed: Math.min(one.committed, other.committed),
+    large: Math.min(one.large, other.large),
+  };
+}
+
+/** @param here seconds of a run where frames come and go @param stateByte of a byte that is read and hashed */
+export function costsOfBatches(
+  { few, many, committed, large }: BatchTimes,
+  here: number,
+  stateByte: number,
+): BatchCosts {
   const sampleByte = Math.max(0, many - few) / SAMPLE_BYTES;
-  return { batch: Math.max(0, few - here - SAMPLES * FEW * sampleByte), sampleByte };
+  const recorded = Math.max(0, large - committed) / STATE_BYTES;
+  return {
+    batch: Math.max(0, few - here - SAMPLES * FEW * sampleByte),
+    sampleByte,
+    commit: Math.max(0, committed - few),
+    recordByte: Math.max(0, recorded - stateByte),
+  };
 }
 
-async function sourceOf(device: Device, bytes: number): Promise<ShardSource> {
-  const program = programOf(bytes);
+async function sourceOf(device: Device, bytes: number, state: number): Promise<ShardSource> {
+  const program = programOf(bytes, state);
   const executable = { program, files: await formsOf(device, program), short: true };
   return { executable, schedule: wholeSchedule(program) };
 }
 
 /** It reads a sample, and leaves a number as it is. */
-function programOf(bytes: number): Program {
+function programOf(bytes: number, state: number): Program {
   const op = (
     id: string,
     kind: string,
@@ -80,5 +113,7 @@ function programOf(bytes: number): Program {
     blocks: [{ name: 'work', repeat: 1, firstTick: 0, scalars: [], carries: [], ops }],
     results: [{ name: 'kept', value: 'kept' }],
   };
-  return { name: 'batches', states: [], functions: [f] };
+  const init = { kind: 'constant', value: 0.5 } as const;
+  const states = [{ id: 'weights', shape: [state], role: 'parameter' as const, init }];
+  return { name: 'batches', states, functions: [f] };
 }

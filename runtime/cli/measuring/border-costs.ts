@@ -7,7 +7,7 @@ import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import type { Device } from '../../device/device.ts';
 import type { ShardSource } from '../../shard/shards.ts';
-import { type BatchTimes, costsOfBatches } from './batch-costs.ts';
+import { type BatchCosts, type BatchTimes, costsOfBatches, lesser } from './batch-costs.ts';
 import { BorderPair, type RoundTime } from './border-pair.ts';
 import { type Turns, turnSources } from './turn-programs.ts';
 
@@ -38,10 +38,10 @@ export interface BorderTimes {
 
 type BorderCosts = Pick<Costs, 'frame' | 'frameByte'> &
   Required<Pick<Costs, 'framePath' | 'framePathByte' | 'streamFrame' | 'window' | 'apartRun' | 'apartByte'>> &
-  Required<Pick<Costs, 'farFrameByte' | 'batch' | 'sampleByte'>>;
+  Required<Pick<Costs, 'farFrameByte' | keyof BatchCosts>>;
 
-/** What a byte costs that an operation writes, and one that is handed to the device's thread or back. */
-type OfByte = Required<Pick<Costs, 'byte' | 'valueByte'>>;
+/** What a byte costs that an operation writes, one that is handed to the device's thread or back, and one of a state. */
+type OfByte = Required<Pick<Costs, 'byte' | 'valueByte' | 'stateByte'>>;
 
 /** @param turn seconds of a run that is handed over within a process and done in its thread */
 export async function borderCosts(device: Device, turn: number, ofByte: OfByte): Promise<BorderCosts> {
@@ -57,8 +57,9 @@ export async function borderCosts(device: Device, turn: number, ofByte: OfByte):
 export function assumedBorderCosts({ call, run = call, window = 0, ...costs }: Costs): BorderCosts {
   const { frame, frameByte, framePath = frame, framePathByte = frameByte, streamFrame = frame } = costs;
   const { apartRun = run, apartByte = 0, farFrameByte = 0, batch = 0, sampleByte = 0 } = costs;
-  const bytes = { frameByte, framePathByte, farFrameByte, apartByte, sampleByte };
-  return { frame, framePath, streamFrame, apartRun, window, batch, ...bytes };
+  const { commit = 0, recordByte = 0 } = costs;
+  const bytes = { frameByte, framePathByte, farFrameByte, apartByte, sampleByte, recordByte };
+  return { frame, framePath, streamFrame, apartRun, window, batch, commit, ...bytes };
 }
 
 type Between = Exclude<keyof BorderTimes, 'batches'>;
@@ -92,7 +93,7 @@ async function borderTimes(device: Device): Promise<BorderTimes> {
     for (let pass = 0; pass < PASSES; pass++)
       for (const name of NAMES) found.set(name, better(found.get(name), await time(name)));
     const [one, other] = [await pair.batches(device), await pair.batches(device)];
-    const batches = { few: Math.min(one.few, other.few), many: Math.min(one.many, other.many) };
+    const batches = lesser(one, other);
     return { ...(Object.fromEntries(found) as Record<Between, RoundTime>), batches };
   } finally {
     await pair.close();
@@ -108,7 +109,7 @@ function better(one: RoundTime | undefined, other: RoundTime): RoundTime {
 export function costsOfRounds(
   { few, many, huge, brief, stream, fewApart, manyApart, batches }: BorderTimes,
   turn: number,
-  { byte, valueByte }: OfByte,
+  { byte, valueByte, stateByte }: OfByte,
 ): BorderCosts {
   const some = (seconds: number): number => Math.max(0, seconds);
   const call = some(brief.processor - few.processor) / (1 / BRIEF - 1 / ROUNDS);
@@ -117,7 +118,7 @@ export function costsOfRounds(
   const lagOf = ({ lag, processor }: RoundTime): number => Math.min(lag, processor) / 2;
   const [small, large, largest] = [ofFrame(few), ofFrame(many), ofFrame(huge)];
   const [smallApart, largeApart] = [ofFrame(fewApart), ofFrame(manyApart)];
-  const ofBatches = costsOfBatches(batches, turn);
+  const ofBatches = costsOfBatches(batches, turn, stateByte);
   const frameByte = some((large - small) / BYTES - 2 * byte);
   return {
     frame: some(small - turn),

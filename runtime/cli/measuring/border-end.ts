@@ -32,6 +32,8 @@ const EPOCH = 64;
 export interface Fed {
   readonly batch: number;
   readonly column: Pick<ColumnRef, 'name' | 'type' | 'shape'>;
+  /** Its state is committed behind each batch. */
+  readonly commits: boolean;
 }
 
 interface Loaded {
@@ -178,7 +180,7 @@ function deploymentOf(run: string, { source: { schedule }, fed }: Loaded): Deplo
     ...{ epochs: EPOCHS, seed: 0, snapshotEvery: CALLS, microbatches, codec: 'f32' },
     schedule: microbatches > 1 ? 'pipelined' : 'lockstep',
     // What states cost is counted by itself.
-    stretches: { batches: CALLS, bytes: 0, keep: 0 },
+    stretches: { batches: fed?.commits ? 1 : CALLS, bytes: 0, keep: 0 },
     source: { path: '', text: '', compiler: '' },
   };
 }

@@ -74,11 +74,12 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
       farValueByte: await farValueByte(device, pieces),
       readByte: await readByte(device, pieces),
     };
+    const stateByte = hash / 1000 / states;
     const handovers = await handoverTimes(device);
     const turns = turnCosts(handovers, pieces);
     // Frames are the processor's, whatever device a shard is on.
-    const borders = await borderCosts(await loadCpu(), handovers.here, pieces);
-    return { ...pieces, ...far, stateByte: hash / 1000 / states, speedup, ...turns, ...borders };
+    const borders = await borderCosts(await loadCpu(), handovers.here, { ...pieces, stateByte });
+    return { ...pieces, ...far, stateByte, speedup, ...turns, ...borders };
   } finally {
     await session.close();
   }

@@ -6,6 +6,7 @@ import {
   lagOfFrame,
   type Running,
   runningApart,
+  secondsOfCommitment,
   secondsOfCounted,
   secondsOfFrame,
 } from '../../../spec/costs.ts';
@@ -134,7 +135,7 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
       schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
       seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, running),
       withFrames: running === 'short',
-      closing: name === TRAIN ? closingOf(state / stretch, sampleBytes(shards[i] as RatedShard), capability) : 0,
+      closing: name === TRAIN ? closingOf(state, stretch, sampleBytes(shards[i] as RatedShard), capability) : 0,
       machine: names.indexOf(capability.machine),
       place: placeNames.indexOf(placeOf(capability)),
       trainer: trainers.findIndex((t) => t.key === owners[i]),
@@ -186,10 +187,11 @@ function straightOf(trainers: readonly RatedTrainer[], from: number, to: number)
   return rate === undefined || !way ? undefined : { rate, isApart: way.isApart };
 }
 
-/** Behind a batch and before the next one. @param state bytes of it that are hashed @param samples bytes of them */
-function closingOf(state: number, samples: number, { costs }: Capability): number {
-  const { stateByte = 0, batch = 0, sampleByte = 0 } = costs ?? {};
-  return state * stateByte + batch + samples * sampleByte;
+/** Behind a batch and before the next one. @param state its bytes @param stretch batches between two commitments @param samples their bytes */
+function closingOf(state: number, stretch: number, samples: number, { costs }: Capability): number {
+  if (!costs) return 0;
+  const { batch = 0, sampleByte = 0 } = costs;
+  return secondsOfCommitment(state, costs) / stretch + batch + samples * sampleByte;
 }
 
 /** A trainer that has one shard alone hands its runs to a thread that no other shard uses. */

@@ -1,5 +1,6 @@
 /** Costs of a border come out of rounds of two trainers, whatever of them is whose. */
 import { expect, test } from 'vitest';
+import { STATE_BYTES } from '../../../runtime/cli/measuring/batch-costs.ts';
 import { type BorderTimes, costsOfRounds } from '../../../runtime/cli/measuring/border-costs.ts';
 
 const [TURN, BYTE] = [20e-6, 1e-11];
@@ -8,7 +9,10 @@ const [FRAME, FRAME_BYTE, CALL, APART, APART_BYTE, LAG] = [500e-6, 5e-9, 2e-3, 1
 const BYTES = 4 * (32 * 1024 - 64);
 const FAR_BYTES = 4 * (512 - 32) * 1024;
 const VALUE_BYTE = 4e-10;
+const [STATE_BYTE, COMMIT] = [7e-10, 900e-6];
 const [FAR, BATCH, SAMPLE_BYTE] = [3e-9, 300e-6, 1e-9];
+
+const COMMITTED = BATCH + TURN + 128 * 16 * SAMPLE_BYTE + COMMIT;
 
 /** A round is a frame there, one back, and a share of its call. */
 function rounds(): BorderTimes {
@@ -24,12 +28,17 @@ function rounds(): BorderTimes {
     stream: { processor: 2 * 8 * (TURN + STREAM) + CALL / 24, lag: 0 },
     fewApart: round(0, true),
     manyApart: round(BYTES, true),
-    batches: { few: BATCH + TURN + 128 * 16 * SAMPLE_BYTE, many: BATCH + TURN + 128 * 4096 * SAMPLE_BYTE },
+    batches: {
+      few: BATCH + TURN + 128 * 16 * SAMPLE_BYTE,
+      many: BATCH + TURN + 128 * 4096 * SAMPLE_BYTE,
+      committed: COMMITTED,
+      large: COMMITTED + STATE_BYTES * 3 * STATE_BYTE,
+    },
   };
 }
 
 test('each cost is what the others leave of a round', () => {
-  const costs = costsOfRounds(rounds(), TURN, { byte: BYTE, valueByte: VALUE_BYTE });
+  const costs = costsOfRounds(rounds(), TURN, { byte: BYTE, valueByte: VALUE_BYTE, stateByte: STATE_BYTE });
   const expected = {
     ...{
       frame: FRAME,
@@ -45,6 +54,8 @@ test('each cost is what the others leave of a round', () => {
       farFrameByte: FAR,
       batch: BATCH,
       sampleByte: SAMPLE_BYTE,
+      commit: COMMIT,
+      recordByte: 2 * STATE_BYTE,
     },
   };
   expect(Object.keys(costs).sort()).toEqual(Object.keys(expected).sort());
@@ -60,12 +71,12 @@ test('no cost is negative, and the way of a frame is at most twice its work', ()
   const costs = costsOfRounds(
     {
       ...{ few: busy, many: idle, huge: idle, brief: idle, stream: idle, fewApart: idle, manyApart: busy },
-      batches: { few: 0, many: 1 },
+      batches: { few: 0, many: 1, committed: 1, large: 0 },
     },
     0,
-    { byte: 1, valueByte: 1 },
+    { byte: 1, valueByte: 1, stateByte: 1 },
   );
   for (const seconds of Object.values(costs)) expect(seconds).toBeGreaterThanOrEqual(0);
   expect(costs.framePath).toBe(2 * costs.frame);
-  expect(costsOfRounds({ ...rounds(), few: idle }, 1, { byte: 1, valueByte: 1 }).framePath).toBe(0);
+  expect(costsOfRounds({ ...rounds(), few: idle }, 1, { byte: 1, valueByte: 1, stateByte: 1 }).framePath).toBe(0);
 });
