@@ -18,6 +18,7 @@ import {
 import type { Measured } from '../wire/messages.ts';
 import type { Refusal } from '../wire/refusals.ts';
 import { encodeProbe, MORE_TO_COME, NOTHING_MORE, PIECE, type ProbeHead } from '../wire/routing.ts';
+import { calm } from './probe-link.ts';
 
 /** The direct connections of this trainer. */
 export interface ProbedConnections {
@@ -166,7 +167,10 @@ export class BorderProbes {
       this.#end(series, false);
       return;
     }
-    for (let i = 0; i < ROUND_TRIPS && series.sent.count === 0; i++) await this.#ping(series);
+    if (series.sent.count === 0) {
+      await calm();
+      for (let i = 0; i < ROUND_TRIPS; i++) await this.#ping(series);
+    }
     const { bytes } = series.sent;
     if (bytes > 0) {
       const before = this.#ping(series);

@@ -44,7 +44,7 @@ export async function answerProbes({ link, idle, ended }: ProbedBy): Promise<voi
 }
 
 /** Until a timer comes in time three times, or a while has passed. */
-async function calm(): Promise<void> {
+export async function calm(): Promise<void> {
   let inTime = 0;
   for (let i = 0; i < CALM.looks && inTime < 3; i++) {
     const began = performance.now();

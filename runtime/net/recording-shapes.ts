@@ -32,9 +32,11 @@ const MESSAGE: Shape<Message> = { schema: messageSchema };
 
 const LINK = { upload: number, download: number, roundTrip: number };
 
+const FIGURES = { sent: number, received: number, roundTrip: number };
+
 const BORDER: Shape<ProbedBorder> = object({
   ...{ asked: number, count, isTold: flag },
-  ...{ sent: optional(number), received: optional(number), roundTrip: optional(number), at: optional(number) },
+  ...{ last: optional(object(FIGURES)), before: optional(object(FIGURES)), at: optional(number) },
 });
 
 const MEMBER: Shape<MemberState> = object({

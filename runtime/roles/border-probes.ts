@@ -7,7 +7,7 @@ import { isOwnMachineOnly } from '../wire/listen.ts';
 import type { Measured } from '../wire/messages.ts';
 import { placeOf } from './batch-time.ts';
 import type { DirectBorder } from './border-way.ts';
-import type { ProbedBorder } from './measured-link.ts';
+import type { ProbedBorder, WayFigures } from './measured-link.ts';
 import { isFree } from './sharing.ts';
 import type { MemberState, SynchronizerState } from './synchronizer-state.ts';
 import { isActive, members, type Work } from './work.ts';
@@ -52,7 +52,11 @@ export function borderMeasured(work: Work, from: string, message: Measured): 'no
   const asked = member?.borders?.[message.key];
   if (!member || !asked || asked.isTold || work.now - asked.asked > PROBE_MS) return 'not-asked';
   const { key, sent, received, roundTrip } = message;
-  const known: ProbedBorder = { ...asked, isTold: true, sent, received, roundTrip, at: work.now };
+  const known: ProbedBorder = {
+    ...asked,
+    ...(asked.last ? { before: asked.last } : {}),
+    ...{ isTold: true, last: { sent, received, roundTrip }, at: work.now },
+  };
   work.setMember({ ...member, borders: { ...member.borders, [key]: known } });
   return undefined;
 }
@@ -86,12 +90,24 @@ export function bordersOf(state: SynchronizerState, key: string): Readonly<Recor
 
 function borderBetween(from: MemberState, to: MemberState, now: number): DirectBorder | undefined {
   const [out, back] = [from.borders?.[to.key], to.borders?.[from.key]];
-  const { sent, received } = { sent: out?.sent ?? 0, received: back?.received ?? 0 };
+  const [ours, theirs] = [undisturbed(out), undisturbed(back)];
+  const { sent, roundTrip: there } = ours;
+  const { received, roundTrip: again } = theirs;
   const at = Math.min(out?.at ?? 0, back?.at ?? 0);
-  const roundTrip = Math.max(out?.roundTrip ?? 0, back?.roundTrip ?? 0);
+  const roundTrip = Math.max(there, again);
   if (sent <= 0 || received <= 0 || roundTrip <= 0 || now - at > KEPT_MS) return undefined;
   const allowed = [from.capability.upload, to.capability.download].filter((cap) => cap > 0);
   return { rate: Math.min(sent, received, ...allowed), roundTrip, at };
+}
+
+/** Of its last two looks: other work of a machine makes a way look slower, and nothing makes it look faster. */
+function undisturbed({ last, before = last }: Pick<ProbedBorder, 'last' | 'before'> = {}): WayFigures {
+  if (!last || !before) return { sent: 0, received: 0, roundTrip: 0 };
+  return {
+    sent: Math.max(last.sent, before.sent),
+    received: Math.max(last.received, before.received),
+    roundTrip: Math.min(last.roundTrip, before.roundTrip),
+  };
 }
 
 /** It has told where others reach it, and its own way to the mesh is known: the two probes do not meet. */

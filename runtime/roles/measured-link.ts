@@ -12,6 +12,13 @@ export interface MeasuredLink {
   readonly at: number;
 }
 
+/** Bytes a second that an end has sent and received, and milliseconds there and back. */
+export interface WayFigures {
+  readonly sent: number;
+  readonly received: number;
+  readonly roundTrip: number;
+}
+
 /** One end's view of the way to another trainer. */
 export interface ProbedBorder {
   /** When it was last asked to measure it, and how often. */
@@ -19,10 +26,10 @@ export interface ProbedBorder {
   readonly count: number;
   /** What it has told since the last time it was asked, or not. */
   readonly isTold: boolean;
-  /** The newest. Bytes a second that it has sent and received, and milliseconds there and back. */
-  readonly sent?: number;
-  readonly received?: number;
-  readonly roundTrip?: number;
+  /** The newest, and the ones before. */
+  readonly last?: WayFigures;
+  readonly before?: WayFigures;
+  /** When the newest were told. */
   readonly at?: number;
 }
 

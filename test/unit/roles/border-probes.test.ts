@@ -151,6 +151,24 @@ describe('the words of trainers about a way', () => {
     expect(bordersOf(mesh.state, 'a').b?.roundTrip).toBe(2);
   });
 
+  test('count by the faster one of their last two looks, which other work may have disturbed', () => {
+    const mesh = asked();
+    const look = (rate: number, roundTrip: number): ProbedMesh => {
+      const figures = { sent: rate, received: rate, roundTrip };
+      mesh.measured('a', 'b', figures).measured('b', 'a', figures).pairs();
+      // Until they are asked again.
+      for (let i = 0; i < 700 && mesh.told.length === 0; i++) mesh.tick(1000);
+      return mesh;
+    };
+    const known = (): unknown[] => [mesh.rate('a', 'b'), bordersOf(mesh.state, 'a').b?.roundTrip];
+    look(9e6, 1);
+    look(1e6, 30);
+    expect(known()).toEqual([9e6, 1]);
+    // It was no disturbance.
+    look(2e6, 20);
+    expect(known()).toEqual([2e6, 20]);
+  });
+
   test('of one that claims more than there is are bounded by the other end, and by what owners allow', () => {
     const mesh = asked().measured('a', 'b', { sent: 1e12, received: 1e12, roundTrip: 1e-9 });
     mesh.measured('b', 'a', { sent: 2e6, received: 1e6, roundTrip: 30 });
