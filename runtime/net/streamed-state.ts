@@ -5,11 +5,11 @@
 import { createHash } from 'node:crypto';
 import { type State, sizeOf } from '../../spec/program.ts';
 import type { DeviceSession } from '../device/device.ts';
-import { isKept, isParameter } from '../shard/shard.ts';
+import { isKept, isParameter, saveStates } from '../shard/shard.ts';
 import { inFileOrder, safetensorsHead } from '../store/safetensors.ts';
 import { freeNow } from '../support/free-now.ts';
 import type { Pieces } from './send-blob.ts';
-import { PART_METADATA, partName, STATE_HASH, tensorHead } from './shard-state.ts';
+import { PART_METADATA, partName, STATE_HASH, stateHash, tensorHead } from './shard-state.ts';
 
 /** Of a smaller state copies cost nothing that matters, and are quicker. */
 const LARGE_STATE_BYTES = 16e6;
@@ -129,6 +129,12 @@ export class StreamedState {
     }
     if (read !== byteLength) throw new Error(`${id} has ${read} bytes, not ${byteLength}`);
   }
+}
+
+/** What its owner signs, of states on a device. */
+export async function hashOf(device: DeviceSession, states: readonly State[], least?: number): Promise<string> {
+  const hashes = await StreamedState.of(device, states, least)?.hashes(false);
+  return hashes?.hash ?? stateHash(await saveStates(device, states));
 }
 
 function piecesFrom(bytes: number, parts: AsyncGenerator<Uint8Array>): Pieces {

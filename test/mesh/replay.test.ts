@@ -64,12 +64,14 @@ async function replayed(
   paths: readonly string[],
   more: Partial<KnownOfRun> = {},
   version = 'test',
+  largeStateBytes?: number,
 ): Promise<Verdict> {
   const records: StretchRecord[] = [];
   try {
     for (const path of paths) records.push(openRecord(path));
     return await replayStretch(records, {
       ...{ deployment, device: referenceDevice, version, blob: async (hash) => blob(hash) },
+      ...(largeStateBytes === undefined ? {} : { largeStateBytes }),
       known: {
         manifest: (shard, calls) => stateHash(decodeState(blob(manifests.get(calls)?.[shard] ?? ''))),
         owners: (term) => log.find((e) => e.event === 'epoch-of-owners' && e.epoch === term)?.keys as readonly string[],
@@ -144,6 +146,21 @@ test('shards of one trainer are repeated together, and frames between them are i
         why: expect.stringContaining('the same trainer had shard'),
       });
   }
+});
+
+test('a stretch replays from a state that is read tensor by tensor, and not from one that was changed', async () => {
+  const run = await pipelined();
+  const paths = run.records.map((r) => r.path).filter((p) => placeOf(p).shard === 1);
+  for (const path of paths.slice(0, 3))
+    expect(await replayed(run, [path], {}, 'test', 1), path).toEqual({ verdict: 'match' });
+  const [, path = ''] = paths;
+  const bytes = readFileSync(path);
+  const state = entriesOf(bytes).entries.find(({ kind }) => kind === 'state');
+  const last = (state?.at ?? 0) + (state?.bytes ?? 0) - 1;
+  bytes[last] = (bytes[last] ?? 0) ^ 1;
+  const changed = join(folder, 'state.rec');
+  writeFileSync(changed, bytes);
+  await expect(replayed(run, [changed], {}, 'test', 1)).rejects.toMatchObject({ code: 'record/damaged' });
 });
 
 test('a changed byte and a missing end of a record are found before anything is computed', async () => {

@@ -73,6 +73,7 @@ export const CHECKING: Readonly<Record<string, readonly string[]>> = {
     'net/fill-from.ts',
     'net/piece-reader.ts',
     'net/record-blobs.ts',
+    'net/records/fill-from-record.ts',
     'wire/link-estimate.ts',
   ],
 };

@@ -1,6 +1,7 @@
 /** `nmc join`: this machine becomes a trainer of a mesh. */
 import { availableParallelism, freemem, hostname, totalmem } from 'node:os';
 import { BlobCache } from '../../backplane/blob-cache.ts';
+import type { Device } from '../../device/device.ts';
 import { configFolder, ensureKey } from '../../identity/key-file.ts';
 import { keyText } from '../../identity/key-text.ts';
 import { rememberJoined, rememberMesh } from '../../identity/known-meshes.ts';
@@ -51,8 +52,7 @@ export default async function (args: JoinArguments): Promise<number> {
   const watched = watchDevice(await commandDevice(args.device ?? 'auto'));
   const { device } = watched;
   const record = await machineRecord(device, configFolder());
-  // A shard of several has one thread; a second one that waits for nothing takes memory that is lent for shards.
-  device.warmUp?.(allowed === undefined ? undefined : 1);
+  warm(device, allowed);
   const telling = tellOfJoin(name, args.json, (mesh) => {
     rememberMesh(addressText(address), mesh);
     rememberJoined(addressText(address), keyFile);
@@ -111,6 +111,11 @@ export default async function (args: JoinArguments): Promise<number> {
     watched.release();
     giveBack();
   }
+}
+
+/** A shard of several has one thread; a second one that waits for nothing takes memory that is lent for shards. */
+function warm(device: Device, allowed: number | undefined): void {
+  device.warmUp?.(allowed === undefined ? undefined : 1);
 }
 
 /**

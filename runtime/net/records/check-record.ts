@@ -1,6 +1,5 @@
 /** What has to hold of a record before anything is computed from it: the state, the frames and the windows are signed. */
 import { keyBytes } from '../../identity/key-text.ts';
-import type { SavedStates } from '../../shard/shard.ts';
 import { lastChange } from '../../training/calls.ts';
 import { canonicalBytes } from '../../wire/canonical.ts';
 import type { Deployment } from '../../wire/deployment.ts';
@@ -11,7 +10,6 @@ import { rootOf } from '../../wire/merkle.ts';
 import { runTag } from '../../wire/run-tag.ts';
 import { stateHolds } from '../../wire/state-signature.ts';
 import { directionOf, type Window, windowHolds } from '../../wire/window.ts';
-import { decodeState, stateHash } from '../shard-state.ts';
 import { damagedRecord } from './entries.ts';
 import type { SentPacket, StretchRecord } from './read-record.ts';
 
@@ -23,11 +21,8 @@ interface Flow {
   readonly direction: number;
 }
 
-/**
- * @returns the state that the stretch begins from
- * @throws UserError `record/damaged`
- */
-export function checkedState(record: StretchRecord, deployment: Deployment): SavedStates {
+/** @throws UserError `record/damaged` where the record is of another deployment, or its states are not signed */
+export function assertSigned(record: StretchRecord, deployment: Deployment): void {
   const { head, end } = record;
   const { run, shard, term, owner } = head;
   if (head.run !== deployment.run || head.deployment !== hex(sha256(canonicalBytes(deployment))))
@@ -39,17 +34,6 @@ export function checkedState(record: StretchRecord, deployment: Deployment): Sav
   if (!began || (signed && !stateHolds(place, signed, owner))) throw damagedRecord('its first state is not signed');
   if (end.signed.calls !== lastChange(deployment, end.calls) || !stateHolds(place, end.signed, owner))
     throw damagedRecord('its last state is not signed');
-  const state = decodedState(record);
-  if (stateHash(state) !== head.hash) throw damagedRecord('its state is not the one that was signed');
-  return state;
-}
-
-function decodedState(record: StretchRecord): SavedStates {
-  try {
-    return decodeState(record.state());
-  } catch {
-    throw damagedRecord('its state cannot be read');
-  }
 }
 
 /**

@@ -1,5 +1,6 @@
 /** A record from the disk, trusting nothing in it: what it says in words, and where its frames lie. */
 import { closeSync, fstatSync } from 'node:fs';
+import type { BlobSource } from '../../backplane/backplane.ts';
 import { readAt } from '../../support/atomic.ts';
 import { openForReading } from '../../support/safe-files.ts';
 import type { Totals } from '../../training/totals.ts';
@@ -62,7 +63,8 @@ export interface SentPacket {
 export interface StretchRecord {
   readonly head: RecordHead;
   readonly end: RecordEnd;
-  readonly state: () => Uint8Array;
+  /** From its beginning, each time. */
+  readonly state: () => BlobSource;
   readonly taken: readonly TakenPacket[];
   readonly signed: readonly SignedPackets[];
   readonly sent: readonly SentPacket[];
@@ -117,11 +119,26 @@ function scanned(descriptor: number): StretchRecord {
     }
   }
   if (at !== size || words.get('foot')?.entries !== entries) throw damagedRecord('entries of it are missing');
-  const state = (): Uint8Array => Buffer.concat(pieces.map((p) => read(p.at, p.bytes)));
+  const state = (): BlobSource => stateSource(pieces, read);
   const close = (): void => closeSync(descriptor);
   const missing = words.get('foot')?.missing as readonly string[];
   const [head, end] = [headIn(words.get('head')), endIn(words.get('end'))];
   return { head, end, state, taken, signed, sent, windows, missing, close };
+}
+
+function stateSource(
+  pieces: readonly { readonly at: number; readonly bytes: number }[],
+  read: (at: number, bytes: number) => Uint8Array,
+): BlobSource {
+  const left = pieces.values();
+  return {
+    bytes: pieces.reduce((sum, p) => sum + p.bytes, 0),
+    next: async () => {
+      const { value } = left.next();
+      return value && read(value.at, value.bytes);
+    },
+    close: async () => undefined,
+  };
 }
 
 function takenIn({ bytes }: EntryHead, body: number, read: (at: number, bytes: number) => Uint8Array): TakenPacket {

@@ -7,7 +7,6 @@
 import { sizeOf } from '../../../spec/program.ts';
 import type { Device, DeviceSession, Tensor } from '../../device/device.ts';
 import { openSession, type ShardSession } from '../../shard/session.ts';
-import { fillStates, saveStates } from '../../shard/shard.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { callAt, functionOf, positionOf } from '../../training/calls.ts';
 import type { Frame } from '../../training/frame.ts';
@@ -20,9 +19,10 @@ import { leafOf } from '../../wire/merkle.ts';
 import { withCall } from '../call-sums.ts';
 import { type BlobSource, openShardData, type ShardData } from '../shard-data.ts';
 import { borderCodec, drawStates, openShardDevice } from '../shard-device.ts';
-import { stateHash } from '../shard-state.ts';
-import { checkedState, checkFrames } from './check-record.ts';
+import { hashOf } from '../streamed-state.ts';
+import { assertSigned, checkFrames } from './check-record.ts';
 import { damagedRecord } from './entries.ts';
+import { recordedState } from './fill-from-record.ts';
 import type { SentPacket, StretchRecord } from './read-record.ts';
 import { type DeviceClass, deviceClass } from './stretch-log.ts';
 
@@ -35,6 +35,8 @@ export interface ReplayOptions {
   readonly version: string;
   readonly blob: BlobSource;
   readonly known: KnownOfRun;
+  /** States of at least so many bytes are never in memory as a whole. */
+  readonly largeStateBytes?: number;
 }
 
 /** What a verifier knows by itself: a trainer's own record proves nothing of it. */
@@ -132,17 +134,18 @@ function notKnown(records: readonly StretchRecord[], { known }: ReplayOptions): 
 
 async function memberOf(record: StretchRecord, options: ReplayOptions): Promise<Member> {
   const { deployment, sourceOf, device: on, blob } = options;
-  const state = checkedState(record, deployment);
+  assertSigned(record, deployment);
   const unsigned = checkFrames(record, deployment);
   const source = await sourceOf(record.head.shard);
+  const { states } = source.executable.program;
+  const state = await recordedState(record, states, options.largeStateBytes);
   const data = await openShardData(deployment, source.schedule, blob);
   // Frames of other shards are kept here: their memory may not be used again.
   const device = await openShardDevice(on, deployment, { ...source.executable, short: false });
-  const { states } = source.executable.program;
   // The state at the very beginning is drawn again: no signature says that it came from the seed.
   if (record.head.from === 0) await drawStates(device, states, deployment, blob);
-  else await fillStates(device, states, { tensors: [...state.parameters, ...state.auxiliary] }, false);
-  if (record.head.from === 0 && stateHash(await saveStates(device, states)) !== record.head.hash) {
+  else await state.fill(device);
+  if (record.head.from === 0 && (await hashOf(device, states, options.largeStateBytes)) !== record.head.hash) {
     await device.close();
     throw damagedRecord('it does not begin from the seed');
   }
@@ -248,7 +251,7 @@ class Replay {
     // What was sent of a batch that began ahead is of the next stretch.
     const [left] = [...sent.values()].flat().filter(({ header }) => header.batch < end.calls);
     if (left) return { verdict: 'mismatch', shard, what: 'frame', call: left.header.batch };
-    const here = stateHash(await saveStates(device, source.executable.program.states));
+    const here = await hashOf(device, source.executable.program.states, this.#options.largeStateBytes);
     if (here !== end.signed.hash) return { verdict: 'mismatch', shard, what: 'state', call: end.calls, here };
     const names = [...new Set([...Object.keys(totals), ...Object.keys(end.totals)])];
     const differs = names.some((name) => totals[name] !== end.totals[name]);

@@ -1,0 +1,83 @@
+/**
+ * The state that a stretch begins from, onto a device: a large one is read twice, once for its hash and once more part by
+ * part, and is never in memory as a whole.
+ */
+import { createHash } from 'node:crypto';
+import type { State } from '../../../spec/program.ts';
+import type { DeviceSession } from '../../device/device.ts';
+import { fillStates, type SavedStates } from '../../shard/shard.ts';
+import { boundedCount } from '../../support/bounded.ts';
+import { UserError } from '../../support/errors.ts';
+import { fillFrom } from '../fill-from.ts';
+import { headOf, PieceReader } from '../piece-reader.ts';
+import { mostPartBytes } from '../shard-memory.ts';
+import { decodeState, STATE_HASH, stateHash, tensorHead } from '../shard-state.ts';
+import { isStreamed } from '../streamed-state.ts';
+import { damagedRecord } from './entries.ts';
+import type { StretchRecord } from './read-record.ts';
+
+const MAX_HEAD_BYTES = 16e6;
+
+/** What has to hold of the state of a record, and what puts it onto a device then. */
+export interface RecordedState {
+  readonly fill: (device: DeviceSession) => Promise<void>;
+}
+
+/**
+ * @param states of the shard
+ * @param least bytes of a large one
+ * @throws UserError `record/damaged` where it is not the state that was signed
+ */
+export async function recordedState(
+  record: StretchRecord,
+  states: readonly State[],
+  least?: number,
+): Promise<RecordedState> {
+  if (!isStreamed(states, least)) {
+    const { parameters, auxiliary } = await wholeState(record, states);
+    return { fill: (device) => fillStates(device, states, { tensors: [...parameters, ...auxiliary] }, false) };
+  }
+  const blob = await checkedBlob(record);
+  const fill = async (device: DeviceSession): Promise<void> => {
+    try {
+      await fillFrom(device, states, record.state(), blob);
+    } catch (error) {
+      if (error instanceof UserError) throw damagedRecord('its state is not one of its shard');
+      throw error;
+    }
+  };
+  return { fill };
+}
+
+async function wholeState(record: StretchRecord, states: readonly State[]): Promise<SavedStates> {
+  const pieces = new PieceReader(record.state());
+  const state = await stateIn(pieces, mostPartBytes(states));
+  if (!state) throw damagedRecord('its state cannot be read');
+  if (stateHash(state) !== record.head.hash) throw damagedRecord('its state is not the one that was signed');
+  return state;
+}
+
+async function stateIn(pieces: PieceReader, most: number): Promise<SavedStates | undefined> {
+  if (pieces.bytes > most) return undefined;
+  const bytes = await pieces.take(boundedCount(pieces.bytes, most, 'the state of a record'));
+  try {
+    return bytes && decodeState(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns the hash of its bytes: the second reading is held to it */
+async function checkedBlob(record: StretchRecord): Promise<string> {
+  const pieces = new PieceReader(record.state());
+  const entries = await headOf(pieces, MAX_HEAD_BYTES);
+  if (!entries) throw damagedRecord('its state cannot be read');
+  const state = createHash('sha256').update(STATE_HASH);
+  for (const { name, dtype, shape, begin, end } of entries) {
+    state.update(tensorHead({ name, dtype, shape }));
+    if (!(await pieces.each(end - begin, (piece) => state.update(piece))))
+      throw damagedRecord('its state cannot be read');
+  }
+  if (state.digest('hex') !== record.head.hash) throw damagedRecord('its state is not the one that was signed');
+  return pieces.hashOfAll();
+}
