@@ -111,7 +111,10 @@ export class NatsEntries {
       await this.#last(change.key),
     ];
     if (next?.header.get(WRITE_HEADER) === change.id) return { won: next.seq };
-    if (!next) return (last?.seq ?? 0) === replaced ? { open: replaced } : 'lost';
+    const present = last?.seq ?? 0;
+    // The last one would have been the next: one of the two answers is of a server that is behind.
+    if (!next && present > replaced) throw new Undecided();
+    if (!next) return present === replaced ? { open: replaced } : 'lost';
     // The bucket keeps some changes of each key: another one may have come between, and be gone.
     const follows = Number(next.header.get(REPLACED_HEADER)) === replaced;
     if (unanswered && !follows) return 'unknown';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { headers } from '@nats-io/transport-node';
 import Database from 'libsql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Backplane } from '../../../runtime/backplane/backplane.ts';
 import { chained } from '../../../runtime/backplane/chain.ts';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { type FollowedBackplane, followed } from '../../../runtime/backplane/followed.ts';
@@ -200,28 +201,46 @@ async function openAlone(at: NatsServer, mesh: string): Promise<string[]> {
   return records.map((r) => r.value);
 }
 
-test('lost and wrong answers break no stream, and every copy has all of it, from many seeds', async () => {
+async function countUp(backplane: Backplane, key: string): Promise<void> {
+  for (let won: number | undefined; won === undefined; ) {
+    const entry = await backplane.get(key);
+    won = await backplane.put(key, String(Number(entry?.value ?? 0) + 1), entry?.revision ?? 0);
+  }
+}
+
+test('lost, wrong and stale answers break no stream, and every copy has all of it, from many seeds', async () => {
   const line = await FaultyLine.before(server.url);
   const mesh = await makeMesh(server);
   const patience = { patience: { answerMs: 150, giveUpMs: 60_000 }, servers: [line.url] };
   const both = [await open(server, mesh, 'a', patience), await open(server, mesh, 'b', patience)];
+  let asked = 0;
   for (let seed = 0; seed < SEEDS; seed++) {
     const numbers = numbersOf(seed, 'faults');
     let drawn = 0;
     const chance = (): number => numbers.uniform(drawn++);
     line.faults = {
       answer: () => (chance() < 0.1 ? 'swallow' : chance() < 0.2 ? 'refuse' : 'pass'),
+      stale: () => {
+        asked++;
+        return chance() < 0.25;
+      },
       times: () => (chance() < 0.3 ? 2 : 1),
     };
+    const counting = both.map(async ({ backplane }) => {
+      for (let i = 0; i < 3; i++) await countUp(backplane, `count/${seed}`);
+    });
     const told = await Promise.all(
       both.flatMap(({ backplane }, w) =>
         [0, 1, 2].map(async (i) => [await backplane.append(`log/${seed}`, `${w}${i}`), `${w}${i}`] as const),
       ),
     );
+    await Promise.all(counting);
     line.faults = {};
+    expect((await both[1]?.backplane.get(`count/${seed}`))?.value, `seed ${seed}`).toBe('6');
     const kept = told.sort(([a], [b]) => a - b).map(([sequence, value]) => ({ sequence, value }));
     expect(await both[0]?.backplane.read(`log/${seed}`, 1, 99), `seed ${seed}`).toEqual(kept);
   }
+  expect(asked).toBeGreaterThan(10 * SEEDS);
   for (const { backplane, broken } of both) {
     await backplane.append('last', 'x');
     await backplane.copied();
@@ -238,3 +257,22 @@ test('lost and wrong answers break no stream, and every copy has all of it, from
     copy.close();
   }
 }, 600_000);
+
+test('a change that a stale answer hides is not told as lost', async () => {
+  const line = await FaultyLine.before(server.url);
+  const mesh = await makeMesh(server);
+  const patience = { patience: { answerMs: 300, giveUpMs: 60_000 }, servers: [line.url] };
+  const backplane = await openMesh(server, mesh, patience);
+  const [sent, confirmed, looks] = [[0, 1], ['swallow'], [true, false]] as [number[], 'swallow'[], boolean[]];
+  line.faults = {
+    times: () => sent.shift() ?? 1,
+    answer: () => confirmed.shift() ?? 'pass',
+    stale: () => looks.shift() ?? false,
+  };
+  const revision = await backplane.put('k', 'mine', 0);
+  expect(looks).toEqual([]);
+  line.faults = {};
+  expect(await backplane.get('k')).toEqual({ key: 'k', value: 'mine', revision });
+  line.close();
+  await backplane.close();
+});

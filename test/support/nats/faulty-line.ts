@@ -6,6 +6,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export interface Faults {
   /** Of the answer to something that was to be kept. `refuse`: another revision is said to be there. */
   readonly answer?: () => 'pass' | 'swallow' | 'refuse';
+  /** Of each answer that tells a message of a stream: the one before it to the same question is given. */
+  readonly stale?: () => boolean;
   /** How often what is to be kept reaches the server. */
   readonly times?: () => number;
 }
@@ -15,6 +17,8 @@ const REFUSED = JSON.stringify({
   stream: 'none',
   seq: 0,
 });
+/** A question for one message of a stream, and where its answer goes. */
+const LOOK = /^H?PUB (\$JS\.API\.STREAM\.MSG\.GET\.\S+) (\S+) /;
 const FRAME = /^(H?MSG|H?PUB) /;
 const KEPT = /^H?PUB (\$KV|\$O|nmc\.[^.]+\.record)\./;
 
@@ -22,6 +26,10 @@ export class FaultyLine {
   faults: Faults = {};
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** Questions that have no answer yet, by where that goes. */
+  readonly #asked = new Map<string, string>();
+  /** The last answer to each question. */
+  readonly #answered = new Map<string, Buffer>();
 
   private constructor(target: number) {
     this.#server = createServer((client) => {
@@ -60,7 +68,9 @@ export class FaultyLine {
     this.cut();
   }
 
-  #toClient(client: Socket, head: string, body: Buffer): void {
+  #toClient(client: Socket, head: string, answer: Buffer): void {
+    const body = this.#perhapsStale(head, answer);
+    if (body !== answer) head = head.replace(/\d+$/, String(body.length - 2));
     const acknowledges = head.startsWith('MSG ') && /^\{"stream":"[^"]*", ?"seq":\d+/.test(body.toString('latin1'));
     const what = acknowledges ? (this.faults.answer?.() ?? 'pass') : 'pass';
     if (what === 'swallow') return;
@@ -68,7 +78,20 @@ export class FaultyLine {
     else client.write(`${head.replace(/\d+$/, String(REFUSED.length))}\r\n${REFUSED}\r\n`);
   }
 
+  /** A server that is behind answers what was true before. */
+  #perhapsStale(head: string, body: Buffer): Buffer {
+    const [, subject = ''] = head.split(' ');
+    const question = this.#asked.get(subject);
+    if (question === undefined) return body;
+    this.#asked.delete(subject);
+    const before = this.#answered.get(question);
+    this.#answered.set(question, body);
+    return before && (this.faults.stale?.() ?? false) ? before : body;
+  }
+
   #toServer(server: Socket, head: string, body: Buffer): void {
+    const [, subject, reply] = LOOK.exec(head) ?? [];
+    if (reply !== undefined) this.#asked.set(reply, `${subject} ${body.toString('latin1')}`);
     const times = KEPT.test(head) ? (this.faults.times?.() ?? 1) : 1;
     for (let i = 0; i < times; i++) server.write(Buffer.concat([Buffer.from(`${head}\r\n`), body]));
   }
