@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'vitest';
 import { defaultState } from '../../runtime/cli/mesh/state-folder.ts';
 import { readKey } from '../../runtime/identity/key-file.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
+import { WIRE_VERSION } from '../../runtime/wire/version.ts';
 import { TestMesh } from '../support/mesh.ts';
 import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
 
@@ -50,7 +51,7 @@ test('a joined trainer and a watched run wait for a mesh that was stopped, and n
   // Whoever lends a machine may look, though nobody has listed the key of this user.
   const looked = await nmc(['status', '--mesh', mesh.up.address, '--json'], { cwd: folder, env: config });
   expect(looked.code, looked.stderr).toBe(0);
-  expect(jsonLines(looked)).toMatchObject([{ synchronizer: { wire: '3.0' } }]);
+  expect(jsonLines(looked)).toMatchObject([{ synchronizer: { wire: WIRE_VERSION } }]);
   // Nor needs the address to be said: this user has joined one mesh.
   const bare = await nmc(['status', '--json'], { cwd: folder, env: { ...config, NMC_MESH: '' } });
   expect(bare.code, bare.stderr).toBe(0);
