@@ -61,8 +61,8 @@ export function writePlan(folder: string, planJson: Uint8Array, files: ReadonlyM
   writePlanParts(folder, parts, (_, sink) => sink(planJson));
 }
 
-/** Fewer files are written before a thread has started. */
-const MIN_BESIDE = 64;
+/** Fewer files, as plans of one shard have them, are written in the time that a thread takes to start. */
+const MIN_BESIDE = 256;
 
 /** Writes files into a folder, many of them in a thread beside this one. */
 class PartWriter {

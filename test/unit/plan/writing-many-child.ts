@@ -10,7 +10,7 @@ import { writePlanParts } from '../../../runtime/plan/write-plan.ts';
 import { errorCode } from '../../../runtime/support/atomic.ts';
 import type { PlanPart, Sink } from '../../../spec/plan.ts';
 
-const FILES = 400;
+const FILES = 800;
 const [folder = '', byte = '0', how] = process.argv.slice(2);
 let hasThread = false;
 
@@ -42,7 +42,7 @@ function disturb(sink: Sink): void {
   if (how === 'throw') throw new Error('no more');
   const shards = join(scratch(), 'shards/0');
   // One that the thread writes.
-  while (!existsSync(join(shards, '150'))) pause();
+  while (!existsSync(join(shards, '270'))) pause();
   if (how === 'link' || how === 'gone') renameSync(shards, join(dirname(folder), 'outside'));
   if (how === 'link') symlinkSync(join(dirname(folder), 'outside'), shards);
 }
