@@ -30,7 +30,7 @@ test('no mesh sends it where more could be read on the way than before', () => {
   expect(tour('a.example', ['b.example'])).toEqual(['a.example:7420', 'b.example:7420']);
 });
 
-test('what is not an address is left out, and no more than 16 are kept', () => {
+test('text that is not an address is left out, and no more than 16 are kept', () => {
   expect(tour('a.example', ['', 'http://x/y', 'b.example/path', '\u0000'])).toHaveLength(1);
   expect(
     tour(
