@@ -190,7 +190,7 @@ export class ShardBorders {
   }
 
   send(frame: Frame, to: number): void {
-    this.#carry(to, this.#channel(to).send(frame));
+    this.#channel(to).send(frame, (packet) => this.#carry(to, [packet]));
   }
 
   /** A packet of a border of this shard. */

@@ -16,5 +16,5 @@ export function isRunTag(tag: Uint8Array, run: string): boolean {
     wanted = runTag(run);
     known.set(run, wanted);
   }
-  return wanted.every((byte, i) => byte === tag[i]);
+  return Buffer.compare(wanted, tag) === 0;
 }

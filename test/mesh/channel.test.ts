@@ -45,6 +45,26 @@ test('frames come out as they went in, in both directions and over several packe
   expect(carried).toEqual({ atA: back, atB: sent, problems: [] });
 });
 
+test('a packet of a frame leaves before the next one is sealed', () => {
+  const { a, b, rekey } = ends();
+  const { fromA, fromB } = rekey(0);
+  carry(a, b, fromA, fromB);
+  const frame = frameOf(7, 0, 0);
+  const before = a.bytesSent;
+  const left: { readonly packet: Uint8Array; readonly sealed: number }[] = [];
+  const kept = a.send(frame, (packet) => left.push({ packet, sealed: a.bytesSent - before }));
+  expect(kept).toEqual([]);
+  const [first, second] = left.map(({ packet }) => packet.length);
+  expect(left.map(({ sealed }) => sealed)).toEqual([first, (first ?? 0) + (second ?? 0)]);
+  expect(
+    carry(
+      a,
+      b,
+      left.map(({ packet }) => packet),
+    ),
+  ).toEqual({ atA: [], atB: [frame], problems: [] });
+});
+
 test('both ends sign the root over a window', () => {
   const { a, b, rekey } = ends();
   const { fromA, fromB } = rekey(0);
