@@ -87,7 +87,7 @@ function moving(state: string, to: Place): UserError {
   return new UserError(
     'mesh/moving',
     `a move of the mesh of ${state} was begun`,
-    `finish it: ${nmc`mesh move --to ${to}`}`,
+    `finish it: ${nmc`mesh move --to ${to} --nats URL`}`,
   );
 }
 
