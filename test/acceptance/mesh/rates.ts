@@ -31,6 +31,8 @@ const SECONDS = 8;
 /** Of an epoch that is over before. */
 const SHORTEST_SECONDS = 3;
 const MICROBATCHES = 8;
+/** Batches. */
+const SNAPSHOT_EVERY = 100;
 const PATIENCE_MS = 300_000;
 
 export async function measureRates(context: Context, data: string): Promise<RateRow[]> {
@@ -96,6 +98,8 @@ export async function measure(
     String(shards),
     '--epochs',
     '20',
+    '--snapshot-every',
+    String(SNAPSHOT_EVERY),
     ...network.options,
     ...parts,
     // Each shard has a trainer to itself, were it faster or not.
@@ -114,7 +118,7 @@ export async function measure(
     microbatches: schedule === 'pipelined' ? MICROBATCHES : 1,
     delay,
     samplesPerSecond: ((last.batch - first.batch) * Number(placement.batch)) / seconds,
-    predicted: typeof placement.samplesPerSecond === 'number' ? placement.samplesPerSecond : null,
+    predicted: predictedRate(placement, first.batch, last.batch),
     busy: busy.reduce((sum, b) => sum + b, 0) / Math.max(1, busy.length),
     processors: began === undefined || used === undefined ? undefined : (used - began) / seconds,
     predictedWork:
@@ -123,6 +127,15 @@ export async function measure(
         : undefined,
     crowded: shards > availableParallelism(),
   };
+}
+
+/** Samples a second from one batch to another: what was predicted of batches, and of the snapshots in between. */
+function predictedRate({ samplesPerSecond, batch, epoch }: Json, first: number, last: number): number | null {
+  if (typeof samplesPerSecond !== 'number') return null;
+  const { snapshots = 1, snapshotSeconds = 0 } = (epoch ?? {}) as { snapshots?: number; snapshotSeconds?: number };
+  const samples = (last - first) * Number(batch);
+  const made = Math.floor(last / SNAPSHOT_EVERY) - Math.floor(first / SNAPSHOT_EVERY);
+  return samples / (samples / samplesPerSecond + (made * snapshotSeconds) / Math.max(1, snapshots));
 }
 
 /** @param run that trains there */
