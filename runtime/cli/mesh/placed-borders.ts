@@ -26,7 +26,8 @@ export function placedBorders(
 ): PlacedBorder[] {
   const at = new Map(shards.map(({ schedule }, i) => [schedule.shard, trainers.find((t) => t.key === owners[i])]));
   const found = new Map<string, PlacedBorder>();
-  for (const { from, to } of shards.flatMap(({ schedule }) => schedule.messages)) {
+  const messages = shards.flatMap(({ schedule }) => schedule.messages);
+  for (const { from, to } of messages.sort((a, b) => a.from - b.from || a.to - b.to)) {
     const [one, other] = [at.get(from), at.get(to)];
     if (!one || !other || placeOf(one.capability) === placeOf(other.capability)) continue;
     const { upload, download, delay } = wayBetween(wayEnd(one), wayEnd(other));
@@ -41,13 +42,21 @@ export function placedBorders(
   return [...found.values()];
 }
 
+/** The slowest are what a run waits for. */
+const MAX_SHOWN = 8;
+
 export function bordersText(borders: readonly PlacedBorder[]): string {
-  return borders
+  const speed = ({ rate }: PlacedBorder): number => rate ?? Number.POSITIVE_INFINITY;
+  const slowest = [...borders].sort((a, b) => (speed(a) < speed(b) ? -1 : speed(a) > speed(b) ? 1 : 0));
+  const shown = borders.filter((border) => slowest.indexOf(border) < MAX_SHOWN);
+  const rest = borders.length - shown.length;
+  const lines = shown
     .map(({ from, to, way, rate, roundTrip }, i) => {
       const head = i === 0 ? 'borders  ' : '         ';
-      const speed = rate === null ? 'speed not known' : formatRate(rate);
+      const fast = rate === null ? 'speed not known' : formatRate(rate);
       const how = way === 'direct' ? 'directly, as measured between them' : 'as over their links to the mesh';
-      return printed`${head}${from} to ${to}: ${speed}, round trip ${formatRoundTrip(roundTrip)}, ${how}\n`;
+      return printed`${head}${from} to ${to}: ${fast}, round trip ${formatRoundTrip(roundTrip)}, ${how}\n`;
     })
     .join('');
+  return rest > 0 ? `${lines}         and ${rest} faster ones\n` : lines;
 }
