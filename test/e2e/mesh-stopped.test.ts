@@ -6,6 +6,7 @@ import { defaultState } from '../../runtime/cli/mesh/state-folder.ts';
 import { readKey } from '../../runtime/identity/key-file.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
 import { WIRE_VERSION } from '../../runtime/wire/version.ts';
+import { writeMachineRecord } from '../support/machine-record.ts';
 import { TestMesh } from '../support/mesh.ts';
 import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
 
@@ -24,6 +25,8 @@ test('a joined trainer and a watched run wait for a mesh that was stopped, and n
   await mesh.start(0);
   const { port } = new URL(`http://${mesh.up.address}`);
   const config = { NMC_CONFIG: join(folder, 'volunteer') };
+  // It does not measure its machine first.
+  writeMachineRecord(config.NMC_CONFIG);
   const volunteer = nmc(['join', mesh.up.address, '--name', 'volunteer', '--json'], {
     ...{ cwd: folder, env: { ...config, NMC_INVITE: mesh.up.invite }, onStart },
   });
