@@ -2,7 +2,7 @@
 import { KERNEL_LIST } from '../../../spec/kernels.ts';
 import { type HalfUnit, PRECISIONS, type Precision } from '../../../spec/precision.ts';
 import { chooseDevice } from '../../device/choose.ts';
-import type { Device, Executable } from '../../device/device.ts';
+import type { Device, DeviceSession, Executable } from '../../device/device.ts';
 import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
 import { lowerHere } from '../compiling/lower-here.ts';
@@ -71,6 +71,7 @@ export async function commandDevice(name: string, precision: Precision = 'f32'):
       return {
         write: (state, values) => session.write(state, values),
         read: (state) => session.read(state),
+        ...partsOf(session),
         run: (called, inputs, position) => session.run(called, inputs, position),
         prepare: (called) => session.prepare(called),
         makeResident: async (called, samples) => session.makeResident?.(called, samples),
@@ -81,6 +82,11 @@ export async function commandDevice(name: string, precision: Precision = 'f32'):
       };
     },
   };
+}
+
+/** Parts of states, where the device reads and writes them. */
+function partsOf({ readPart, writePart }: DeviceSession): Pick<DeviceSession, 'readPart' | 'writePart'> {
+  return readPart && writePart ? { readPart, writePart } : {};
 }
 
 async function withKernels(

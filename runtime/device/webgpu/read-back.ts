@@ -66,6 +66,17 @@ export function plansBack(tensors: readonly (readonly Region[])[], arena: (name:
   return runs.map((regions) => planBack(regions, arena));
 }
 
+/** Elements of a tensor that lies in these regions, one behind the other. */
+export function regionsWithin(regions: readonly Region[], begin: number, end: number): Region[] {
+  let before = 0;
+  return regions.flatMap((region) => {
+    const from = Math.max(begin - before, 0);
+    const to = Math.min(end - before, region.elements);
+    before += region.elements;
+    return to > from ? [{ ...region, offset: region.offset + from, elements: to - from }] : [];
+  });
+}
+
 export class ReadBack {
   readonly #device: GPUDevice;
   readonly #free = new Map<number, GPUBuffer[]>();

@@ -30,7 +30,7 @@ import { type BoundDispatch, boundDispatches, known } from './bindings.ts';
 import type { Gpu } from './gpu.ts';
 import { Pipelines } from './pipelines.ts';
 import { type KernelTiming, Profiler } from './profiler.ts';
-import { type BackPlan, plansBack, ReadBack } from './read-back.ts';
+import { type BackPlan, plansBack, ReadBack, regionsWithin } from './read-back.ts';
 import { makeSamplesResident, type ResidentSamples } from './resident-samples.ts';
 import { planScalars, type Scalars, type Stretch, scalarValues } from './scalars.ts';
 
@@ -81,7 +81,7 @@ export async function openSession(
   gpu: Gpu,
   files: ReadonlyMap<string, Uint8Array>,
   options: SessionOptions = {},
-): Promise<Required<Omit<DeviceSession, 'computed' | 'held' | 'readPart' | 'writePart'>>> {
+): Promise<Required<Omit<DeviceSession, 'computed' | 'held'>>> {
   const kernels = readKernels(files);
   const arenas = new DeviceArenas(gpu.device);
   await arenas.create(gpu, kernels);
@@ -101,7 +101,7 @@ function readKernels(files: ReadonlyMap<string, Uint8Array>): KernelProgram {
   return kernels;
 }
 
-class WebGpuSession implements Required<Omit<DeviceSession, 'computed' | 'held' | 'readPart' | 'writePart'>> {
+class WebGpuSession implements Required<Omit<DeviceSession, 'computed' | 'held'>> {
   readonly #gpu: Gpu;
   readonly #kernels: KernelProgram;
   readonly #arenas: DeviceArenas;
@@ -147,8 +147,27 @@ class WebGpuSession implements Required<Omit<DeviceSession, 'computed' | 'held' 
     });
   }
 
-  async read(state: string): Promise<Float32Array> {
-    const plans = plansBack([this.#state(state)], this.#arena);
+  writePart(state: string, begin: number, values: Tensor): Promise<void> {
+    const regions = regionsWithin(this.#state(state), begin, begin + values.length);
+    const data = Float32Array.from(values);
+    return this.#inTurn(async () => {
+      this.#writeParts(
+        regions.map((region) => this.#stretch(region)),
+        new Uint8Array(data.buffer),
+      );
+    });
+  }
+
+  read(state: string): Promise<Float32Array> {
+    return this.#readRegions(this.#state(state));
+  }
+
+  async readPart(state: string, begin: number, end: number): Promise<Float32Array> {
+    return this.#readRegions(regionsWithin(this.#state(state), begin, end));
+  }
+
+  async #readRegions(regions: readonly Region[]): Promise<Float32Array> {
+    const plans = plansBack([regions], this.#arena);
     const fetch = await this.#inTurn(async () => {
       const encoder = this.#gpu.device.createCommandEncoder();
       const copied = this.#back.copyAll(encoder, plans);

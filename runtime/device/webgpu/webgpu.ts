@@ -28,6 +28,8 @@ export async function webgpuDevice({ matrices, ...options }: WebGpuOptions = {})
       return {
         write: (state, values) => session.write(state, values),
         read: (state) => session.read(state),
+        readPart: (state, begin, end) => session.readPart(state, begin, end),
+        writePart: (state, begin, values) => session.writePart(state, begin, values),
         run: (name, inputs, position) => session.run(name, inputs, position),
         prepare: (name) => session.prepare(name),
         makeResident: (name, samples) => session.makeResident(name, samples),

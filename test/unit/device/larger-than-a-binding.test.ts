@@ -9,7 +9,9 @@ import { softwareGpu } from '../../support/webgpu.ts';
 
 const [N, K] = [8192, 4224];
 
-test('a tensor larger than a binding is written, multiplied with and read back', { timeout: 120_000 }, async () => {
+test('a tensor larger than a binding is written, multiplied with and read back, whole and in parts', {
+  timeout: 120_000,
+}, async () => {
   const gpu = await softwareGpu();
   const device = await (await findAdapter())?.requestDevice();
   if (!device) throw new Error('no adapter');
@@ -32,6 +34,22 @@ test('a tensor larger than a binding is written, multiplied with and read back',
   expect(await session.read('y')).toEqual(wanted);
   const back = await session.read('b');
   expect(Buffer.compare(new Uint8Array(back.buffer), new Uint8Array(weights.buffer))).toBe(0);
+  // Before the border of its two parts, across it, behind it, to the end.
+  const border = 4096 * N;
+  for (const [begin, end] of [
+    [0, 5],
+    [border - 1000, border],
+    [border - 777, border + 333],
+    [border, border + 9],
+    [N * K - 3, N * K],
+  ] as const) {
+    expect(await session.readPart('b', begin, end)).toEqual(weights.subarray(begin, end));
+    const values = Float32Array.from({ length: end - begin }, (_, i) => i + 0.5);
+    await session.writePart('b', begin, values);
+    weights.set(values, begin);
+  }
+  const changed = await session.read('b');
+  expect(Buffer.compare(new Uint8Array(changed.buffer), new Uint8Array(weights.buffer))).toBe(0);
   await session.close();
   device.destroy();
 });
