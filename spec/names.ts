@@ -184,6 +184,9 @@ export const valueName = (node: string): string => `${VALUE}${node}`;
 /** The velocity of a node's values, where settling has momentum. */
 export const velocityName = (node: string): string => `v.${node}`;
 
+/** The multipliers of a node, which keep it at its prediction. */
+export const dualName = (node: string): string => `dual.${node}`;
+
 /** The error of a node, where errors settle and values do not. */
 export const deltaName = (node: string): string => `delta.${node}`;
 

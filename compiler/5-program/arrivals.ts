@@ -105,7 +105,7 @@ export function restingUnder(rule: string, resting: ReadonlyMap<string, number>)
 }
 
 /** 1 from a tick on, 0 before: a host scalar whose form `arrivalTick` knows again. */
-function since(tick: number): ScalarExpr {
+export function since(tick: number): ScalarExpr {
   return { op: 'greater_equal', args: ['tick', tick] };
 }
 

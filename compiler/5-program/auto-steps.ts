@@ -1,4 +1,7 @@
-/** `steps = auto`: as many ticks as an error needs from the outputs to the farthest node that has one. */
+/**
+ * `steps = auto`: as many ticks as an error needs from the outputs to the farthest node that has one; twice as many where
+ * multipliers take it there (Seely and Gould 2026, T = 2 L).
+ */
 import type { TrainTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { levels } from '../4-graph/level.ts';
@@ -13,6 +16,7 @@ export function withSteps(task: TrainTask, graph: Graph): TrainTask {
   const level = levels(graph, new Set([...clamped].filter((name) => predicted.has(name))));
   // A sense has no error, and an exact node passes it on within the tick.
   const erring = graph.nodes.filter((n) => !n.value && predicted.has(n.name));
-  const steps = Math.max(1, ...erring.map((n) => level.get(n.name) ?? 0));
+  const longest = Math.max(1, ...erring.map((n) => level.get(n.name) ?? 0));
+  const steps = method.name.split('.').at(-1) === 'pc_alm' ? 2 * longest : longest;
   return { ...task, method: { ...method, arguments: { ...method.arguments, steps } } };
 }

@@ -9,6 +9,13 @@ export type Method =
       readonly momentum: number;
       readonly nudge?: Nudge;
     }
+  | {
+      readonly rule: 'pc_alm';
+      readonly steps: number;
+      readonly rate: number;
+      readonly momentum: 0;
+      readonly multipliers: { readonly rho: number; readonly alpha: number };
+    }
   | { readonly rule: 'fixed_prediction'; readonly steps: number; readonly rate: number }
   | { readonly rule: 'z_il' | 'fa_z_il' | 'bp' };
 
@@ -18,6 +25,7 @@ export const RULE_NAMES: Readonly<Record<Method['rule'], string>> = {
   ipc: 'iPC',
   z_il: 'Z-IL',
   fa_z_il: 'Fa-Z-IL',
+  pc_alm: 'PC-ALM',
   fixed_prediction: 'fixed prediction',
   bp: 'backpropagation',
 };
@@ -32,6 +40,14 @@ export function methodOf({ method: call }: Pick<TrainTask, 'method'>): Method {
   const rule = call.name.split('.').at(-1);
   if (rule === 'z_il' || rule === 'fa_z_il' || rule === 'bp') return { rule };
   if (rule === 'fixed_prediction') return { rule, steps: numberOf(call, 'steps'), rate: numberOf(call, 'rate') };
+  if (rule === 'pc_alm')
+    return {
+      rule,
+      steps: numberOf(call, 'steps'),
+      rate: numberOf(call, 'rate'),
+      momentum: 0,
+      multipliers: { rho: numberOf(call, 'rho'), alpha: numberOf(call, 'alpha') },
+    };
   const settling = {
     steps: numberOf(call, 'steps'),
     rate: numberOf(call, 'rate'),

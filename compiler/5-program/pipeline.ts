@@ -10,7 +10,7 @@ export const MAX_MICROBATCHES = 16;
 /** @returns why this training cannot be pipelined, in words, or nothing */
 export function pipelineProblem(graph: Graph, task: TrainTask): string | undefined {
   const { rule } = methodOf(task);
-  if (rule !== 'il' && rule !== 'fixed_prediction')
+  if (rule !== 'il' && rule !== 'pc_alm' && rule !== 'fixed_prediction')
     return `${RULE_NAMES[rule]} has no single weight step after the settling of a batch, which pipelining needs`;
   if (task.replicas > 1) return 'the replicas of its columns share one batch';
   const delayed = graph.links.find((l) => l.delay > 0);

@@ -88,6 +88,7 @@ export function lowerRule(
   const moving = states.filter((s) => s.role === 'parameter' || s.role === 'optimizer');
   switch (method.rule) {
     case 'il':
+    case 'pc_alm':
       return inferenceLearning(training, method, reader);
     case 'ipc':
       return incremental(training, method, moving);

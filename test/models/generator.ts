@@ -123,13 +123,16 @@ const stages: fc.Arbitrary<Stage> = fc
 
 const settling = fc
   .record({
-    name: fc.constantFrom('il', 'ipc', 'nudged'),
+    name: fc.constantFrom('il', 'ipc', 'nudged', 'pc_alm'),
     steps: fc.constantFrom(1, 2, 2, 2, 3, 4),
     rate: fc.constantFrom('0.05', '0.1', '0.2'),
     momentum: fc.constantFrom('0', '0.5'),
+    alpha: fc.constantFrom('0', '0.5', '1'),
     nudge: fc.constantFrom('beta = 0.5', 'beta = 1, sign = negative', 'beta = 0.25, sign = centred'),
   })
-  .map(({ name, steps, rate, momentum, nudge }): Rule => {
+  .map(({ name, steps, rate, momentum, alpha, nudge }): Rule => {
+    if (name === 'pc_alm')
+      return { text: `learn.pc_alm(steps = ${steps}, rate = ${rate}, alpha = ${alpha})`, settles: true };
     const further = name === 'nudged' ? `, ${nudge}` : '';
     return { text: `learn.${name}(steps = ${steps}, rate = ${rate}, momentum = ${momentum}${further})`, settles: true };
   });

@@ -48,6 +48,8 @@ interface Method {
   readonly rate: number;
   readonly momentum: number;
   readonly beta: number;
+  /** Rate of the multipliers (7b). */
+  readonly alpha: number;
   readonly sign: string;
 }
 
@@ -61,6 +63,8 @@ interface Found {
   readonly errors: ReadonlyMap<string, number>;
   /** By node, mean over the samples (16). */
   readonly energies: ReadonlyMap<string, number>;
+  /** ∂F/∂mu of a node's own energy. */
+  readonly ofPredictions: Values;
   /** Values with those of exact nodes (2a). */
   readonly z: Values;
 }
@@ -134,7 +138,7 @@ export class Interpreter {
     return energies;
   }
 
-  /** (7), (8) and (9). */
+  /** (7), (7b), (8) and (9). */
   #inference(plain: Settling, { batch, batches }: Position): Ended {
     const { rule, steps, beta, sign } = this.#method;
     const theta = this.#begin(batch);
@@ -146,9 +150,11 @@ export class Interpreter {
     let z = settling.sweep(this.weights);
     let velocity: Values = new Map();
     let energies: Found['energies'] = new Map();
+    let duals: Values = rule === 'pc_alm' ? this.#noDuals(z) : new Map();
     for (let tick = 0; tick < steps; tick++) {
+      if (tick > 0 && duals.size > 0) duals = this.#moveDuals(duals, this.#found(settling, z, tick).ofPredictions);
       // Weights that move take the nodes along.
-      const found = this.#found(settling, z, tick, incremental && tick > 0);
+      const found = this.#found(settling, z, tick, { moved: incremental && tick > 0, duals });
       if (incremental) {
         energies = found.energies;
         this.#step(found.ofWeights, batch * steps + tick, batches * steps, 1, () => true);
@@ -156,10 +162,31 @@ export class Interpreter {
       ({ z, velocity } = this.#tick(settling, z, velocity, found.ofValues, tick, this.#method));
     }
     if (incremental) return [this.#found(settling, z, steps).z, energies];
-    const found = this.#found(settling, z, steps);
+    const found = this.#found(settling, z, steps, { duals });
     this.weights = theta;
     this.#step(found.ofWeights, batch, batches, nudge, () => true);
     return [found.z, found.energies];
+  }
+
+  /** (7b): of nodes that are free in all samples, and predicted. */
+  #noDuals(z: Values): Values {
+    const { nodes, links } = this.#network.graph;
+    const bound = nodes.filter(
+      ({ name, value }) =>
+        !value && !this.#task.clamps.some((c) => c.node === name) && links.some((l) => l.target === name),
+    );
+    return new Map(bound.map(({ name }) => [name, (z.get(name) ?? []).map((sample) => sample.map(() => 0))]));
+  }
+
+  #moveDuals(duals: Values, slopes: Values): Values {
+    const moved = (node: string, s: number, i: number, dual: number): number =>
+      this.#rounding(dual - this.#method.alpha * (slopes.get(node)?.[s]?.[i] ?? 0));
+    return new Map(
+      [...duals].map(([node, samples]) => [
+        node,
+        samples.map((sample, s) => sample.map((dual, i) => moved(node, s, i, dual))),
+      ]),
+    );
   }
 
   /** The weights of before, in whose place a batch may have predicted ones. */
@@ -220,7 +247,7 @@ export class Interpreter {
     const free = graph.nodes.filter(isFree);
     let deltas: Values = new Map(free.map(({ name }) => [name, (z.get(name) ?? []).map((s) => s.map(() => 0))]));
     for (let tick = 0; tick < (steps || graph.nodes.length); tick++) {
-      const { ofValues } = this.#found(settling, z, 0, false, deltas);
+      const { ofValues } = this.#found(settling, z, 0, { deltas });
       deltas = new Map(
         free.map(({ name }) => {
           const next = (deltas.get(name) ?? []).map((sample, s) =>
@@ -232,7 +259,7 @@ export class Interpreter {
         }),
       );
     }
-    const found = this.#found(settling, z, 0, false, deltas);
+    const found = this.#found(settling, z, 0, { deltas });
     this.weights = theta;
     this.#step(found.ofWeights, batch, batches, 1, (node) => settling.teaches(node));
     return [found.z, found.energies];
@@ -256,8 +283,14 @@ export class Interpreter {
    *
    * @param moved whether weights are no longer as in the sweep
    * @param deltas errors of nodes without an energy: ∂F/∂mu
+   * @param duals multipliers of z - mu (7b)
    */
-  #found(settling: Settling, values: Values, tick: number, moved = false, deltas: Values = new Map()): Found {
+  #found(
+    settling: Settling,
+    values: Values,
+    tick: number,
+    { moved = false, deltas = new Map(), duals = new Map() }: { moved?: boolean; deltas?: Values; duals?: Values } = {},
+  ): Found {
     const tape = new Tape(this.#short);
     const weights = onTape(tape, this.weights, this.#network.graph);
     const z = new Map(
@@ -274,7 +307,19 @@ export class Interpreter {
         sample.map((delta, i) => tape.mul(tape.leaf(delta), predictions.get(node)?.[s]?.at[i] as Cell)),
       ),
     );
-    const slopes = tape.derivatives(tape.sum([total, ...errors]));
+    const bound = new Map(
+      [...duals].map(([node, samples]) => {
+        const terms = samples.flatMap((sample, s) =>
+          sample.map((dual, i) => {
+            const mu = predictions.get(node)?.[s]?.at[i] as Cell;
+            const residual = tape.add(z.get(node)?.[s]?.at[i] as Cell, tape.mul(tape.leaf(-1), mu));
+            return tape.mul(tape.leaf(dual), residual);
+          }),
+        );
+        return [node, tape.sum(terms)] as const;
+      }),
+    );
+    const slopes = tape.derivatives(tape.sum([total, ...errors, ...bound.values()]));
     const slope = ({ at }: Cells): number[] => at.map((cell) => slopes[cell] ?? 0);
     const arriving = new Map(
       [...predictions, ...mus].map(([node, samples]) => [node, Math.max(0, ...samples.flatMap(slope).map(Math.abs))]),
@@ -284,7 +329,13 @@ export class Interpreter {
       ofWeights: new Map([...weights].map(([id, cells]) => [id, slope(cells)])),
       arrived: new Set([...arriving].flatMap(([node, error]) => (error > NOTHING ? [node] : []))),
       errors: arriving,
-      energies,
+      ofPredictions: new Map([...predictions].map(([node, samples]) => [node, samples.map(slope)])),
+      energies: new Map(
+        [...energies].map(([node, energy]) => {
+          const term = bound.get(node);
+          return [node, term === undefined ? energy : energy + tape.read(term) / (z.get(node)?.length ?? 1)];
+        }),
+      ),
       z: numbersOf(tape, all),
     };
   }
@@ -444,6 +495,7 @@ function methodOf({ method }: TrainTask): Method {
   return {
     rule: method.name.split('.').at(-1) ?? '',
     steps: number('steps', 0),
+    alpha: number('alpha', 0),
     rate: number('rate', 0),
     momentum: number('momentum', 0),
     beta: number('beta', 1),

@@ -53,7 +53,9 @@ interface Place {
 /** Replaces what the rule refuses by something simpler. */
 function fitting({ stages, further, optimizer, begin, ...model }: Description): Description {
   const { rule } = model;
-  if (rule.settles) return { ...model, stages, further, optimizer, begin };
+  const isBound = /pc_alm/.test(rule.text);
+  if (rule.settles)
+    return { ...model, stages, further: further.map((f) => (isBound ? { ...f, apart: false } : f)), optimizer, begin };
   const equalsBp = /z_il/.test(rule.text);
   const isFixed = /fixed/.test(rule.text);
   const node = (text: string): string => {

@@ -72,8 +72,9 @@ const FROM_PREDICTIONS: ReadonlySet<string> = new Set(['bp', 'z_il', 'fa_z_il', 
 export function checkApart(task: TrainTask, reporter: Reporter): void {
   const rule = task.method.definition.name.text;
   const link = task.model.links.find((l) => l.apart);
-  if (link === undefined || !FROM_PREDICTIONS.has(rule)) return;
-  const reason = `with \`${rule}\` every free node equals its one prediction, and \`${link.name}\` is apart from the others`;
+  const isBound = rule === 'pc_alm';
+  if (link === undefined || (!isBound && !FROM_PREDICTIONS.has(rule))) return;
+  const reason = `with \`${rule}\` every free node ${isBound ? 'is to end at' : 'equals'} its one prediction, and \`${link.name}\` is apart from the others`;
   reporter.report('apart/rule', link.span, reason, {
     repair: 'leave `apart` out, or take a rule that settles: `learn.il(…)`',
     labels: [{ span: task.method.span, text: 'the rule' }],

@@ -1,4 +1,7 @@
-/** Inference learning: T ticks of settling, then one weight step at the settled values (equation 7; Rao and Ballard 1999; Whittington and Bogacz 2017). */
+/**
+ * Inference learning: T ticks of settling, then one weight step at the settled values (equation 7; Rao and Ballard 1999;
+ * Whittington and Bogacz 2017). With multipliers it is PC-ALM (equation 7b).
+ */
 
 import type { Value } from '../../operators/operator.ts';
 import { evaluate, get } from '../network.ts';
@@ -14,22 +17,27 @@ import {
   toUpdates,
   weightStep,
 } from '../training.ts';
+import { type Multipliers, withMultipliers, withSettledMultipliers } from './multipliers.ts';
 
 export function inferenceLearning(
   training: Training,
-  settling: Settling & { steps: number },
+  settling: Settling & { readonly steps: number; readonly multipliers?: Multipliers },
   stateValue: (id: string) => Value,
 ): Trained {
   const { network, weights, z } = training;
+  const { multipliers = { rho: 1, alpha: 0 } } = settling;
   const body = newBlock(training);
   const inner = insideValues(network, z);
-  const found = energyGradients(body, evaluate(body, network, inner, weights, 'tick'), [...inner.values()]);
-  const carries = moveValues(body, training.start, network, z, found, settling);
+  const plain = evaluate(body, network, inner, weights, 'tick');
+  const bound = withMultipliers(body, training.start, network, plain, multipliers);
+  const found = energyGradients(body, bound.evaluation, [...inner.values()]);
+  const carries = [...bound.carries, ...moveValues(body, training.start, network, z, found, settling)];
   const tick = closeBlock(body, 'tick', settling.steps, 0, carries);
 
   const learn = newBlock(training);
   const settled = afterValues(network, z);
-  const evaluation = evaluate(learn, network, settled, weights, 'tick');
+  const reached = evaluate(learn, network, settled, weights, 'tick');
+  const evaluation = withSettledMultipliers(learn, network, reached, bound.carries, multipliers);
   const energies = reportEnergies(learn, network, evaluation);
   const slopes = energyGradients(learn, evaluation, [...weights.values()]);
   const next = weightStep(learn, training, weights, stateValue, slopes, { update: 'batch', updates: 'batches' });

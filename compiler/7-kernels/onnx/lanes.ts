@@ -43,6 +43,9 @@ export function withLanes(program: Program, { graph, task, atRest }: LaneSource,
   return { ...program, functions: program.functions.flatMap((f) => (f.role === 'train' ? [f, ...own] : [f])) };
 }
 
+/** Rules that move weights once, behind all that settles. */
+const ONE_STEP: ReadonlySet<string> = new Set(['il', 'pc_alm', 'z_il', 'fixed_prediction', 'bp']);
+
 /**
  * The same training in two parts: `train.lane` takes a share of the batch as far as its part of the mean gradients,
  * `train.step` moves the weights by their sum. Rules that move weights while values settle, and models whose values
@@ -59,7 +62,7 @@ function laneFunctions(
   const batch = task.batch / lanes;
   const seam =
     task.replicas === 1 &&
-    (rule === 'il' || rule === 'z_il' || rule === 'fixed_prediction' || rule === 'bp') &&
+    ONE_STEP.has(rule) &&
     graph.links.every((l) => l.delay === 0) &&
     noisyPart(graph) === undefined;
   if (!seam || !Number.isInteger(batch)) return [];
