@@ -4,11 +4,12 @@
  * Numbers in brackets are the equations.
  */
 import type { TrainTask, WeightStep } from '../../compiler/3-check/checked.ts';
-import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
+import type { Graph, GraphNode } from '../../compiler/4-graph/graph.ts';
 import type { Expr } from '../../compiler/operators/expr.ts';
 import { evaluate, spread } from './expressions.ts';
 import { type Levelled, levelled } from './levels.ts';
 import { clampsOf, type Fields } from './model-clamps.ts';
+import { hasEnergy, type Owned, ownedBy } from './owned.ts';
 import { type Memory, type Network, Settling, type Values } from './settling.ts';
 import { type Cell, type Cells, Tape } from './tape.ts';
 
@@ -443,38 +444,7 @@ function reading(leaves: Readonly<Record<string, Cells>>): (leaf: string) => Cel
   };
 }
 
-/** A weight, what it belongs to, and the node whose error it learns from. */
-interface Owned {
-  readonly id: string;
-  readonly shape: readonly number[];
-  readonly owner: GraphNode | GraphLink;
-  readonly node: string;
-}
-
-function ownedBy({ links, nodes }: Graph): Owned[] {
-  const owners = [
-    ...links.map((link) => ({ owner: link, node: link.target })),
-    ...nodes.map((node) => ({ owner: node, node: node.name })),
-  ];
-  return owners.flatMap(({ owner, node }) =>
-    owner.weights.map(({ name, shape }) => ({ id: `${owner.name}.${name}`, shape, owner, node })),
-  );
-}
-
 type Ended = readonly [values: Values, energies: ReadonlyMap<string, number>];
-
-/** A weight that no energy depends on does not change. A link's target always has an energy: it is predicted. */
-function hasEnergy(graph: Graph, owner: GraphNode | GraphLink, task: TrainTask): boolean {
-  const { nodes, links } = graph;
-  const learner = nodes.find((n) => n.name === ('source' in owner ? owner.target : owner.name));
-  if (learner?.value)
-    return links.some(
-      (l) => l.delay === 0 && l.source === learner.name && hasEnergy(graph, { ...l, weights: [] }, task),
-    );
-  if ('source' in owner || links.some((l) => l.target === owner.name)) return true;
-  const clamp = task.clamps.find((c) => c.node === owner.name);
-  return clamp ? clamp.when !== undefined : owner.prior === 'zero';
-}
 
 export function onTape(tape: Tape, weights: Weights, { links, nodes }: Graph): Map<string, Cells> {
   const found = new Map<string, Cells>();
