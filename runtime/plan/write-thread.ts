@@ -8,14 +8,15 @@ import { type Batch, type Problem, SHARED, STATE, type Told, type Writing } from
 
 const { folder, shared, port } = workerData as Writing;
 const files = new NewFiles(ownPath(folder));
-let failed = false;
+/** Batches may still be on their way behind the one at which it ended. */
+let hasEnded = false;
 
 function tell(told: Told): void {
   port.postMessage(told);
 }
 
 function isStopped(): boolean {
-  return failed || Atomics.load(shared, SHARED.state) === STATE.stop;
+  return hasEnded || Atomics.load(shared, SHARED.state) === STATE.stop;
 }
 
 function writeBatch({ bytes, pieces }: Batch): void {
@@ -40,6 +41,7 @@ function problemOf(error: unknown): Problem {
 }
 
 function stopWriting(): void {
+  hasEnded = true;
   files.close();
   Atomics.compareExchange(shared, SHARED.state, STATE.stop, STATE.ended);
   Atomics.notify(shared, SHARED.state);
@@ -49,7 +51,7 @@ port.on('message', (batch: Batch) => {
   try {
     writeBatch(batch);
   } catch (error) {
-    failed = true;
+    hasEnded = true;
     tell({ problem: problemOf(error) });
     Atomics.compareExchange(shared, SHARED.state, STATE.ready, STATE.failed);
   }

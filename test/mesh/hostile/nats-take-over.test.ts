@@ -15,7 +15,7 @@ const folder = temporaryFolder();
 const server = new NatsServer();
 const mesh = new NatsMesh(folder, server);
 const model = writeTiny(folder, { epochs: 2 });
-const LENGTH = ['--limit', '320', '--epochs', '24'];
+const LENGTH = ['--limit', '320', '--epochs', '150'];
 
 beforeAll(() => server.start());
 afterAll(async () => {

@@ -74,12 +74,14 @@ test('all files have the bytes that the plan lists, empty and large ones too', (
 });
 
 test('a failure of the thread is told as one of this thread, and leaves no plan', () => {
-  for (const [how, code] of [
-    ['link', 'path/unsafe'],
-    ['gone', 'disk/gone'],
+  for (const [how, codes] of [
+    // The thread may come between the removal of the folder and the link in its place.
+    ['link', ['path/unsafe', 'disk/gone']],
+    ['gone', ['disk/gone']],
   ] as const) {
     const place = newPlace();
-    expect(write(place, 1, how)).toMatchObject({ hasThread: threads, code });
+    const { hasThread, code } = write(place, 1, how);
+    expect([hasThread, codes.some((c) => c === code)], code).toEqual([threads, true]);
     expect(readdirSync(join(place, '..'))).toEqual(['outside']);
     const outside = readdirSync(join(place, '../outside')).map(Number);
     expect(Math.max(...outside)).toBeLessThanOrEqual(400);
