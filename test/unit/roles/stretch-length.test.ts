@@ -52,12 +52,15 @@ test('costs stay below their share and records within their bytes wherever both 
 
 test('the machine on which hashing costs most decides for a deployment, and a default machine without measurements', () => {
   const work = { calls: 0, operations: 0, bytes: 0, values: 0, valueBytes: 0 };
-  // A second of work on the default machine, 75 ms of hashing.
-  const { costs } = DEFAULT_MACHINE;
+  // A second of work on a machine whose commitments cost their hashing alone, 75 ms.
+  const costs = { ...DEFAULT_MACHINE.costs, commit: 0, recordByte: 0 };
+  const plain = { ...DEFAULT_MACHINE, costs };
   const need = { work: { ...work, flops: 1 / costs.flop, state: 0.075 / costs.stateByte }, sends: [] };
   const other = { ...need, sends: [{ to: 0, bytes: 1e6, frames: 8, hops: 8 }] };
   const usual = { batches: 5, bytes: RECORD_BYTES, keep: KEPT_BYTES };
-  expect(stretchesOf([need, other], [{ rate: 1e12, cores: 8 }])).toEqual(usual);
-  const slow = { ...DEFAULT_MACHINE, costs: { ...costs, stateByte: 2 * costs.stateByte } };
-  expect(stretchesOf([need, other], [DEFAULT_MACHINE, slow]).batches).toBe(10);
+  expect(stretchesOf([need, other], [plain])).toEqual(usual);
+  const slow = { ...plain, costs: { ...costs, stateByte: 2 * costs.stateByte } };
+  expect(stretchesOf([need, other], [plain, slow]).batches).toBe(10);
+  const unmeasured = [{ rate: 1e12, cores: 8 }];
+  expect(stretchesOf([need, other], unmeasured)).toEqual(stretchesOf([need, other], [DEFAULT_MACHINE]));
 });
