@@ -93,6 +93,9 @@ test('a run that no trainer has room for waits, and begins when the other is sto
     return run?.state === 'waiting' && run.reason !== '' ? run.reason : undefined;
   });
   expect(told).toMatch(/^shard \d needs \d+ MB, more than any trainer has left$/);
+  // Columns, snapshots and the record count, which the plan alone does not say.
+  const large = await small.run('deploy', model, '--batch', '16384', '--partition', '2', '--json');
+  expect(JSON.parse(large.stdout || large.stderr)).toMatchObject({ code: 'deploy/memory' });
   await small.json('stop', first);
   await waitFor('the end of the second run', async () => (await stateOf(second)) === 'done' || undefined);
 }, 120_000);

@@ -8,14 +8,29 @@ import type { SaidBy } from './deploy-placement.ts';
 
 type Fitting = (trainers: readonly RatedTrainer[], beyond: number) => number | undefined;
 
+/** By what the plan says of its shards, before the data are there. @throws EnvironmentError `deploy/memory` */
+export function assertPlanFits({ model, shards }: Plan, trainers: readonly RatedTrainer[], fitting?: Fitting): void {
+  assertFits(
+    model,
+    shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch })),
+    trainers,
+    fitting,
+  );
+}
+
 /**
  * A mesh without trainers may get some: a run waits there.
  * @param fitting the fewest shards, more than that, that would fit
  * @throws EnvironmentError `deploy/memory`
  */
-export function assertFits({ model, shards }: Plan, trainers: readonly RatedTrainer[], fitting?: Fitting): void {
+export function assertFits(
+  model: string,
+  shards: readonly { readonly memory: number; readonly flops: number }[],
+  trainers: readonly RatedTrainer[],
+  fitting?: Fitting,
+): void {
   if (trainers.length === 0) return;
-  const needs = shards.map((s) => ({ memory: s.memory, flops: s.flopsPerBatch, bytes: 0 }));
+  const needs = shards.map(({ memory, flops }) => ({ memory, flops, bytes: 0 }));
   if (placeOn(needs, trainers).problem === undefined) return;
   const [largest, all] = [Math.max(...needs.map((n) => n.memory)), sum(needs.map((n) => n.memory))];
   const lent = trainers.map((t) => t.capability.memory);

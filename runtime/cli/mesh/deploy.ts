@@ -41,7 +41,7 @@ import { EXIT } from '../shell/command.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { chosenSettings, type TrainSettings, trainingOf } from '../training/train-settings.ts';
 import { dataOpener, dataRecord, openTrainingData } from '../training/training-data.ts';
-import { assertFits, tellChoice } from './deploy-fit.ts';
+import { assertFits, assertPlanFits, tellChoice } from './deploy-fit.ts';
 import { ownersAsked } from './deploy-owners.ts';
 import { ratedShards, type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
 import { watchRun } from './deploy-watch.ts';
@@ -78,7 +78,7 @@ export default async function (args: DeployArguments): Promise<number> {
       const more = { ...(on ? { on } : {}), ...(whole ? { whole } : {}), ...(run ? { run } : {}) };
       return showPlacement({ verified, said, placement, ...more }, trainers, codec, args.json);
     }
-    assertFits(plan, trainers, model.fitting);
+    assertPlanFits(plan, trainers, model.fitting);
     tellChoice(said, plan.shards.length, trainers.length, args.json);
     const data = await openTrainingData(plan, training, dataOpener(chosen));
     assertTrainable(plan, training, data);
@@ -103,6 +103,8 @@ export default async function (args: DeployArguments): Promise<number> {
       ),
       ...(on ? { on } : {}),
     });
+    // With columns, snapshots and records, as the mesh counts: a run that waits for ever is refused here.
+    assertFits(plan.model, deployment.needs, trainers);
     const { missing } = await ask(link, { what: 'missing', blobs: [...blobs.keys()] });
     for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));
     await ask(link, { what: 'deploy', deployment });

@@ -20,7 +20,7 @@ const NETWORK = ['--partition', '2', '--batch', '512', '--set', 'hidden=64', '--
 /** Two neighbours behind slow uplinks. */
 const NEAR_UPLINKS = { a: '2Mbit', b: '2Mbit', c: '20Mbit' } as const;
 /** Room for the larger one of the two shards, and not for both. */
-const ONE_SHARD = ['--max-memory', '40'];
+const ONE_SHARD = ['--max-memory', '80'];
 const NEAR = ['--emulate-direct', '1Gbit', '--delay-direct', '1', ...ONE_SHARD];
 const FAR = ['--emulate-direct', '20Mbit', '--delay-direct', '40', ...ONE_SHARD];
 const BY_HAND = ['a,b', 'b,a', 'a,c', 'c,a', 'b,c', 'c,b'];

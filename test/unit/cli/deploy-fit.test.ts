@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { countMemory } from '../../../compiler/5-program/cost.ts';
 import { buildStages, checkModel, requireTask, selectTask } from '../../../runtime/cli/compiling/compile-model.ts';
-import { assertFits } from '../../../runtime/cli/mesh/deploy-fit.ts';
+import { assertPlanFits } from '../../../runtime/cli/mesh/deploy-fit.ts';
 import { chooseShards, fittingShards } from '../../../runtime/cli/planning/choose-shards.ts';
 import type { RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
 import type { Costs } from '../../../spec/costs.ts';
@@ -51,7 +51,7 @@ test('a run that can never fit is refused with what would make it fit', () => {
   const shard = { ...{ id: 0, nodes: [], parameters: [], parameterCount: 0, flopsPerBatch: 1 }, program: '', cpu: [] };
   const plan = (...megabytes: number[]) =>
     ({ model: 'tiny', shards: megabytes.map((m) => ({ ...shard, memory: m * 2 ** 20 })) }) as unknown as Parameters<
-      typeof assertFits
+      typeof assertPlanFits
     >[0];
   const lend = (count: number, megabytes: number): RatedTrainer[] => trainers(count, 1, megabytes * 2 ** 20);
   const failure = (act: () => void): unknown => {
@@ -62,16 +62,16 @@ test('a run that can never fit is refused with what would make it fit', () => {
       return error;
     }
   };
-  expect(failure(() => assertFits(plan(30), lend(2, 20), () => 3))).toMatchObject({
+  expect(failure(() => assertPlanFits(plan(30), lend(2, 20), () => 3))).toMatchObject({
     code: 'deploy/memory',
     message: expect.stringMatching(/largest shard needs 30 MiB, and t0 lends most of the 2 trainers, 20 MiB/),
     repair: expect.stringMatching(/--partition 3 fits; let a trainer with 30 MiB join/),
   });
-  expect(failure(() => assertFits(plan(15, 15, 15), lend(2, 20)))).toMatchObject({
+  expect(failure(() => assertPlanFits(plan(15, 15, 15), lend(2, 20)))).toMatchObject({
     message: expect.stringMatching(/its 3 shards need 45 MiB together, and what 2 trainers lend, 40 MiB/),
     repair: expect.stringMatching(/^let another trainer with 15 MiB join/),
   });
-  expect(failure(() => assertFits(plan(15, 15), lend(2, 20)))).toBeUndefined();
+  expect(failure(() => assertPlanFits(plan(15, 15), lend(2, 20)))).toBeUndefined();
   // A mesh without trainers may get some.
-  expect(failure(() => assertFits(plan(30), []))).toBeUndefined();
+  expect(failure(() => assertPlanFits(plan(30), []))).toBeUndefined();
 });
