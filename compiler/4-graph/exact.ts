@@ -1,4 +1,5 @@
 /** Exact nodes: their values follow from those that predict them, so errors pass through them within a tick. */
+import { append } from '../../spec/append.ts';
 import type { Graph, GraphNode } from './graph.ts';
 import { components } from './order.ts';
 
@@ -29,7 +30,7 @@ export function linksThroughExact(graph: Graph): Way[] {
   if (exact.length === 0) return undelayed;
   const behind = new Map<string, Set<string>>(exact.map(({ name }) => [name, new Set()]));
   const into = new Map<string, string[]>();
-  for (const { source, target } of undelayed) into.set(target, [...(into.get(target) ?? []), source]);
+  for (const { source, target } of undelayed) append(into, target, source);
   const sourcesOf = (target: string): string[] =>
     (into.get(target) ?? []).flatMap((source) => [...(behind.get(source) ?? [source])]);
   for (const { name } of exact) behind.set(name, new Set(sourcesOf(name)));

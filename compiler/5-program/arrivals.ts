@@ -4,6 +4,7 @@
  * equal elements of an array, whose sums are taken in another order than the sweep's, and divergences of softmax would
  * leave rounding instead, of which Adam makes steps of full size.
  */
+import { append } from '../../spec/append.ts';
 import type { ScalarExpr } from '../../spec/program.ts';
 import { SMALLEST_AT_PREDICTION } from '../3-check/energy-kinds.ts';
 import { exactNodes, linksThroughExact } from '../4-graph/exact.ts';
@@ -47,8 +48,8 @@ export function arrivals(graph: Graph, clamps: Held, begun: Held = new Map()): M
   const sources = new Map<string, string[]>();
   const targets = new Map<string, string[]>();
   for (const { source, target } of links) {
-    sources.set(target, [...(sources.get(target) ?? []), source]);
-    targets.set(source, [...(targets.get(source) ?? []), target]);
+    append(sources, target, source);
+    append(targets, source, target);
   }
   const arrived = new Map<string, number>();
   const moved = new Set<string>();

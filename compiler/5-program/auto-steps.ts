@@ -5,7 +5,7 @@
 import type { TrainTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { levels } from '../4-graph/level.ts';
-import { wordOf } from './method.ts';
+import { ruleOf, wordOf } from './method.ts';
 
 /** The task with a number of ticks, where it leaves that to the compiler. */
 export function withSteps(task: TrainTask, graph: Graph): TrainTask {
@@ -17,6 +17,6 @@ export function withSteps(task: TrainTask, graph: Graph): TrainTask {
   // A sense has no error, and an exact node passes it on within the tick.
   const erring = graph.nodes.filter((n) => !n.value && predicted.has(n.name));
   const longest = Math.max(1, ...erring.map((n) => level.get(n.name) ?? 0));
-  const steps = method.name.split('.').at(-1) === 'pc_alm' ? 2 * longest : longest;
+  const steps = ruleOf(method) === 'pc_alm' ? 2 * longest : longest;
   return { ...task, method: { ...method, arguments: { ...method.arguments, steps } } };
 }

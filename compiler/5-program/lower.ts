@@ -30,7 +30,7 @@ import { inputsOf, lowerClamps, statisticsOf } from './clamps.ts';
 import { leavesOf } from './leaves.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { memoryStates, moveMemory, readMemory } from './memory.ts';
-import { methodOf, numberOf, wordOf } from './method.ts';
+import { hasSettling, methodOf, numberOf, wordOf } from './method.ts';
 import { evaluate, freeNodes, type Network, nodeOf, sweep, withExact } from './network.ts';
 import { bindNodeReads } from './node-reads.ts';
 import { noiseStates, startNoise } from './noise.ts';
@@ -222,7 +222,7 @@ function settlingOf(task: PredictTask, train: TrainTask | undefined): PredictSet
     };
   }
   const method = train ? methodOf(train) : undefined;
-  if (method && 'momentum' in method) return { steps: method.steps, rate: method.rate, momentum: method.momentum };
+  if (method && hasSettling(method)) return { steps: method.steps, rate: method.rate, momentum: method.momentum };
   return { steps: 20, rate: 0.1, momentum: 0 };
 }
 

@@ -36,8 +36,18 @@ export interface Nudge {
   readonly centred: boolean;
 }
 
+/** Name of the rule that a call of `std/learn` stands for. */
+export function ruleOf(call: CallValue): string {
+  return call.name.split('.').at(-1) ?? '';
+}
+
+/** Rules whose values settle, at a rate of their own. */
+export function hasSettling(method: Method): method is Extract<Method, { readonly momentum: number }> {
+  return 'momentum' in method;
+}
+
 export function methodOf({ method: call }: Pick<TrainTask, 'method'>): Method {
-  const rule = call.name.split('.').at(-1);
+  const rule = ruleOf(call);
   if (rule === 'z_il' || rule === 'fa_z_il' || rule === 'bp') return { rule };
   if (rule === 'fixed_prediction') return { rule, steps: numberOf(call, 'steps'), rate: numberOf(call, 'rate') };
   if (rule === 'pc_alm')

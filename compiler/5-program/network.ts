@@ -338,9 +338,7 @@ export function sweep(builder: BlockBuilder, network: Network, weights: Values):
   for (const [name, clamp] of network.clamps) if (!clamp.when) z.set(name, clamp.value);
   for (const component of components(network.graph)) {
     const open = component.nodes.map((name) => nodeOf(network.graph, name)).filter((n) => !z.has(n.name));
-    const within = new Set(open);
-    const exact = exactNodes(network.graph).filter((n) => within.has(n));
-    for (const node of [...open.filter((n) => !n.value), ...exact]) {
+    for (const node of component.cyclic ? exactLast(network.graph, open) : open) {
       const [links] = errorGroups(network.graph, node.name);
       if (node.value) {
         const mu = predict(builder, network, node, links ?? [], z, weights, activated, 0);
@@ -356,6 +354,12 @@ export function sweep(builder: BlockBuilder, network: Network, weights: Values):
     }
   }
   return z;
+}
+
+/** Nodes of a cycle: the exact ones behind all others, each behind those that it follows from. */
+function exactLast(graph: Graph, nodes: readonly GraphNode[]): GraphNode[] {
+  const within = new Set(nodes);
+  return [...nodes.filter((n) => !n.value), ...exactNodes(graph).filter((n) => within.has(n))];
 }
 
 function startValue(builder: BlockBuilder, network: Network, node: GraphNode): Value {

@@ -50,17 +50,26 @@ export function closeBlock(
   return { name, repeat, firstTick, carries, scalars: builder.scalars, ops: builder.ops };
 }
 
-/** Gradients of the total energy with respect to `targets`. */
+/** Where free nodes are their predictions, which costs them nothing: the energies of clamped nodes alone. */
+export function clampedAlone(network: Network, evaluation: Evaluation): Evaluation {
+  return { ...evaluation, energies: new Map([...evaluation.energies].filter(([node]) => network.clamps.has(node))) };
+}
+
+/**
+ * Gradients of the total energy with respect to `targets`.
+ * @param others further values, each with the gradient of the total with respect to it
+ */
 export function energyGradients(
   builder: BlockBuilder,
   evaluation: Evaluation,
   targets: readonly Value[],
+  others: readonly { readonly value: Value; readonly gradient: Value }[] = [],
 ): Map<string, Value> {
   const seeds = [...evaluation.energies.values()].map((value) => ({
     value,
     gradient: builder.op('broadcast', [builder.constant(1)], { shape: [...value.shape] }),
   }));
-  return gradients(builder, seeds, targets);
+  return gradients(builder, [...seeds, ...others], targets);
 }
 
 /** The mean energy of a sample, node by node (equation 16). */

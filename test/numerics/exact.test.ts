@@ -2,21 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import type { CallValue } from '../../compiler/3-check/checked.ts';
 import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
-import { apply, constant, type Expr, leaf } from '../../compiler/operators/expr.ts';
-import { call, chain, denseLink, gaussianNode, relativeError, tanh } from '../support/networks.ts';
+import { apply, type Expr } from '../../compiler/operators/expr.ts';
+import { call, chain, denseLink, exactly, gaussianNode, relativeError, tanh } from '../support/networks.ts';
 import { programOf, train, weightSteps, withPasses } from '../support/training.ts';
 
 const CLAMPED = ['l0', 'l3'];
 const settling = { steps: 4, rate: 0.15, momentum: 0.3 };
-
-function exactNode(name: string, n: number, activation = (z: Expr): Expr => z): GraphNode {
-  return {
-    ...gaussianNode(name, [n], activation),
-    energy: constant(0),
-    energyKind: 'exact',
-    value: leaf('mu', [n]),
-  };
-}
 
 /** l0 -> l1 -> u -> l3, u exact; the weights are named as in `composed`. */
 function throughExact(): Graph {
@@ -25,7 +16,12 @@ function throughExact(): Graph {
   const { name: _also, ...from } = denseLink('u', 'l3', 6, 3);
   return {
     name: 'through',
-    nodes: [first as GraphNode, gaussianNode('l1', [4], tanh), exactNode('u', 6, tanh), last as GraphNode],
+    nodes: [
+      first as GraphNode,
+      gaussianNode('l1', [4], tanh),
+      exactly(gaussianNode('u', [6], tanh)),
+      last as GraphNode,
+    ],
     links: [denseLink('l0', 'l1', 5, 4), { name: 'p', ...into }, { name: 'p.q', ...from }],
   };
 }
@@ -71,7 +67,7 @@ function skipping(exact: readonly string[]): Graph {
   const { nodes, links } = chain([5, 4, 6, 3], { act: tanh });
   return {
     name: 'skipping',
-    nodes: nodes.map((n) => (exact.includes(n.name) ? exactNode(n.name, n.shape[0] ?? 0, tanh) : n)),
+    nodes: nodes.map((n) => (exact.includes(n.name) ? exactly(n) : n)),
     links: [...links, denseLink('l1', 'l3', 4, 3)],
   };
 }

@@ -3,9 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
 import { withSteps } from '../../compiler/5-program/auto-steps.ts';
 import { lowerProgram } from '../../compiler/5-program/lower.ts';
-import { constant, leaf } from '../../compiler/operators/expr.ts';
 import { categorical } from '../support/energies.ts';
-import { call, chain, denseLink, gaussianNode, relativeError, tanh, trainTask } from '../support/networks.ts';
+import { call, chain, denseLink, exactly, gaussianNode, relativeError, tanh, trainTask } from '../support/networks.ts';
 import { programOf, weightSteps, withPasses } from '../support/training.ts';
 
 const AUTO = { kind: 'symbol', name: 'auto' } as const;
@@ -16,9 +15,7 @@ function skipping(exact: readonly string[] = []): Graph {
   const all = [...nodes, gaussianNode('side', [2])];
   return {
     name: 'skipping',
-    nodes: all.map((n) =>
-      exact.includes(n.name) ? { ...n, energy: constant(0), energyKind: 'exact', value: leaf('mu', n.shape) } : n,
-    ),
+    nodes: all.map((n) => (exact.includes(n.name) ? exactly(n) : n)),
     links: [...links, denseLink('l1', 'l3', 4, 4), denseLink('l0', 'l4', 5, 3), denseLink('l2', 'side', 6, 2)],
   };
 }

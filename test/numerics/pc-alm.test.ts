@@ -1,7 +1,7 @@
 /** PC-ALM against a loop written by hand in the order of its paper, and the identities that it satisfies. */
 import { describe, expect, test } from 'vitest';
 import { withSteps } from '../../compiler/5-program/auto-steps.ts';
-import { type Method, methodOf } from '../../compiler/5-program/method.ts';
+import { methodOf } from '../../compiler/5-program/method.ts';
 import { call, chain, initialise, readParameters, relativeError, tanh, trainTask } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
 import { programOf, sampleInputs, train, weightSteps, withPasses } from '../support/training.ts';
@@ -127,5 +127,5 @@ test('a linear chain comes to the steps of backpropagation', async () => {
 test('automatic steps are twice the longest path', () => {
   const method = call('learn.pc_alm', { steps: { kind: 'symbol', name: 'auto' }, rate: 0.2, rho: 1, alpha: 1 });
   const task = withSteps(trainTask(plain, { method, batch: 4, clamped: CLAMPED }), plain);
-  expect((methodOf(task) as Method & { steps: number }).steps).toBe(6);
+  expect(methodOf(task)).toMatchObject({ steps: 6 });
 });

@@ -33,6 +33,11 @@ export function gaussianNode(name: string, shape: Shape, activation: (z: Expr) =
   };
 }
 
+/** The same node without an energy: its values are its prediction. */
+export function exactly(node: GraphNode): GraphNode {
+  return { ...node, energy: constant(0), energyKind: 'exact', value: leaf('mu', node.shape) };
+}
+
 export function denseLink(
   source: string,
   target: string,

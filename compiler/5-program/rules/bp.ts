@@ -2,6 +2,7 @@
 import type { Value } from '../../operators/operator.ts';
 import { evaluate } from '../network.ts';
 import {
+  clampedAlone,
   energyGradients,
   energyResults,
   reportEnergies,
@@ -13,10 +14,7 @@ import {
 
 export function backpropagation(training: Training, stateValue: (id: string) => Value): Trained {
   const { network, weights, start, z } = training;
-  const whole = evaluate(start, network, z, weights);
-  // Free nodes sit at their predictions, so theirs would be zero: what is left is the loss of the clamped outputs.
-  const energies = new Map([...whole.energies].filter(([node]) => network.clamps.has(node)));
-  const evaluation = { ...whole, energies };
+  const evaluation = clampedAlone(network, evaluate(start, network, z, weights));
   const found = energyGradients(start, evaluation, [...weights.values()]);
   const next = weightStep(start, training, weights, stateValue, found, { update: 'batch', updates: 'batches' });
   return {

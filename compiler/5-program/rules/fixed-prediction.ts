@@ -9,10 +9,10 @@ import type { GraphNode } from '../../4-graph/graph.ts';
 import { levels } from '../../4-graph/level.ts';
 import type { Value } from '../../operators/operator.ts';
 import type { BlockBuilder } from '../builder.ts';
-import { gradients } from '../gradient.ts';
 import {
   alignMask,
   batchedShape,
+  type Evaluation,
   evaluate,
   freeNodes,
   get,
@@ -24,7 +24,9 @@ import {
 import {
   after,
   carried,
+  clampedAlone,
   closeBlock,
+  energyGradients,
   energyResults,
   inside,
   newBlock,
@@ -49,16 +51,11 @@ export function fixedPrediction(
   // Nodes that have an error from what they predict, on a way to some output.
   const free = freeNodes(network).filter((n) => predicted.has(n.name) && (level.get(n.name) ?? -1) >= 0);
   const first = new Map(free.map((n) => [n.name, zeros(start, batchedShape(network, n))]));
+  const evaluated = (block: BlockBuilder): Evaluation => clampedAlone(network, evaluate(block, network, z, weights));
   const body = newBlock(training);
   const within = new Map(free.map(({ name }) => [name, inside(deltaName(name), get(first, name))]));
-  const found = errorsAt(
-    body,
-    network,
-    z,
-    weights,
-    within,
-    free.map(({ name }) => get(z, name)),
-  );
+  const values = free.map(({ name }) => get(z, name));
+  const found = errorsAt(body, evaluated(body), within, values);
   const carries = free.map((node) =>
     moveError(body, network, node, within, first, found.get(get(z, node.name).id), rate),
   );
@@ -66,10 +63,11 @@ export function fixedPrediction(
 
   const learn = newBlock(training);
   const settled = new Map(free.map(({ name }) => [name, after(deltaName(name), get(first, name))]));
-  const slopes = errorsAt(learn, network, z, weights, settled, [...weights.values()]);
+  const evaluation = evaluated(learn);
+  const slopes = errorsAt(learn, evaluation, settled, [...weights.values()]);
   const counters = { update: 'batch', updates: 'batches' } as const;
   const next = weightStep(learn, training, weights, stateValue, slopes, counters);
-  const energies = reportEnergies(learn, network, clampedAlone(evaluate(learn, network, z, weights), network));
+  const energies = reportEnergies(learn, network, evaluation);
   return {
     settled: training.z,
     blocks: [tick, closeBlock(learn, 'learn', 1, steps)],
@@ -78,29 +76,15 @@ export function fixedPrediction(
   };
 }
 
-type Evaluated = ReturnType<typeof evaluate>;
-
-/** Free nodes have no energy: they are their predictions. */
-function clampedAlone({ energies, ...rest }: Evaluated, network: Network): Evaluated {
-  return { ...rest, energies: new Map([...energies].filter(([node]) => network.clamps.has(node))) };
-}
-
 /** What the clamps' energies and the errors of free nodes send back to `targets`. */
 function errorsAt(
   builder: BlockBuilder,
-  network: Network,
-  z: Values,
-  weights: Values,
+  evaluation: Evaluation,
   deltas: Values,
   targets: readonly Value[],
 ): Map<string, Value> {
-  const { mu, energies } = clampedAlone(evaluate(builder, network, z, weights), network);
-  const one = (value: Value): Value => builder.op('broadcast', [builder.constant(1)], { shape: [...value.shape] });
-  const seeds = [
-    ...[...energies.values()].map((value) => ({ value, gradient: one(value) })),
-    ...[...deltas].map(([node, gradient]) => ({ value: get(mu, node), gradient })),
-  ];
-  return gradients(builder, seeds, targets);
+  const seeds = [...deltas].map(([node, gradient]) => ({ value: get(evaluation.mu, node), gradient }));
+  return energyGradients(builder, evaluation, targets, seeds);
 }
 
 /** @param sent what the nodes that it predicts send back */

@@ -17,7 +17,7 @@ import {
   toUpdates,
   weightStep,
 } from '../training.ts';
-import { type Multipliers, withMultipliers, withSettledMultipliers } from './multipliers.ts';
+import { lagrangian, type Multipliers, withMultipliers } from './multipliers.ts';
 
 export function inferenceLearning(
   training: Training,
@@ -37,7 +37,7 @@ export function inferenceLearning(
   const learn = newBlock(training);
   const settled = afterValues(network, z);
   const reached = evaluate(learn, network, settled, weights, 'tick');
-  const evaluation = withSettledMultipliers(learn, network, reached, bound.carries, multipliers);
+  const evaluation = lagrangian(learn, network, reached, bound.settled, multipliers.rho);
   const energies = reportEnergies(learn, network, evaluation);
   const slopes = energyGradients(learn, evaluation, [...weights.values()]);
   const next = weightStep(learn, training, weights, stateValue, slopes, { update: 'batch', updates: 'batches' });

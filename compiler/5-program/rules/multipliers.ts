@@ -9,15 +9,21 @@ import type { GraphNode } from '../../4-graph/graph.ts';
 import type { Value } from '../../operators/operator.ts';
 import { since } from '../arrivals.ts';
 import type { BlockBuilder } from '../builder.ts';
-import { gradients } from '../gradient.ts';
 import { batchedShape, type Evaluation, freeNodes, get, type Network, type Values, zeros } from '../network.ts';
-import { after, carried, inside } from '../training.ts';
+import { after, carried, energyGradients, inside } from '../training.ts';
 
 export interface Multipliers {
   /** What the energies of constrained nodes are multiplied by. */
   readonly rho: number;
   /** Rate of the multipliers; at 0 there are none. */
   readonly alpha: number;
+}
+
+interface Bound {
+  readonly evaluation: Evaluation;
+  readonly carries: Carry[];
+  /** Multipliers as the last tick leaves them. */
+  readonly settled: Values;
 }
 
 /** Nodes that are to end at their predictions: free in all samples, and predicted. */
@@ -32,15 +38,13 @@ export function withMultipliers(
   network: Network,
   evaluation: Evaluation,
   { rho, alpha }: Multipliers,
-): { readonly evaluation: Evaluation; readonly carries: Carry[] } {
+): Bound {
   const nodes = constrained(network, evaluation);
-  if (alpha === 0) return { evaluation: lagrangian(body, nodes, evaluation, new Map(), rho), carries: [] };
-  const one = (value: Value): Value => body.op('broadcast', [body.constant(1)], { shape: [...value.shape] });
-  const errors = gradients(
-    body,
-    nodes.map(({ name }) => get(evaluation.energies, name)).map((value) => ({ value, gradient: one(value) })),
-    nodes.map(({ name }) => get(evaluation.mu, name)),
-  );
+  const settled = new Map<string, Value>();
+  if (alpha === 0) return { evaluation: lagrangian(body, network, evaluation, new Map(), rho), carries: [], settled };
+  const energies = new Map(nodes.map(({ name }) => [name, get(evaluation.energies, name)]));
+  const predictions = nodes.map(({ name }) => get(evaluation.mu, name));
+  const errors = energyGradients(body, { ...evaluation, energies }, predictions);
   const rate = body.scalar({ op: 'mul', args: [alpha, since(1)] });
   const duals = new Map<string, Value>();
   const carries: Carry[] = [];
@@ -52,41 +56,24 @@ export function withMultipliers(
     const none = zeros(outside, batchedShape(network, node));
     const moved = body.op('sub', [inside(dualName(name), none), body.op('mul', [error, rate])]);
     carries.push(carried(dualName(name), none, moved));
+    settled.set(name, after(dualName(name), none));
     // Of the same tick's values, but no function of them.
     duals.set(name, body.op('reshape', [moved], { shape: [...moved.shape], oneWay: true }));
   }
   body.origin = undefined;
-  return { evaluation: lagrangian(body, nodes, evaluation, duals, rho), carries };
+  return { evaluation: lagrangian(body, network, evaluation, duals, rho), carries, settled };
 }
 
-/** Behind the last tick: the energies with the multipliers as it has left them. */
-export function withSettledMultipliers(
+/** rho E + dual ∘ (z - mu), of each constrained node. */
+export function lagrangian(
   builder: BlockBuilder,
   network: Network,
-  evaluation: Evaluation,
-  carries: readonly Carry[],
-  { rho }: Multipliers,
-): Evaluation {
-  const nodes = constrained(network, evaluation);
-  const made = new Set(carries.map((c) => c.result));
-  const duals = new Map<string, Value>();
-  for (const node of nodes) {
-    const dual = after(dualName(node.name), { id: '', shape: batchedShape(network, node) });
-    if (made.has(dual.id)) duals.set(node.name, dual);
-  }
-  return lagrangian(builder, nodes, evaluation, duals, rho);
-}
-
-/** rho E + dual ∘ (z - mu), of each node. */
-function lagrangian(
-  builder: BlockBuilder,
-  nodes: readonly GraphNode[],
   evaluation: Evaluation,
   duals: Values,
   rho: number,
 ): Evaluation {
   const energies = new Map(evaluation.energies);
-  for (const { name } of nodes) {
+  for (const { name } of constrained(network, evaluation)) {
     builder.origin = nodeOrigin(name);
     const energy = get(energies, name);
     const weighed = rho === 1 ? energy : builder.op('mul', [energy, builder.constant(rho)]);

@@ -1,5 +1,5 @@
 /** `nmc train --probe`: is the rate of inference small enough for the energy's largest curvature? */
-import { methodOf } from '../../../compiler/5-program/method.ts';
+import { hasSettling, methodOf } from '../../../compiler/5-program/method.ts';
 import { runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { lowerProbe } from '../../../compiler/5-program/probe.ts';
 import type { Staged } from '../../../compiler/compile.ts';
@@ -33,7 +33,7 @@ export interface Probed {
 export async function probe({ staged, training, data, device, begin, seed }: Probed): Promise<Probe> {
   const { task, graph } = staged;
   const method = task && methodOf(task);
-  if (!task || !method || !('momentum' in method))
+  if (!task || !method || !hasSettling(method))
     throw new UserError(
       'probe/rule',
       `--probe tries rates of inference, and ${training.rule} has none`,

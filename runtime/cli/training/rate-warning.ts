@@ -2,7 +2,7 @@
  * The warning of `--probe`, without being asked: looked for beside the training, once its first batch is done, where it
  * costs well under a second. Nothing waits for it but the end.
  */
-import { methodOf } from '../../../compiler/5-program/method.ts';
+import { hasSettling, methodOf } from '../../../compiler/5-program/method.ts';
 import { type Probed, probe } from '../compiling/probe.ts';
 import type { Reporter } from './train-report.ts';
 
@@ -39,6 +39,6 @@ export function watchRate(probed: Probed, flopsPerBatch: number, reporter: Repor
 function isCheap({ staged, device }: Probed, flopsPerBatch: number): boolean {
   const { task, graph } = staged;
   const method = task && methodOf(task);
-  if (!method || !('momentum' in method) || device.name !== 'cpu' || graph.links.length > MAX_LINKS) return false;
+  if (!method || !hasSettling(method) || device.name !== 'cpu' || graph.links.length > MAX_LINKS) return false;
   return (flopsPerBatch / (method.steps + 1)) * GRADIENTS <= MAX_FLOP;
 }
