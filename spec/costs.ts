@@ -12,7 +12,7 @@ export interface Costs {
   readonly value: number;
   /** Each byte of it. Trainers of before it was measured do not say it. */
   readonly valueByte?: number;
-  /** How much more each byte beyond the first `NEAR_BYTES` of a value costs: of what is made anew garbage is collected. Absent: nothing. */
+  /** How much more each byte beyond the first `NEAR_BYTES` of a value costs: its memory is allocated anew each time, and collected later. Absent: nothing. */
   readonly farValueByte?: number;
   /** A batch of a trainer's shard, begun and ended, whatever it computes; and each byte of its samples. Absent: nothing. */
   readonly batch?: number;

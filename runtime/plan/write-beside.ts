@@ -147,7 +147,7 @@ export class WriteBeside {
       if (!isBehind()) break;
       const heard = Atomics.wait(this.#shared, SHARED.files, files, MAX_SILENCE_MILLISECONDS);
       if (heard === 'timed-out')
-        throw new EnvironmentError('disk/failed', 'the disk takes no more files', 'check the disk');
+        throw new EnvironmentError('disk/failed', 'no file could be written for five minutes', 'check the disk');
     }
     this.#hear();
   }

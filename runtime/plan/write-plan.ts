@@ -68,7 +68,7 @@ const MIN_BESIDE = 256;
 class PartWriter {
   readonly #folder: SafePath;
   readonly #own: NewFiles;
-  readonly #paths: string[] = [];
+  #count = 0;
   readonly #entries: Entry[] = [];
   #beside: WriteBeside | undefined;
 
@@ -78,21 +78,18 @@ class PartWriter {
   }
 
   add({ path, write }: PlanPart): void {
-    this.#paths.push(path);
-    if (this.#paths.length === MIN_BESIDE) this.#beside = WriteBeside.into(this.#folder);
+    this.#count += 1;
+    if (this.#count === MIN_BESIDE) this.#beside = WriteBeside.into(this.#folder);
     if (this.#beside?.isReady) this.#beside.file(path, write);
     else this.#entries.push(this.#write(path, write, false));
   }
 
   /** @returns the entries of all files, in their order */
   end(): readonly Entry[] {
-    const written = this.#beside?.isReady ? this.#beside.end() : [];
-    const byPath = new Map([...this.#entries, ...written].map((entry) => [entry.path, entry]));
-    return this.#paths.map((path) => {
-      const entry = byPath.get(path);
-      if (!entry) throw new Error(`${path} was not written`);
-      return entry;
-    });
+    // Once the thread is ready it writes all that follow.
+    const all = [...this.#entries, ...(this.#beside?.isReady ? this.#beside.end() : [])];
+    if (all.length !== this.#count) throw new Error(`${all.length} of ${this.#count} files were written`);
+    return all;
   }
 
   /** Written by this thread, and flushed. */

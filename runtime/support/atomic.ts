@@ -83,13 +83,10 @@ export function createExclusively(from: SafePath, to: SafePath): boolean {
 }
 
 function writeFlushed(path: SafePath, content: FileContent): void {
-  const descriptor = openSync(path, 'wx');
-  try {
+  withPlain(path, 'wx', (descriptor) => {
     for (const chunk of chunksOf(content)) writeFully(descriptor, chunk);
     fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  });
 }
 
 /** A name beside `path` for what is to take its place: see `removeLeftovers`. */

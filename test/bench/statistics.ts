@@ -53,7 +53,7 @@ export interface RoundsWanted {
   readonly patience: number;
 }
 
-/** Even the impatient measure so often, where nothing else is said. */
+/** At least so many rounds, even when patience has run out, unless `least` says otherwise. */
 const MIN_ROUNDS = 3;
 
 /** Measures until enough rounds were calm, or patience is at its end. */

@@ -1,6 +1,6 @@
 /** The devices that a model is trained on, whole and in shards. */
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
-import { lowerShardsToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
+import { lowerEachToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
 import { openHere } from '../../runtime/device/cpu/here.ts';
 import type { Device, DeviceSession, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
@@ -67,9 +67,9 @@ const inShards = (name: string, unit: number, device: Device, most?: number, bor
     const split = most === undefined ? drawnCut(staged, text) : compiledCut(staged, most);
     if (!split) return undefined;
     const programs = split.map((s) => s.program);
-    const files = device === referenceDevice ? [] : lowerShardsToCpu(programs);
+    const filesOf = device === referenceDevice ? () => [] : lowerEachToCpu(programs);
     const sources = split.map(({ program, schedule }, i) => ({
-      executable: { program, files: new Map(files[i]?.map((f) => [f.name, f.bytes])) },
+      executable: { program, files: new Map(filesOf(i).map((f) => [f.name, f.bytes])) },
       schedule,
     }));
     return openShards(borders ? borders(device, sources) : device, sources, () => begin);

@@ -12,7 +12,7 @@ const ENTRIES: Readonly<Record<string, readonly string[]>> = {
   'compiler/5-program/passes/index.ts': ['runPasses'],
   'compiler/6-partition/cut-model.ts': ['cutModel'],
   'compiler/7-kernels/onnx/lower.ts': ['lowerToCpu'],
-  'compiler/7-kernels/onnx/shards.ts': ['lowerShardsToCpu', 'lowerEachToCpu'],
+  'compiler/7-kernels/onnx/shards.ts': ['lowerEachToCpu'],
   'compiler/7-kernels/wgsl/lower.ts': ['lowerToWgsl'],
   'compiler/8-plan/build.ts': ['draftPlan'],
   'compiler/8-plan/shards.ts': ['draftShardedPlan'],

@@ -10,14 +10,8 @@ export interface ShardFile {
   readonly bytes: Uint8Array;
 }
 
-/** For each shard its files: `cpu/NAME.json`, `cpu/NAME.onnx`, `cpu/NAME.wasm` for every function. */
-export function lowerShardsToCpu(programs: readonly Program[]): ShardFile[][] {
-  const filesOf = lowerEachToCpu(programs);
-  return programs.map((_, shard) => filesOf(shard));
-}
-
 /**
- * The same, shard by shard as they are asked for.
+ * For each shard its files, as they are asked for: `cpu/NAME.json`, `cpu/NAME.onnx`, `cpu/NAME.wasm` for every function.
  * @param made called with each file that shards may share, once
  */
 export function lowerEachToCpu(

@@ -4,13 +4,14 @@
  * after the other by a trainer's driver, and nothing is worked out of them.
  */
 import type { Costs } from '../../../spec/costs.ts';
-import { type OpOrigin, TRAIN } from '../../../spec/names.ts';
-import type { Op, Program, Shape } from '../../../spec/program.ts';
+import { TRAIN } from '../../../spec/names.ts';
+import type { Program } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import type { BorderEnd } from './border-end.ts';
 import { formsOf } from './measure.ts';
+import { op } from './programs.ts';
 
 export const SAMPLES = 128;
 /** Bytes of a sample. */
@@ -92,15 +93,6 @@ async function sourceOf(device: Device, bytes: number, state: number): Promise<S
 
 /** It reads a sample, and leaves a number as it is. */
 function programOf(bytes: number, state: number): Program {
-  const op = (
-    id: string,
-    kind: string,
-    args: readonly string[],
-    shape: Shape,
-    attributes: Op['attributes'] = {},
-  ): Op => ({
-    ...{ id, op: kind, args, attributes, shape, origin: kind as OpOrigin },
-  });
   const shape = [1, bytes];
   const ops = [
     op('half', 'constant', [], [], { value: 0.5 }),

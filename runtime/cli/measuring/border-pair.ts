@@ -55,7 +55,7 @@ async function timeOfRounds(rounds: () => number, failure: () => string | undefi
   return { processor, lag: (performance.now() - began) / 1e3 / done - processor };
 }
 
-/** So many rounds, and so late. */
+/** Waits for at least `enough` rounds, and at least until `until`. */
 async function reaches(
   rounds: () => number,
   enough: number,

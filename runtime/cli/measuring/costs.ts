@@ -14,7 +14,16 @@ import { borderCosts } from './border-costs.ts';
 import { farValueByte } from './far-values.ts';
 import { type HandoverTimes, handoverTimes } from './handover-costs.ts';
 import { readByte } from './large-products.ts';
-import { fill, formsOf, lowerQuartile, POSITION, processorSeconds, quartileOf } from './measure.ts';
+import {
+  fill,
+  formsOf,
+  inputsOf,
+  lowerQuartile,
+  openOnOneThread,
+  POSITION,
+  processorSeconds,
+  quartileOf,
+} from './measure.ts';
 import {
   copyProgram,
   inOneProgram,
@@ -50,9 +59,7 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     product: productProgram(SMALL, PRODUCTS),
     large: productProgram(large, 1),
   });
-  const executable = { program, files: await formsOf(device, program) };
-  const [alone] = (await device.openAll?.([executable])) ?? [];
-  const session = alone ?? (await device.open(executable));
+  const session = await openOnOneThread(device, program);
   try {
     await fill(session, program);
     const seconds = async (name: string): Promise<number> => {
@@ -104,9 +111,7 @@ async function handed(program: Program, session: DeviceSession): Promise<Handed>
 async function farCost(device: Device, byte: number): Promise<number> {
   const { side, operations, runs } = FAR;
   const program = tickProgram([side, side], operations);
-  const executable = { program, files: await formsOf(device, program) };
-  const [alone] = (await device.openAll?.([executable])) ?? [];
-  const session = alone ?? (await device.open(executable));
+  const session = await openOnOneThread(device, program);
   try {
     await fill(session, program);
     let least = Number.POSITIVE_INFINITY;
@@ -120,11 +125,6 @@ async function farCost(device: Device, byte: number): Promise<number> {
   } finally {
     await session.close();
   }
-}
-
-function inputsOf({ functions }: Program, name: string): Record<string, Float32Array> {
-  const inputs = functions.find((f) => f.name === name)?.inputs ?? [];
-  return Object.fromEntries(inputs.map(({ field, shape }) => [field, new Float32Array(sizeOf(shape)).fill(0.5)]));
 }
 
 /**

@@ -4,9 +4,8 @@
  * processors, all threads together, over so many runs that some of them wait for the collection.
  */
 import { type Costs, farOf } from '../../../spec/costs.ts';
-import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
-import { formsOf, POSITION, processorSeconds } from './measure.ts';
+import { inputsOf, openOnOneThread, POSITION, processorSeconds } from './measure.ts';
 import { valuesProgram } from './programs.ts';
 
 /** Values of 2 MiB: a node of 2,048 in a batch of 256. */
@@ -19,11 +18,9 @@ type Near = Required<Pick<Costs, 'call' | 'value' | 'valueByte' | 'operation' | 
 
 export async function farValueByte(device: Device, near: Near): Promise<number> {
   const program = valuesProgram(LARGE.rows, LARGE.columns, LARGE.count);
-  const executable = { program, files: await formsOf(device, program) };
-  const [apart] = (await device.openAll?.([executable])) ?? [];
-  const session = apart ?? (await device.open(executable));
+  const session = await openOnOneThread(device, program);
   try {
-    const inputs = inputsOf(program);
+    const inputs = inputsOf(program, 'run');
     return beyondNear(await processorSeconds(() => session.run('run', inputs, POSITION), RUNS, PASSES), near);
   } finally {
     await session.close();
@@ -34,9 +31,4 @@ export async function farValueByte(device: Device, near: Near): Promise<number> 
 export function beyondNear(seconds: number, { call, value, valueByte, operation, byte }: Near): number {
   const ofEach = operation + BYTES * byte + 2 * (value + BYTES * valueByte);
   return Math.max(0, seconds - call - LARGE.count * ofEach) / (2 * LARGE.count * farOf(BYTES));
-}
-
-function inputsOf({ functions }: Program): Record<string, Float32Array> {
-  const inputs = functions[0]?.inputs ?? [];
-  return Object.fromEntries(inputs.map(({ field, shape }) => [field, new Float32Array(sizeOf(shape)).fill(0.5)]));
 }

@@ -4,7 +4,7 @@
  */
 import type { Costs } from '../../../spec/costs.ts';
 import type { Device } from '../../device/device.ts';
-import { fill, formsOf, POSITION, processorSeconds } from './measure.ts';
+import { fill, openOnOneThread, POSITION, processorSeconds } from './measure.ts';
 import { productProgram } from './programs.ts';
 
 /** A part of a batch, and weights between two layers of 2,048. */
@@ -14,9 +14,7 @@ const [RUNS, PASSES] = [4, 3] as const;
 
 export async function readByte(device: Device, near: Pick<Costs, 'call' | 'flop'>): Promise<number> {
   const program = productProgram(SHAPE, 1);
-  const executable = { program, files: await formsOf(device, program) };
-  const [apart] = (await device.openAll?.([executable])) ?? [];
-  const session = apart ?? (await device.open(executable));
+  const session = await openOnOneThread(device, program);
   try {
     await fill(session, program);
     return beyondFlops(await processorSeconds(() => session.run('run', {}, POSITION), RUNS, PASSES), near);

@@ -76,6 +76,19 @@ export async function processorSeconds(work: () => Promise<unknown>, runs: numbe
   return least;
 }
 
+/** A session on one thread, where the device can have such. */
+export async function openOnOneThread(device: Device, program: Program): Promise<DeviceSession> {
+  const executable = { program, files: await formsOf(device, program) };
+  const [alone] = (await device.openAll?.([executable])) ?? [];
+  return alone ?? (await device.open(executable));
+}
+
+/** Values for all inputs of a function. */
+export function inputsOf({ functions }: Program, name: string): Record<string, Float32Array> {
+  const inputs = functions.find((f) => f.name === name)?.inputs ?? [];
+  return Object.fromEntries(inputs.map(({ field, shape }) => [field, new Float32Array(sizeOf(shape)).fill(0.5)]));
+}
+
 /** Numbers in all states. */
 export async function fill(session: DeviceSession, program: Program): Promise<void> {
   for (const s of program.states) {

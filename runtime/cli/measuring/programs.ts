@@ -8,7 +8,7 @@ const state = (id: string, shape: Shape): State => ({
   role: 'parameter',
   init: { kind: 'constant', value: 0 },
 });
-const op = (
+export const op = (
   id: string,
   name: string,
   args: readonly string[],

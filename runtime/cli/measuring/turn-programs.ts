@@ -2,12 +2,12 @@
  * Programs and schedules of two shards that hand a few numbers to each other and back, over and over: the first one begins
  * a round and waits for its answer, the second one answers. Nothing is worked out but one operation each.
  */
-import type { OpOrigin } from '../../../spec/names.ts';
-import { type Op, type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
+import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
 import type { Message, ScheduledValue, Segment, ShardSchedule, Stage } from '../../../spec/schedule.ts';
 import type { Device, DeviceSession, Executable } from '../../device/device.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { formsOf } from './measure.ts';
+import { op } from './programs.ts';
 
 export interface Turns {
   /** Of the function, which is one call. */
@@ -89,9 +89,6 @@ function functionOf(
   shape: Shape,
   state: string,
 ): ProgramFunction {
-  const op = (id: string, kind: string, args: readonly string[], of: Shape, attributes: Op['attributes'] = {}): Op => ({
-    ...{ id, op: kind, args, attributes, shape: of, origin: kind as OpOrigin },
-  });
   const ops = [
     op('half', 'constant', [], [], { value: 0.5 }),
     op('sum', 'add', [given ?? state, state], shape),

@@ -61,7 +61,7 @@ export function placeOn(
   trainers: readonly RatedTrainer[],
   pacing: Pacing & Pick<Deployment, 'on'> = {},
 ): Placement {
-  const all = trainers.map((trainer) => ({ ...wayEnd(trainer), key: trainer.key, runs: 0 }));
+  const all = trainers.map((trainer) => ({ ...wayEnd(trainer), runs: 0 }));
   return place(needs, all, pacing.on, undefined, pacing);
 }
 
@@ -145,6 +145,16 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
     const [one, other] = [trainers[from], trainers[to]];
     return one !== undefined && other !== undefined && placeOf(one.capability) === placeOf(other.capability);
   };
+  const wayEnds = trainers.map(wayEnd);
+  const wayOf = (from: number, to: number) => {
+    const [one, other] = [wayEnds[from], wayEnds[to]];
+    return one && other && wayBetween(one, other);
+  };
+  const straight = (from: number, to: number) => {
+    const rate = wayEnds[from]?.borders?.[wayEnds[to]?.key ?? '']?.rate;
+    const way = wayOf(from, to);
+    return rate === undefined || !way ? undefined : { rate, isApart: way.isApart };
+  };
   const costs = used.map((t) => t?.capability.costs);
   const most = (cost: 'handByte' | 'window'): number => Math.max(...costs.map((c) => c?.[cost] ?? 0));
   const handByte = most('handByte');
@@ -155,8 +165,8 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
   const network = {
     places,
     // Within a place a frame's own cost has all of its way.
-    delay: (from: number, to: number) => (arePlacedTogether(from, to) ? 0 : (wayOf(trainers, from, to)?.delay ?? 0)),
-    straight: (from: number, to: number) => straightOf(trainers, from, to),
+    delay: (from: number, to: number) => (arePlacedTogether(from, to) ? 0 : (wayOf(from, to)?.delay ?? 0)),
+    straight,
     frame: (bytes: number, from: number, to: number) => bothEnds(ends, from, to, (end) => secondsOfFrame(bytes, end)),
     lag: (bytes: number, from: number, to: number) => bothEnds(ends, from, to, (end) => lagOfFrame(bytes, end)),
     handover: (bytes: number) => bytes * handByte,
@@ -168,23 +178,12 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
 }
 
 /** The trainer as one end of borders. */
-export function wayEnd<T extends RatedTrainer>({ key, capability, borders }: T) {
+export function wayEnd({ key, capability, borders }: RatedTrainer) {
   return { key, capability, ...(borders ? { borders: byKey(borders) } : {}) };
 }
 
 function byKey(borders: readonly MeasuredBorder[]): NonNullable<WayEnd['borders']> {
   return Object.fromEntries(borders.map((border) => [border.key, border]));
-}
-
-function wayOf(trainers: readonly RatedTrainer[], from: number, to: number) {
-  const [one, other] = [trainers[from], trainers[to]];
-  return one && other && wayBetween(wayEnd(one), wayEnd(other));
-}
-
-function straightOf(trainers: readonly RatedTrainer[], from: number, to: number) {
-  const rate = trainers[from]?.borders?.find(({ key }) => key === trainers[to]?.key)?.rate;
-  const way = wayOf(trainers, from, to);
-  return rate === undefined || !way ? undefined : { rate, isApart: way.isApart };
 }
 
 /** Behind a batch and before the next one. @param state its bytes @param stretch batches between two commitments @param samples their bytes */

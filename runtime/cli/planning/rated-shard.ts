@@ -3,7 +3,7 @@ import { countWork, type Work } from '../../../compiler/5-program/cost.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { ShardSchedule, Stage } from '../../../spec/schedule.ts';
-import type { BatchWork } from '../../wire/deployment.ts';
+import { type BatchWork, ELEMENT_BYTES } from '../../wire/deployment.ts';
 import { isShort } from '../compiling/short-programs.ts';
 
 export interface RatedShard {
@@ -38,7 +38,7 @@ export function shareOf(work: Work, parts: number): Work {
 /** Bytes of the samples of a batch that the shard is fed. */
 export function sampleBytes({ schedule }: Pick<RatedShard, 'schedule'>): number {
   const { batch = 0, microbatches = 1, inputs = [] } = schedule.functions.find(({ name }) => name === TRAIN) ?? {};
-  const bytes = inputs.reduce((sum, { type, shape }) => sum + sizeOf(shape) * (type === 'u8' ? 1 : BYTES), 0);
+  const bytes = inputs.reduce((sum, { type, shape }) => sum + sizeOf(shape) * ELEMENT_BYTES[type], 0);
   return batch * microbatches * bytes;
 }
 

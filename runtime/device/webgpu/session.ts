@@ -138,17 +138,14 @@ class WebGpuSession implements Required<Omit<DeviceSession, 'computed' | 'held'>
     const parts = this.#state(state);
     const elements = elementsOf(parts);
     if (values.length !== elements) throw new Error(`${state} has ${elements} elements, not ${values.length}`);
-    const data = Float32Array.from(values);
-    return this.#inTurn(async () => {
-      this.#writeParts(
-        parts.map((part) => this.#stretch(part)),
-        new Uint8Array(data.buffer),
-      );
-    });
+    return this.#writeRegions(parts, values);
   }
 
   writePart(state: string, begin: number, values: Tensor): Promise<void> {
-    const regions = regionsWithin(this.#state(state), begin, begin + values.length);
+    return this.#writeRegions(regionsWithin(this.#state(state), begin, begin + values.length), values);
+  }
+
+  #writeRegions(regions: readonly Region[], values: Tensor): Promise<void> {
     const data = Float32Array.from(values);
     return this.#inTurn(async () => {
       this.#writeParts(

@@ -19,7 +19,7 @@ const LOOK_MILLISECONDS = 1000;
  * a frame. No longer: the command's own thread may want this very core.
  */
 const AWAKE_MILLISECONDS = 0.1;
-/** Runs of the device of each shard before the command is heard and answered again, where nothing has to wait. */
+/** How often shards may go on before the command is heard and answered again, even if none has to wait. */
 const MAX_RUNS = 8;
 /** Between two looks at the clock. */
 const LOOKS = 50;

@@ -106,6 +106,31 @@ export class LargeMesh extends RunningMesh {
     throw new Error(`the mesh was not so far in ${seconds} s: ${JSON.stringify(await this.status()).slice(0, 2000)}`);
   }
 
+  /** A command of the mesh. @returns the most that its process held, in bytes */
+  async peakOf(...args: string[]): Promise<number> {
+    const child = remembered(
+      spawn(process.execPath, this.commandLine(...args), {
+        ...{ cwd: this.folder, env: this.env },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
+    );
+    let lines = '';
+    child.stdout?.on('data', (text) => {
+      lines += String(text);
+    });
+    let peak = 0;
+    let code: number | null | undefined;
+    child.once('close', (value) => {
+      code = value;
+    });
+    while (code === undefined) {
+      peak = Math.max(peak, resident(child.pid ?? 0, 'VmHWM'));
+      await sleep(50);
+    }
+    if (code !== 0) throw new Error(`nmc ${args.join(' ')} has ended with ${code}: ${lines}`);
+    return peak;
+  }
+
   override async down(): Promise<void> {
     for (const { child } of this.trainers) child.kill('SIGINT');
     await super.down();
@@ -122,7 +147,7 @@ export function runsIn(status: Json): readonly Json[] {
 }
 
 /** Bytes, as /proc says them; 0 where the process has ended, or the system does not say. */
-function resident(pid: number, field: 'VmHWM' | 'VmRSS'): number {
+export function resident(pid: number, field: 'VmHWM' | 'VmRSS'): number {
   try {
     const text = readFileSync(`/proc/${pid}/status`, 'utf8');
     return 1024 * Number(new RegExp(`${field}:\\s+(\\d+)`).exec(text)?.[1] ?? 0);
@@ -131,7 +156,7 @@ function resident(pid: number, field: 'VmHWM' | 'VmRSS'): number {
   }
 }
 
-/** What a machine reaches was measured there, perhaps. The most that is resident is counted from now on. */
+/** The process may have measured the machine when it started: its peak is counted from now on. */
 function forgetPeak(pid: number): void {
   try {
     writeFileSync(`/proc/${pid}/clear_refs`, '5');

@@ -88,7 +88,7 @@ export async function measureMachine({ root }: Pick<Context, 'root'>): Promise<v
 function rowOf(name: string, what: string, row: RateRow | undefined, failure = '', note = ''): Row {
   const start = { name, what, target: NEAR_TARGET };
   if (!row && failure === '')
-    return notRun(name, what, NEAR_TARGET, `its time was over, npm run accept -- ${name} goes on`);
+    return notRun(name, what, NEAR_TARGET, `out of time; npm run accept -- ${name} continues from here`);
   if (!row) return { ...start, measured: failure, holds: false };
   const { samplesPerSecond, predicted } = row;
   const rate = samplesPerSecond < 10 ? samplesPerSecond.toFixed(2) : samplesPerSecond.toFixed(0);

@@ -51,17 +51,13 @@ export class RunningMesh {
     this.names = event.trainers.map((t) => t.name);
   }
 
-  get environment(): NodeJS.ProcessEnv {
-    return this.env;
-  }
-
   /** Of the process that everything else runs under. */
   get pid(): number | undefined {
     return this.#process?.pid;
   }
 
   /** Arguments of Node, of a command of the mesh. */
-  commandLine(...args: string[]): string[] {
+  protected commandLine(...args: string[]): string[] {
     return [this.nmc, ...args, '--mesh', this.address, '--json'];
   }
 
@@ -71,7 +67,7 @@ export class RunningMesh {
 
   /** A command of the mesh, which may fail. */
   ask(...args: string[]): Promise<Ended> {
-    return this.run(...args, '--mesh', this.address, '--json');
+    return runCommand(process.execPath, this.commandLine(...args), { cwd: this.folder, env: this.env });
   }
 
   /** @throws Error where it fails */
@@ -83,7 +79,7 @@ export class RunningMesh {
 
   /** What the mesh says of itself every second, from one process: none begins while something is measured. */
   watch(): StatusWatch {
-    const args = [this.nmc, 'status', '--watch', '--mesh', this.address, '--json'];
+    const args = this.commandLine('status', '--watch');
     return new StatusWatch(
       remembered(
         spawn(process.execPath, args, { cwd: this.folder, env: this.env, stdio: ['ignore', 'pipe', 'inherit'] }),

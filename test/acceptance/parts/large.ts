@@ -5,7 +5,7 @@ import { reasonOf } from '../../../spec/reason-of.ts';
 import { signalProcess } from '../../support/end-process.ts';
 import { removeFolder } from '../../support/remove-folder.ts';
 import { LargeMesh, largeModel, machinesOf, runsIn, stateBytes } from '../mesh/large.ts';
-import { mostOfTree, peakOf, picturesModel, writePictures } from '../mesh/large-data.ts';
+import { mostOfTree, picturesModel, writePictures } from '../mesh/large-data.ts';
 import type { Context, Part, Row } from '../row.ts';
 
 export const largePart: Part = {
@@ -47,14 +47,14 @@ async function largeData(context: Context): Promise<Row> {
     await mesh.open(DATA_SHARDS, cap);
     const began = performance.now();
     const every = ['--snapshot-every', String(BATCHES / 2)];
-    const deploying = await peakOf(mesh, ['deploy', 'pictures.pcn', '--partition', String(DATA_SHARDS), ...every]);
+    const peak = await mesh.peakOf('deploy', 'pictures.pcn', '--partition', String(DATA_SHARDS), ...every);
     const seconds = (performance.now() - began) / 1000;
-    tell(`${rows} rows deployed in ${seconds.toFixed(0)} s by a process of ${megabytesOf(deploying.peak)} MB`);
+    tell(`${rows} rows deployed in ${seconds.toFixed(0)} s by a process of ${megabytesOf(peak)} MB`);
     await mesh.until((status) => runsIn(status).some((r) => Number(r.snapshot ?? 0) >= BATCHES), SECONDS);
     tell(
       `${BATCHES} batches: ${overOwn(mesh)} MB over a trainer's own, synchronizer ${megabytesOf(mostOfTree(mesh.pid))} MB`,
     );
-    done = deploying.peak <= MOST_OF_DEPLOYING;
+    done = peak <= MOST_OF_DEPLOYING;
   } catch (error) {
     tell(`${reasonOf(error)}; ${overOwn(mesh)} MB over a trainer's own`);
   } finally {

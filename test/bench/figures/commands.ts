@@ -16,7 +16,7 @@ const SHARDS = 999;
 const MAX_SHARDS_SECONDS = 15;
 /**
  * A machine on which thousands of files were removed in the last minute, as by tests, is slow: ext4 looks at the inodes of all of
- * them before it gives one away. Plans stay until the end, and the quickest round is not after such a time.
+ * them before it gives one away. So plans are kept until the end, and the quickest of several rounds counts.
  */
 const SHARDS_ROUNDS = 3;
 /** The shortest file there is: what checking it takes is start-up (Node, the command line, loading the compiler). */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { twofold } from '../../../compiler/6-partition/shards/twofold.ts';
-import { lowerShardsToCpu } from '../../../compiler/7-kernels/onnx/shards.ts';
+import { lowerEachToCpu } from '../../../compiler/7-kernels/onnx/shards.ts';
 import { openHere } from '../../../runtime/device/cpu/here.ts';
 import type { DeviceSession, Tensor } from '../../../runtime/device/device.ts';
 import { Lockstep } from '../../../runtime/shard/lockstep.ts';
@@ -27,9 +27,9 @@ beforeAll(async () => {
 function sourcesOf(compiled: Compiled, shards: number, ahead = false): ShardSource[] {
   const cut = splitRandomly(compiled, shards, 1, EARLY);
   const programs = ahead ? cut.map(twofold) : cut;
-  const files = lowerShardsToCpu(programs.map((p) => p.program));
+  const filesOf = lowerEachToCpu(programs.map((p) => p.program));
   return programs.map(({ program, schedule }, i) => ({
-    executable: { program, files: new Map(files[i]?.map((f) => [f.name, f.bytes])) },
+    executable: { program, files: new Map(filesOf(i).map((f) => [f.name, f.bytes])) },
     schedule,
   }));
 }
