@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { copyMesh } from '../../runtime/backplane/copy-mesh.ts';
 import { memoryBackplane } from '../support/memory-backplane.ts';
 
-test('what the mesh has forgotten stays said when the copy is begun again, however often and from whichever mark', async () => {
+test('a copy that is begun again keeps the mark of what the mesh has forgotten, and never lowers it', async () => {
   const [from, to] = [memoryBackplane(), memoryBackplane()];
   for (let i = 0; i < 5; i++) await from.append('event/x', `B${i}`);
   await from.trim('event/x', 4);
