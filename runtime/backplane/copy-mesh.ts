@@ -38,11 +38,17 @@ async function copyEntries(from: Backplane, to: Backplane, moved: () => void): P
   const there = new Map((await to.list('')).filter(isCarried).map((entry) => [entry.key, entry]));
   for (const { key, value } of wanted.values()) {
     const before = there.get(key);
-    if (before?.value === value) continue;
+    if (before && (before.value === value || saysMore(before, value))) continue;
     await to.put(key, value, before?.revision ?? 0);
     moved();
   }
-  for (const { key, revision } of there.values()) if (!wanted.has(key)) await to.remove(key, revision);
+  for (const { key, revision } of there.values())
+    if (!wanted.has(key) && !key.startsWith(FORGOTTEN)) await to.remove(key, revision);
+}
+
+/** Of a copy that was begun before: what it has said of streams that begin later counts, whatever the source says. */
+function saysMore({ key, value }: Entry, than: string): boolean {
+  return key.startsWith(FORGOTTEN) && Number(value) >= Number(than);
 }
 
 async function copyStream(from: Backplane, to: Backplane, stream: string, moved: () => void): Promise<void> {
