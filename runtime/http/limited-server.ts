@@ -1,5 +1,5 @@
 /** An HTTP server that no slow, silent or numerous client can hold: times, sizes and connections have limits. */
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { errorCode } from '../support/atomic.ts';
@@ -59,6 +59,7 @@ export function limitedServer(
   // A connection that could not be accepted (no descriptors left) ends nothing else; who listens hears of it as well.
   server.on('error', () => undefined);
   limitEachClient(server, limits.connectionsPerClient);
+  lingerOverUnread(server);
   // The reader of an announced body asks for it, once nothing can refuse it any more.
   if (listener) server.on('checkContinue', listener);
   return server;
@@ -66,6 +67,36 @@ export function limitedServer(
 
 /** From the answer to the end of a connection whose client may not read it. */
 const FAREWELL_MILLISECONDS = 1000;
+
+/**
+ * To close a connection over bytes that were not read resets it, and a client that is still sending may lose the answer
+ * which says why it was refused. So what it sends is thrown away for a moment, until it has heard.
+ */
+function lingerOverUnread(server: Server): void {
+  const newest = new WeakMap<Socket, IncomingMessage>();
+  const remember = (request: IncomingMessage): void => {
+    const { socket } = request;
+    if (!newest.has(socket)) {
+      const close = socket.destroySoon.bind(socket);
+      // Node closes a connection by it, behind its last answer.
+      socket.destroySoon = () => {
+        const last = newest.get(socket);
+        if (last?.complete === false) farewell(socket, last);
+        else close();
+      };
+    }
+    newest.set(socket, request);
+  };
+  server.on('request', remember).on('checkContinue', remember);
+}
+
+function farewell(socket: Socket, request: IncomingMessage): void {
+  const timer = setTimeout(() => socket.destroy(), FAREWELL_MILLISECONDS);
+  socket.once('close', () => clearTimeout(timer));
+  socket.once('end', () => socket.destroy());
+  socket.end();
+  request.resume();
+}
 
 /**
  * Input that Node could not read as a request is answered, and its connection closed; where TLS failed nothing can be said.

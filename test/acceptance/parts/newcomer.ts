@@ -58,8 +58,10 @@ async function follow(context: Context, folder: string): Promise<Pick<Row, 'meas
     lines += pasted.length;
   }
   const status = await runCommand('git', ['status', '--porcelain'], { cwd: clone });
-  const check = await runCommand('npm', ['run', context.trial ? 'types' : 'check'], { cwd: clone, env });
-  if (check.code !== 0) context.progress(check.tail);
+  const log = join(context.root, '.cache', 'acceptance', 'newcomer-check.txt');
+  const script = `npm run ${context.trial ? 'types' : 'check'} > "$1" 2>&1`;
+  const check = await runCommand('bash', ['-c', script, 'check', log], { cwd: clone, env });
+  if (check.code !== 0) context.progress(`npm run check failed: see ${log}`);
   const changed = status.lines.length === 0 ? 'nothing changed' : `changed: ${status.lines.join(', ')}`;
   return {
     measured: `${lines} lines, ${changed}, npm run check exit ${check.code}`,

@@ -103,6 +103,18 @@ describe('a request', () => {
     await sent.closed;
   });
 
+  test('hears why it was refused also while it still sends', async () => {
+    const { port } = await start({ limits: { body: { bytes: KB } } });
+    const long = requestText('POST /predict', { 'content-length': String(8 * KB * KB) });
+    const body = Buffer.alloc(8 * KB * KB, 0x20);
+    for (let i = 0; i < 20; i++) {
+      const sending = open(port).send(long, body);
+      expect(codeOf(await sending.answer())).toBe('http/large');
+      await sending.closed;
+    }
+    await expect.poll(() => connectionsOf(server?.app as TestServer['app']), EVENTUALLY).toBe(0);
+  });
+
   test('takes nothing more once it was answered', async () => {
     const { port } = await start();
     const connection = open(port);
