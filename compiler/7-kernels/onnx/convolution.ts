@@ -1,6 +1,7 @@
 /** Convolutions and their gradients as ONNX nodes. */
 import { sizeOf } from '../../../spec/program.ts';
-import { backward, between, type Convolution, forward } from '../../operators/convolution.ts';
+import { backward, between, forward } from '../../operators/convolution.ts';
+import type { Picture, Windows } from '../../operators/window.ts';
 import type { OnnxEmitter } from './emitter.ts';
 import type { Lowering } from './lowering.ts';
 import { channelsFirst, finishPicture, leftOver, paged, windowAttributes } from './pictures.ts';
@@ -10,12 +11,12 @@ const TURNED_FROM = 16;
 
 /** [out, in, height, width] of [height, width, in, out]. */
 const kernelFirst = (e: OnnxEmitter, w: string): string =>
-  e.once(`kernel ${w}`, () => e.node('Transpose', [w], { perm: [3, 2, 0, 1] }));
+  e.once(`kernel ${w}`, () => e.node('Transpose', [e.resolve(w)], { perm: [3, 2, 0, 1] }));
 
 /** [in, out, height, width], both directions reversed. */
 function kernelTurned(e: OnnxEmitter, w: string): string {
   return e.once(`turned kernel ${w}`, () => {
-    const swapped = e.node('Transpose', [w], { perm: [2, 3, 0, 1] });
+    const swapped = e.node('Transpose', [e.resolve(w)], { perm: [2, 3, 0, 1] });
     const end = -(2 ** 31);
     return e.node('Slice', [
       swapped,
@@ -49,73 +50,55 @@ const convTranspose2d: Lowering = (op, e) => {
   finishPicture(e, op, made);
 };
 
+/** Below this many channels one product with all places of the kernel side by side is faster (measured). */
+const APART_FROM = 16;
+
 /**
- * The places under each window side by side, then one product. Convolving x with y would do the same, but ONNX Runtime
- * takes 2 to 10 times as long for kernels as large as a picture.
+ * A product for each place of the kernel: of the picture's places that lie under it, over all pages, with the windows.
+ * Convolving x with y would do the same, but ONNX Runtime takes up to twice as long; a product for each page, or all
+ * places of the kernel side by side as one matrix, copies nine times the picture at once for a kernel of 3 x 3.
  */
 const conv2dWeightGradient: Lowering = (op, e) => {
   const [x, y] = op.args as [string, string];
-  const convolution = between(e.shapeOf(x), e.shapeOf(y), op.attributes);
-  const { x: picture, y: counted, windows } = convolution;
-  const places = sizeOf(windows.kernel) * picture.channels;
-  const count = sizeOf(counted.size);
-  const byPlace = paged(e, y, counted);
-  let product: string;
-  if (counted.channels <= count) {
-    // A product for each page, then their sum: patches with channels first are copied in long runs.
-    const patches = e.node('Reshape', [patchesFirst(e, x, convolution), e.integers([picture.pages, places, count])]);
-    const windowsOfPage = e.node('Reshape', [byPlace, e.integers([picture.pages, count, counted.channels])]);
-    const each = e.node('MatMul', [patches, windowsOfPage]);
-    product = e.node('ReduceSum', [each, e.integers([0])], { keepdims: 0 });
-  } else {
-    // As many numbers for each page as the kernel has would be more than the patches: one product over all pages.
-    const rows = picture.pages * count;
-    const patches = e.node('Reshape', [patchesLast(e, x, convolution), e.integers([rows, places])]);
-    const flat = e.node('Reshape', [byPlace, e.integers([rows, counted.channels])]);
-    product = e.node('Gemm', [patches, flat], { transA: 1 });
-  }
+  const { x: picture, y: counted, windows } = between(e.shapeOf(x), e.shapeOf(y), op.attributes);
+  const rows = picture.pages * sizeOf(counted.size);
+  const byWindow = e.once(`windows of ${y}`, () =>
+    e.node('Reshape', [paged(e, y, counted), e.integers([rows, counted.channels])]),
+  );
+  const places = placesUnder(e, x, picture, counted, windows);
+  const flat = (name: string, channels: number): string => e.node('Reshape', [name, e.integers([channels, rows])]);
+  const product =
+    picture.channels < APART_FROM
+      ? e.node('Gemm', [flat(e.node('Concat', places, { axis: 0 }), places.length * picture.channels), byWindow])
+      : e.node(
+          'Concat',
+          places.map((place) => e.node('Gemm', [flat(place, picture.channels), byWindow])),
+          { axis: 0 },
+        );
   e.node('Reshape', [product, e.integers(op.shape)], {}, op.id);
 };
 
-/** [pages, kernel places x channels, rows, columns]. */
-function patchesFirst(e: OnnxEmitter, x: string, convolution: Convolution): string {
-  const input = channelsFirst(e, x, convolution.x);
-  return e.once(patchKey('first', x, convolution), () => cutPatches(e, input, convolution, 2, 1));
-}
-
-/** [pages, rows, columns, kernel places x channels]. */
-function patchesLast(e: OnnxEmitter, x: string, convolution: Convolution): string {
-  const input = paged(e, x, convolution.x);
-  return e.once(patchKey('last', x, convolution), () => cutPatches(e, input, convolution, 1, 3));
-}
-
-const patchKey = (layout: string, x: string, { windows }: Convolution): string =>
-  `patches ${layout} ${x} ${[...windows.kernel, ...windows.stride, ...windows.padding].join(' ')}`;
-
-/** The picture once for each place of the kernel, shifted and thinned, joined along the channels. */
-function cutPatches(
-  e: OnnxEmitter,
-  input: string,
-  { y, windows }: Convolution,
-  height: number,
-  channels: number,
-): string {
+/** For each place of the kernel the picture's places under it: [channels, pages, rows, columns]. */
+function placesUnder(e: OnnxEmitter, x: string, picture: Picture, counted: Picture, windows: Windows): string[] {
   const { kernel, stride, padding } = windows;
-  let padded = input;
-  if (padding[0] + padding[1] > 0) {
-    const side = [0, 0, 0, 0];
-    side[height] = padding[0];
-    side[height + 1] = padding[1];
-    padded = e.node('Pad', [input, e.integers([...side, ...side]), e.number(0)], { mode: 'constant' });
-  }
-  const parts: string[] = [];
+  const turned = e.once(`channels before pages ${x}`, () =>
+    e.node('Transpose', [channelsFirst(e, x, picture)], { perm: [1, 0, 2, 3] }),
+  );
+  const side = [0, 0, ...padding];
+  const padded =
+    padding[0] + padding[1] > 0
+      ? e.once(`padded ${padding.join(' ')} ${turned}`, () =>
+          e.node('Pad', [turned, e.integers([...side, ...side]), e.number(0)], { mode: 'constant' }),
+        )
+      : turned;
+  const end = (from: number, axis: 0 | 1): number => from + (counted.size[axis] - 1) * stride[axis] + 1;
+  const places: string[] = [];
   for (let ky = 0; ky < kernel[0]; ky++)
     for (let kx = 0; kx < kernel[1]; kx++) {
-      const ends = [ky + (y.size[0] - 1) * stride[0] + 1, kx + (y.size[1] - 1) * stride[1] + 1];
-      const axes = e.integers([height, height + 1]);
-      parts.push(e.node('Slice', [padded, e.integers([ky, kx]), e.integers(ends), axes, e.integers(stride)]));
+      const [from, to] = [e.integers([ky, kx]), e.integers([end(ky, 0), end(kx, 1)])];
+      places.push(e.node('Slice', [padded, from, to, e.integers([2, 3]), e.integers(stride)]));
     }
-  return e.node('Concat', parts, { axis: channels });
+  return places;
 }
 
 export const convolutionLowerings = {

@@ -14,6 +14,8 @@ export class OnnxEmitter {
   readonly #shapes = new Map<string, Shape>();
   readonly #aliases = new Map<string, string>();
   readonly #made = new Map<string, string>();
+  /** What makes a value in the layout of the program, which nothing has asked for yet. */
+  readonly #later = new Map<string, () => void>();
   #count = 0;
 
   /** @param given states that the device may lay out for the graph */
@@ -40,7 +42,11 @@ export class OnnxEmitter {
     if (shape && !this.#shapes.has(name)) this.#shapes.set(name, shape);
   }
 
+  /** The name of the value in the layout of the program; it is made now if it was put off. */
   resolve(id: string): string {
+    const make = this.#later.get(id);
+    this.#later.delete(id);
+    make?.();
     return this.#aliases.get(id) ?? id;
   }
 
@@ -87,6 +93,16 @@ export class OnnxEmitter {
     const name = make();
     this.#made.set(key, name);
     return name;
+  }
+
+  /** What `once` has made under this key. */
+  known(key: string): string | undefined {
+    return this.#made.get(key);
+  }
+
+  /** Puts off what makes the value `id` until something asks for it by `resolve`. */
+  later(id: string, make: () => void): void {
+    this.#later.set(id, make);
   }
 
   /** A tensor that is one number throughout, as a constant of the graph. */

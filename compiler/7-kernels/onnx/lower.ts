@@ -17,7 +17,8 @@ import { CAST } from './casts.ts';
 import { OnnxEmitter } from './emitter.ts';
 import { fuseProducts } from './gemm.ts';
 import { encodeModel, type OnnxGraph, type OnnxType, type OnnxValue } from './model.ts';
-import { onnxLowerings } from './operators.ts';
+import { isPictureOperator, onnxLowerings } from './operators.ts';
+import { channelsFirstForm, finishPicture } from './pictures.ts';
 import { scaleErrors } from './scaled-errors.ts';
 import { Slopes } from './slopes.ts';
 
@@ -197,19 +198,38 @@ function emitOps(given: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter
 }
 
 function emitOp(op: Op, constants: ReadonlyMap<string, number>, slopes: Slopes, e: OnnxEmitter): void {
-  const resolved = { ...op, args: op.args.map((a) => e.resolve(a)) };
-  const [condition, high, low] = op.args;
-  const stepped = op.op === 'select' ? slopes.steppedBy(condition) : undefined;
-  const [upper, lower] = [constants.get(high ?? ''), constants.get(low ?? '')];
+  if (isPictureOperator(op.op)) {
+    // These ask for their arguments in the layout that they want.
+    onnxLowerings[op.op](op, e);
+    return;
+  }
+  const first = channelsFirstForm(op, e);
+  if (first) e.declare(first.id, first.shape);
+  emitAs(first ?? op, op.args, constants, slopes, e);
+  if (first && first.id !== op.id) finishPicture(e, op, first.id);
+}
+
+/** @param given the arguments as the program names them */
+function emitAs(
+  op: Op,
+  given: readonly string[],
+  constants: ReadonlyMap<string, number>,
+  slopes: Slopes,
+  e: OnnxEmitter,
+): void {
+  const [, high = '', low = ''] = given;
+  const stepped = op.op === 'select' ? slopes.steppedBy(op.args[0]) : undefined;
+  const [upper, lower] = [constants.get(high), constants.get(low)];
+  const isMask = stepped !== undefined && upper !== undefined && lower !== undefined && upper > lower;
+  const resolved = isMask ? op : { ...op, args: op.args.map((a) => e.resolve(a)) };
   if (op.op === 'constant') {
     const name = e.number(op.attributes.value as number);
     e.declare(name, []);
     e.alias(op.id, name);
-  } else if (op.op === 'gelu') slopes.gelu(resolved);
+  } else if (isMask) slopes.mask(stepped, lower, upper, op.id);
+  else if (op.op === 'gelu') slopes.gelu(resolved);
   else if (op.op === 'gelu_slope') slopes.geluSlope(resolved);
   else if (op.op === 'step') slopes.step(resolved);
-  else if (stepped !== undefined && upper !== undefined && lower !== undefined && upper > lower)
-    slopes.mask(stepped, lower, upper, op.id);
   else if (isOperator(op.op)) onnxLowerings[op.op](resolved, e);
   else throw new Error(`${op.op} is not an operator`);
 }

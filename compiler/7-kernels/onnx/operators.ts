@@ -167,3 +167,10 @@ export const onnxLowerings: Readonly<Record<OperatorName, Lowering>> = {
   ...sparseLowerings,
   ...chanceLowerings,
 };
+
+const PICTURE_LOWERINGS = { ...convolutionLowerings, ...poolingLowerings };
+
+/** Whether its lowering resolves its arguments itself. */
+export function isPictureOperator(op: string): op is keyof typeof PICTURE_LOWERINGS {
+  return Object.hasOwn(PICTURE_LOWERINGS, op);
+}
