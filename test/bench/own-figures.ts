@@ -7,6 +7,7 @@ import { type Figure, print, summarize } from './figure.ts';
 import { batchFigures } from './figures/batches.ts';
 import { commandFigures } from './figures/commands.ts';
 import { commitmentFigures } from './figures/commitments.ts';
+import { convolutionFigures } from './figures/convolutions.ts';
 import { epochFigures } from './figures/epochs.ts';
 import { firstBatchFigures } from './figures/first-batch.ts';
 import { meshHostileFigures } from './figures/mesh-hostile.ts';
@@ -33,6 +34,7 @@ const MEASUREMENTS: Readonly<Record<string, Measurement>> = {
   'epoch-il-bp': epochFigures,
   'commands-check-compile': commandFigures,
   commitments: commitmentFigures,
+  convolutions: convolutionFigures,
   'first-batch': firstBatchFigures,
   'mesh-hostile': meshHostileFigures,
   'mesh-tick': meshTickFigures,
