@@ -54,6 +54,8 @@ const needsEqual = ({ sources, targets }: Population): string | undefined =>
 const TOPOLOGIES: Readonly<Record<string, Topology>> = {
   all: { incoming: (target, population) => range(population.sources).filter((i) => !population.same || i !== target) },
   one_to_one: { incoming: (target) => [target], refuse: needsEqual },
+  /** A line: every element but the first has the one before it. */
+  chain: { incoming: (target) => (target === 0 ? [] : [target - 1]), refuse: needsEqual },
   /** Neighbours up to `reach` places away on a ring. */
   ring: {
     incoming: (target, { sources }, options) => {

@@ -16,6 +16,8 @@ export const WORDS: ReadonlySet<string> = new Set([
   'positive',
   'negative',
   'centred',
+  // the last element, within an index
+  'last',
   // the last part of an epoch
   'drop',
   'keep',

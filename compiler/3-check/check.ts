@@ -79,6 +79,7 @@ function open(program: Program, reporter: Reporter, options: CheckOptions): Envi
     lastLink: undefined,
     plainNode: undefined,
     openClusters: new Set(),
+    doubted: new Set(),
     depth: 0,
     dropped: 0,
   };

@@ -106,6 +106,8 @@ export interface LinkInstance {
   readonly sparsity?: Sparsity;
   /** Its prediction adds to no other link's: the target has an error, and an energy, from it alone. */
   readonly apart?: true;
+  /** What the optimizer's rate is multiplied by for its weights: at 0 they stay as they begin. Absent: 1. */
+  readonly learn?: number;
   readonly span: Span;
 }
 

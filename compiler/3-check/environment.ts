@@ -4,7 +4,7 @@ import type { Module, Program } from '../2-names/program.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Reporter } from '../diagnostics/reporter.ts';
 import type { Shape } from '../operators/expr.ts';
-import type { CallValue, ClampInstance, ModelInstance, NodePart } from './checked.ts';
+import type { CallValue, ClampInstance, ModelInstance, NodeInstance, NodePart } from './checked.ts';
 import type { LinkPart, MadeLink } from './part.ts';
 import type { Term } from './term.ts';
 
@@ -25,6 +25,8 @@ export interface Session {
   readonly namesResolved: boolean;
   /** Clusters being expanded, one inside the other. */
   readonly openClusters: Set<Definition>;
+  /** Ends of links that did not fit: what else does not fit their shapes may be the same mistake. */
+  readonly doubted: Set<NodeInstance>;
   /** Functions being applied, one inside the other. */
   depth: number;
   /** Parts given up because of a mistake: with none reported, the mistake is ours. */

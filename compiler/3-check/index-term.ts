@@ -2,7 +2,7 @@
 import type { Expression, Index, IndexItem } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import { apply, type Expr } from '../operators/expr.ts';
-import type { Environment } from './environment.ts';
+import { type Environment, inside, lookup } from './environment.ts';
 import type { Evaluate } from './parameters.ts';
 import { isDone, settleShape } from './shapes.ts';
 import { showExpression } from './show.ts';
@@ -24,7 +24,7 @@ export function indexTerm(of: Term, expression: Index, environment: Environment,
   if (isKind(of, 'places')) return indexPlaces(of, expression, environment, evaluate);
   const [item] = expression.items;
   if (isKind(of, 'list') && item !== undefined && expression.items.length === 1) {
-    const at = positions(item, of.items.length, listName(expression.of), environment, evaluate);
+    const at = elements(item, of.items.length, listName(expression.of), environment, evaluate);
     if (at === undefined) return POISON;
     const items = of.items.slice(at.from, at.to + 1);
     return at.single ? (items[0] ?? POISON) : { kind: 'list', items };
@@ -67,7 +67,7 @@ function indexPlaces(
   const chosen: Place[] = [];
   let single = true;
   for (const array of whole.arrays) {
-    const at = positions(item, array.length, `\`${whole.name}\``, environment, evaluate);
+    const at = elements(item, array.length, `\`${whole.name}\``, environment, evaluate);
     if (at === undefined) return POISON;
     chosen.push(...array.slice(at.from, at.to + 1));
     single &&= at.single;
@@ -106,7 +106,7 @@ function indexTensor(x: Expr, expression: Index, environment: Environment, evalu
   let sliced = x;
   for (const [axis, size] of x.shape.entries()) {
     const item = expression.items[axis];
-    const at = item === undefined ? undefined : positions(item, size, `axis ${axis}`, environment, evaluate);
+    const at = item === undefined ? undefined : elements(item, size, `axis ${axis}`, environment, evaluate);
     if (item !== undefined && at === undefined) return POISON;
     if (at === undefined || !at.single) kept.push(at === undefined ? size : at.to - at.from + 1);
     if (at !== undefined && (at.from > 0 || at.to < size - 1))
@@ -114,6 +114,21 @@ function indexTensor(x: Expr, expression: Index, environment: Environment, evalu
   }
   return tensor(kept.length === x.shape.length ? sliced : apply('reshape', [sliced], { shape: kept }));
 }
+
+/** `positions`, where `last` is the number of the last element unless something has that name. */
+function elements(
+  item: IndexItem,
+  count: number,
+  what: string,
+  environment: Environment,
+  evaluate: Evaluate,
+): Positions | undefined {
+  const named = lookup(environment, LAST) !== undefined;
+  const scope = named ? environment : inside(environment, new Map([[LAST, count - 1]]));
+  return positions(item, count, what, scope, evaluate);
+}
+
+const LAST = 'last';
 
 /** Which of `count` elements an index means; undefined after a report when they are not all there. */
 export function positions(

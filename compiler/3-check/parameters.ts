@@ -43,7 +43,7 @@ export function bindParameters(
   for (const [name, argument] of bound) {
     if (names.has(name)) continue;
     const given = evaluate(argument.value, environment);
-    const value = name === 'apart' ? yesOrNo(given, argument, environment) : wholeSteps(given, argument, environment);
+    const value = (IMPLIED[name] ?? wholeSteps)(given, argument, environment);
     names.set(name, value);
     if (isPoison(value)) usable = false;
   }
@@ -66,6 +66,17 @@ function yesOrNo(term: Term, argument: Argument, environment: Environment): Term
   environment.session.reporter.report('argument/type', argument.value.span, reason);
   return POISON;
 }
+
+/** `learn`, which every link takes: `false`, or by what its weights' rate is multiplied. */
+function shareOfRate(term: Term, argument: Argument, environment: Environment): Term {
+  if (isPoison(term) || typeof term === 'boolean' || (typeof term === 'number' && term >= 0)) return term;
+  const reason = `\`learn\` is \`true\`, \`false\` or what the rate is multiplied by, a number from 0, not ${describe(term)}`;
+  environment.session.reporter.report('argument/type', argument.value.span, reason);
+  return POISON;
+}
+
+/** What links take besides their own parameters; `delay` is the other one. */
+const IMPLIED: Readonly<Record<string, typeof wholeSteps>> = { apart: yesOrNo, learn: shareOfRate };
 
 /** Under which codes mistakes are reported: those of arguments, or those of a model's parameters. */
 export interface ParameterCodes {

@@ -19,7 +19,7 @@ import type { Span } from '../diagnostics/diagnostic.ts';
 import { listNames } from '../diagnostics/reporter.ts';
 import { sizeOf } from '../operators/expr.ts';
 import type { Assembly } from './assembly.ts';
-import type { CallValue, LinkInstance, NodeInstance, Sparsity } from './checked.ts';
+import type { CallValue, LinkInstance, NodeInstance, Sparsity, Value } from './checked.ts';
 import type { Environment } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import { linkPart } from './link-part.ts';
@@ -77,7 +77,7 @@ function join(
   const pairs = between && along ? along : undefined;
   const units = drawingOf(call, between ? undefined : along, environment);
   if (units === 'refused') return void session.dropped++;
-  if (pairs && refused(pairs, population, environment)) return void session.dropped++;
+  if (pairs && refused(pairs, population, [left, right], environment)) return void session.dropped++;
   if (pairs) assembly.draws++;
   const options = pairs ? numbers(pairs) : {};
   const incoming = incomingOf(pairs ? plainName(pairs) : 'all', options, population, stream(session.seed, name));
@@ -125,6 +125,7 @@ function addLinks(
     offset += size;
     if (part === undefined || sparsity === null) {
       session.dropped++;
+      session.doubted.add(source).add(target);
       continue;
     }
     const delay = call.arguments.delay;
@@ -136,10 +137,17 @@ function addLinks(
       weights: part.weights,
       ...(sparsity === undefined ? {} : { sparsity }),
       ...(call.arguments.apart === true ? { apart: true } : {}),
+      ...learnOf(call.arguments.learn),
       span,
     };
     assembly.addLink(link);
   }
+}
+
+/** Only what differs from learning at the optimizer's own rate. */
+function learnOf(given: Value | undefined): Pick<LinkInstance, 'learn'> {
+  const learn = given === false ? 0 : given;
+  return typeof learn === 'number' && learn !== 1 ? { learn } : {};
 }
 
 /** Names the weight whose entries are the connections; null after a report when there is none. */
@@ -198,10 +206,24 @@ function drawingOf(
   return thinned ? { topology: 'random', arguments: { density }, span: call.span } : undefined;
 }
 
-function refused(along: CallValue, population: Population, environment: Environment): boolean {
+function refused(
+  along: CallValue,
+  population: Population,
+  ends: readonly [End, End],
+  environment: Environment,
+): boolean {
   const reason = refusal(plainName(along), numbers(along), population);
-  if (reason !== undefined) environment.session.reporter.report('topology/degree', along.span, reason);
+  const { reporter } = environment.session;
+  if (reason !== undefined) reporter.report('topology/degree', along.span, reason, { repair: equalEnds(...ends) });
   return reason !== undefined;
+}
+
+/** Of a pair with different numbers of nodes, the longer one cut to the other's length. */
+function equalEnds(left: End, right: End): string | undefined {
+  const [longer, shorter] = left.nodes.length > right.nodes.length ? [left, right] : [right, left];
+  const count = shorter.nodes.length;
+  if (longer.nodes.length === count || longer.text.split('[*]').length !== 2) return undefined;
+  return `\`${longer.text.replace('[*]', `[0..${count - 1}]`)}\``;
 }
 
 function plainName(call: CallValue): string {

@@ -35,6 +35,7 @@ export function printNode(node: GraphNode): string[] {
 export function printLink(link: GraphLink): string[] {
   return [
     `link ${link.name} : ${link.source} -> ${link.target}${link.delay === 0 ? '' : ` delay ${link.delay}`}${link.apart ? ' apart' : ''}`,
+    ...(link.learn === undefined ? [] : [`  learn ${link.learn}`]),
     ...link.weights.map(printWeight),
     ...(link.sparsity ? [`  sparsity = ${JSON.stringify(link.sparsity)}`] : []),
     `  body = ${printExpression(link.body)}`,
@@ -124,12 +125,14 @@ function parseLink({ head, facts }: Item, shapes: ReadonlyMap<string, Shape>): G
     const weights = parseWeights(facts);
     const leaves = linkLeaves({ weights }, shape, shapes.get(target) ?? []);
     const sparsity = fact(facts, 'sparsity = ', (text) => JSON.parse(text) as Sparsity);
+    const learn = fact(facts, 'learn ', Number);
     return {
       name,
       source,
       target,
       delay: Number(delay),
       ...(apart === undefined ? {} : { apart: true }),
+      ...(learn === undefined ? {} : { learn }),
       body: required(
         head,
         fact(facts, 'body = ', (text) => parseExpression(text, leaves)),

@@ -27,6 +27,7 @@ import type { AtRest } from './arrivals.ts';
 import { BlockBuilder, createNames } from './builder.ts';
 import { readsTime } from './chance.ts';
 import { inputsOf, lowerClamps, statisticsOf } from './clamps.ts';
+import { learns } from './learning.ts';
 import { leavesOf } from './leaves.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { memoryStates, moveMemory, readMemory } from './memory.ts';
@@ -61,7 +62,8 @@ export function lowerProgram(
   const known = train ? statisticsOf(readersOf(train), train.inputs ?? train.data.fields) : [];
   for (const task of predicts) known.push(...statisticsOf([...readersOf(task), ...task.reads], task.inputs));
   for (const state of known) statistics.set(state.id, state);
-  const optimizer = train ? parameters.flatMap((p) => optimizerStates(train.optimizer, p)) : [];
+  const moving = parameters.filter((p) => learns(p.id, graph));
+  const optimizer = train ? moving.flatMap((p) => optimizerStates(train.optimizer, p)) : [];
   const states = [...parameters, ...optimizer, ...statistics.values(), ...startStates(graph), ...maskStates(graph)];
   if (train) states.push(...memoryStates(graph, TRAIN, train.batch));
   for (const task of predicts) {
@@ -72,7 +74,7 @@ export function lowerProgram(
   const functions: ProgramFunction[] = [];
   const { microbatches = 1, atRest = 'rounding' } = options;
   if (train && microbatches > 1) {
-    states.push(...parameters.map(sumState));
+    states.push(...moving.map(sumState));
     functions.push(...lowerMicrobatches(graph, train, states, microbatches, atRest));
   } else if (train) functions.push(lowerTrain(graph, train, states, atRest));
   for (const task of predicts)

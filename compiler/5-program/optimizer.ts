@@ -57,6 +57,8 @@ export interface MovingWeight {
   readonly value: Value;
   readonly gradient: Value;
   readonly mask: Value | undefined;
+  /** What the rate is multiplied by; absent: 1. */
+  readonly learn?: number | undefined;
 }
 
 function bindingsOf(
@@ -67,10 +69,11 @@ function bindingsOf(
   updates: ScalarExpr,
 ): Record<string, Bindings[string]> {
   const counters: Bindings = { update: { scalar: update }, updates: { scalar: updates } };
+  const rate = lowerScalar(optimizer.rate, counters);
   const bindings: Record<string, Bindings[string]> = {
     ...counters,
     step: { scalar: { op: 'add', args: [update, 1] } },
-    rate: { scalar: lowerScalar(optimizer.rate, counters) },
+    rate: { scalar: weight.learn === undefined ? rate : { op: 'mul', args: [rate, weight.learn] } },
     weight: { value: weight.value },
     gradient: { value: weight.mask ? builder.op('mul', [weight.gradient, weight.mask]) : weight.gradient },
   };

@@ -10,6 +10,7 @@ import type { Value } from '../operators/operator.ts';
 import { type AtRest, arrivals, masked, restingUnder } from './arrivals.ts';
 import { BlockBuilder, createNames } from './builder.ts';
 import { inputsOf, lowerClamps } from './clamps.ts';
+import { learningOf } from './learning.ts';
 import type { Bindings } from './lower-expression.ts';
 import { readMemory } from './memory.ts';
 import { type Method, methodOf } from './method.ts';
@@ -114,7 +115,8 @@ export function moveBy(
   totals: Bindings,
 ): Update[] {
   builder.origin = weightOrigin(name);
-  const weight = { name, value: reader(name), gradient, mask: masks.get(name) };
+  const learn = learningOf(task.model).get(name);
+  const weight = { name, value: reader(name), gradient, mask: masks.get(name), learn };
   return toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches', totals));
 }
 

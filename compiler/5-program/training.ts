@@ -5,6 +5,7 @@ import type { OptimizerInstance } from '../3-check/checked.ts';
 import type { Value } from '../operators/operator.ts';
 import { BlockBuilder, type Names } from './builder.ts';
 import { gradients } from './gradient.ts';
+import { learningOf, learns } from './learning.ts';
 import type { Bindings } from './lower-expression.ts';
 import { type Evaluation, get, type Network, type Values } from './network.ts';
 import { type MovingWeight, step, totalsOf } from './optimizer.ts';
@@ -107,7 +108,7 @@ export function weightStep(
   };
   for (const [name, value] of weights) {
     const gradient = found.get(value.id);
-    if (!gradient || (only && !only.has(name))) continue;
+    if (!gradient || (only && !only.has(name)) || !learns(name, training.network.graph)) continue;
     builder.origin = weightOrigin(name);
     let mean = builder.op('mul', [gradient, builder.constant(1 / training.network.samples)]);
     if (training.gradientScale) mean = builder.op('mul', [mean, training.gradientScale]);
@@ -115,7 +116,8 @@ export function weightStep(
       training.lane.set(name, mean);
       continue;
     }
-    const weight = { name, value, gradient: mean, mask: training.masks.get(name) };
+    const learn = learningOf(training.network.graph).get(name);
+    const weight = { name, value, gradient: mean, mask: training.masks.get(name), learn };
     if (optimizer.totals) moving.push(weight);
     else move(weight, {});
   }

@@ -51,6 +51,8 @@ export interface FurtherLink {
   readonly delay: number;
   /** Where the rule allows it. */
   readonly apart: boolean;
+  /** `true`, `false` or what multiplies the rate. */
+  readonly learn: string;
 }
 
 /** Where a node begins. */
@@ -173,6 +175,7 @@ export const descriptions: fc.Arbitrary<Description> = fc.record({
       ),
       delay: fc.constantFrom(0, 0, 1, 2),
       apart: fc.constantFrom(false, false, true),
+      learn: fc.constantFrom('true', 'true', 'false', '0.5'),
     }),
     { maxLength: 3 },
   ),

@@ -4,7 +4,7 @@
  * Numbers in brackets are the equations.
  */
 import type { TrainTask, WeightStep } from '../../compiler/3-check/checked.ts';
-import type { Graph, GraphNode } from '../../compiler/4-graph/graph.ts';
+import type { Graph, GraphLink, GraphNode } from '../../compiler/4-graph/graph.ts';
 import type { Expr } from '../../compiler/operators/expr.ts';
 import { evaluate, spread } from './expressions.ts';
 import { type Levelled, levelled } from './levels.ts';
@@ -111,7 +111,7 @@ export class Interpreter {
     this.#levels = zeroDivergence ? levelled(graph, new Set(task.clamps.map((c) => c.node))) : undefined;
     this.#owned = ownedBy(graph);
     this.#network = { graph: this.#levels?.graph ?? graph, bp: ['bp', 'fixed_prediction'].includes(this.#method.rule) };
-    for (const id of this.weights.keys())
+    for (const { id } of ownedBy(graph).filter(({ owner }) => learnOf(owner) > 0))
       for (const { name, init } of task.optimizer.states)
         this.states.set(
           `${id}:${name}`,
@@ -384,11 +384,11 @@ export class Interpreter {
     const tape = new Tape();
     const scalar = (value: number): Cells => tape.leaves([], [value]);
     const counts = { update: scalar(update), updates: scalar(updates), step: scalar(update + 1) };
-    const rate = scalar(tape.numbers(evaluate(tape, optimizer.rate, reading(counts)))[0] ?? 0);
+    const rate = tape.numbers(evaluate(tape, optimizer.rate, reading(counts)))[0] ?? 0;
     const moving = this.#owned.filter(
-      ({ owner, node }) => due(node) && hasEnergy(this.#network.graph, owner, this.#task),
+      ({ owner, node }) => due(node) && learnOf(owner) > 0 && hasEnergy(this.#network.graph, owner, this.#task),
     );
-    const leaves = moving.map(({ id, shape }): Record<string, Cells> => {
+    const leaves = moving.map(({ id, owner, shape }): Record<string, Cells> => {
       const joined = this.#start.connections.get(id);
       // With a fan-out of replicas B counts the samples over the replicas.
       const mean = (slopes.get(id) ?? []).map((g, i) => (joined?.[i] === false ? 0 : g / (this.#batch * nudge)));
@@ -397,7 +397,7 @@ export class Interpreter {
       const states = optimizer.states.map((s) => [s.name, tensor(this.states.get(`${id}:${s.name}`) ?? [])]);
       return {
         ...counts,
-        rate,
+        rate: scalar(learnOf(owner) * rate),
         weight: tensor(this.weights.get(id) ?? []),
         gradient: tensor(mean),
         connection: tensor(mean.map((_, i) => (joined?.[i] === false ? 0 : 1))),
@@ -430,6 +430,11 @@ export class Interpreter {
     }
     this.weights = next;
   }
+}
+
+/** What the rate is multiplied by for the weights of a link or node. */
+function learnOf(owner: GraphLink | GraphNode): number {
+  return 'learn' in owner ? (owner.learn ?? 1) : 1;
 }
 
 function numbersOf(tape: Tape, z: ReadonlyMap<string, readonly Cells[]>): Values {

@@ -189,9 +189,8 @@ function own(library: string, call: string): string {
 /** Of a chain: each element predicts the next. */
 function insideOf({ form, count, link }: Stage, i: number): string[] {
   if (form !== 'chain') return [];
-  const [sources, targets] = count === 2 ? ['[0]', '[1]'] : [`[0..${count - 2}]`, `[1..${count - 1}]`];
-  const pairs = count === 2 ? '' : ' along topology.one_to_one()';
-  return [`  link h${i}${sources} -> h${i}${targets} = ${own('links', link)}${pairs}`];
+  if (count === 2) return [`  link h${i}[0] -> h${i}[last] = ${own('links', link)}`];
+  return [`  link h${i}[*] -> h${i}[*] = ${own('links', link)} along topology.chain()`];
 }
 
 /** Chance may leave elements of an array without a prediction, which exact nodes need. */
@@ -220,6 +219,7 @@ function furtherOf(model: Description, places: readonly Place[]): string[] {
     const options = [
       ...(delay === 0 ? [] : [`delay = ${delay}`]),
       ...(link.apart && !exactTarget ? ['apart = true'] : []),
+      ...(link.learn === 'true' ? [] : [`learn = ${link.learn}`]),
     ].join(', ');
     const call = options === '' ? kind : kind.replace(/\)$/, `${kind.endsWith('()') ? '' : ', '}${options})`);
     return `  link ${source.out} -> ${target.into} = ${own('links', call)}${along(source, target)}`;

@@ -11,7 +11,7 @@ const all = (topology: string, options: Record<string, number>, population: Popu
 const square = (n: number, same = true): Population => ({ sources: n, targets: n, same });
 
 describe('topologies', () => {
-  test('all, one_to_one, ring and grid follow their definitions', () => {
+  test('all, one_to_one, chain, ring and grid follow their definitions', () => {
     expect(all('all', {}, { sources: 2, targets: 3, same: false })).toEqual([
       [0, 1],
       [0, 1],
@@ -23,6 +23,8 @@ describe('topologies', () => {
       [0, 1],
     ]);
     expect(all('one_to_one', {}, square(3))).toEqual([[0], [1], [2]]);
+    expect(all('chain', {}, square(3))).toEqual([[], [0], [1]]);
+    expect(all('chain', {}, square(1))).toEqual([[]]);
     expect(all('ring', { reach: 1 }, square(5))).toEqual([
       [1, 4],
       [0, 2],
