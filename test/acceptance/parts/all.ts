@@ -27,6 +27,7 @@ import { peersPart } from './peers.ts';
 import { remotePart } from './remote.ts';
 import { shardsPart } from './shards.ts';
 import { testParts } from './tests.ts';
+import { vggPart } from './vgg.ts';
 
 export const parts: readonly Part[] = [
   ...freshCloneParts,
@@ -51,6 +52,7 @@ export const parts: readonly Part[] = [
   generatePart,
   cortexPart,
   ...mnistParts,
+  vggPart,
   linksPart,
   dryRunPart,
   remotePart,

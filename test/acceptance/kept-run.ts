@@ -1,0 +1,74 @@
+/**
+ * A training that is measured: its run is kept in `.cache/acceptance/runs` and goes on from there. A finished one is
+ * read, an interrupted one resumed, one of another program begun again.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeFolder } from '../support/remove-folder.ts';
+import { type Ended, jsonLines, plainEnvironment, runCommand } from './process.ts';
+import type { Context } from './row.ts';
+
+export interface KeptRun {
+  /** Of its folder, unlike that of any other. */
+  readonly name: string;
+  /** For people. */
+  readonly label: string;
+  readonly model: string;
+  readonly task: string;
+  readonly seed: number;
+  /** What a compilation takes too: `--set`, `--epochs`. */
+  readonly settings?: readonly string[];
+  /** Of a trial alone; the first of them as in `settings`. */
+  readonly trial: { readonly settings: readonly string[]; readonly limits: readonly string[] };
+}
+
+/** The `done` event of the training. @throws Error when the command fails */
+export async function trainKept(run: KeptRun, data: string, context: Context): Promise<Record<string, unknown>> {
+  const { name, label, model, task, seed, settings = [], trial } = run;
+  const own = [...settings, ...(context.trial ? trial.settings : [])];
+  const folder = join(context.root, '.cache', 'acceptance', context.trial ? 'trial' : 'runs', name);
+  const goOn = !context.fresh && (await isOfThisProgram(folder, run, own, context.root));
+  if (!goOn) removeFolder(folder);
+  mkdirSync(join(folder, '..'), { recursive: true });
+  const limits = context.trial ? trial.limits : [];
+  const args = goOn
+    ? ['train', '--resume', folder, '--data', data, '--json']
+    : ['train', model, task, '--data', data, '--seed', String(seed), '--out', folder, '--json', ...own, ...limits];
+  const end = await nmc(context.root, args, (line) => {
+    for (const event of jsonLines([line]))
+      if (event.event === 'epoch')
+        context.progress(`${label}: epoch ${event.epoch}, ${Number(event.accuracy).toFixed(4)}`);
+  });
+  const done = jsonLines(end.lines).find((event) => event.event === 'done');
+  if (done === undefined) throw new Error(`${label} ended with ${end.code}:\n${end.tail}`);
+  context.progress(`${label}: ${goOn ? 'kept or resumed' : `${end.seconds.toFixed(0)} s`}`);
+  return done;
+}
+
+/** Accuracy on the data of the model's first check, at the last epoch. @throws Error when the command fails */
+export async function accuracyOf(run: KeptRun, data: string, context: Context): Promise<number> {
+  const { accuracy } = await trainKept(run, data, context);
+  if (typeof accuracy !== 'number') throw new Error(`${run.label} reported no accuracy`);
+  return accuracy;
+}
+
+/** Whether a run folder holds the plan that the compiler makes today. */
+async function isOfThisProgram(
+  folder: string,
+  { model, task }: KeptRun,
+  settings: readonly string[],
+  root: string,
+): Promise<boolean> {
+  const kept = join(folder, 'plan', 'plan.json');
+  if (!existsSync(kept)) return false;
+  const plan = join(root, '.cache', 'acceptance', 'plan');
+  const end = await nmc(root, ['compile', model, task, '-o', plan, '--json', ...settings]);
+  const compiled = jsonLines(end.lines).find((event) => event.event === 'compiled');
+  return compiled?.sha256 === createHash('sha256').update(readFileSync(kept)).digest('hex');
+}
+
+function nmc(root: string, args: readonly string[], onLine: (line: string) => void = () => undefined): Promise<Ended> {
+  const main = join(root, 'dist', 'nmc.cjs');
+  return runCommand(process.execPath, [main, ...args], { cwd: root, env: plainEnvironment(), onLine });
+}
