@@ -15,6 +15,7 @@ import {
   saveStates,
 } from './shard.ts';
 import { sizesIn } from './sizes.ts';
+import type { LanePlan } from './threads/lane-plan.ts';
 import { openInThreads, type ShardThreads } from './threads/open.ts';
 import { joinTiles } from './tiles.ts';
 
@@ -27,6 +28,7 @@ export interface ShardSource {
  * @param begin how to begin, asked once
  * @param first the function of a single shard that will run first
  * @param timesOf where the time of each of several shards is counted
+ * @param lanes how threads of this process share batches; absent: each shard has the whole of them
  * @throws EnvironmentError `memory/too-small`; UserError `weights/…`
  */
 export async function openShards(
@@ -35,6 +37,7 @@ export async function openShards(
   begin: () => Beginning | Promise<Beginning>,
   first?: string,
   timesOf?: (shard: number) => TickTimes,
+  lanes?: LanePlan,
 ): Promise<Shard> {
   const [only] = sources;
   if (!only) throw new Error('a plan has at least one shard');
@@ -42,7 +45,7 @@ export async function openShards(
   assertFits(sources.flatMap((s) => s.executable.program.states));
   const executables = sources.map((s) => s.executable);
   const times = sources.map((s) => timesOf?.(s.schedule.shard));
-  const { devices, run } = await openTogether(device, sources, times);
+  const { devices, run } = await openTogether(device, sources, times, lanes);
   try {
     const beginning = await begin();
     await Promise.all(devices.map((d, i) => fillStates(d, executables[i]?.program.states ?? [], beginning)));
@@ -79,8 +82,9 @@ async function openTogether(
   device: Device,
   sources: readonly ShardSource[],
   times: readonly (TickTimes | undefined)[],
+  lanes: LanePlan | undefined,
 ): Promise<ShardThreads> {
-  if (device.threads !== undefined) return openInThreads(sources, device.threads, times);
+  if (device.threads !== undefined) return openInThreads(sources, device.threads, times, lanes);
   const executables = sources.map((s) => s.executable);
   const devices = await (device.openAll?.(executables) ?? Promise.all(executables.map((e) => device.open(e))));
   const sessions = sources.map((s, i) => openSession(s.schedule, s.executable, devices[i] as DeviceSession, times[i]));

@@ -133,7 +133,8 @@ function withoutArrived(
 
 type ScalarExpr = Block['scalars'][number]['expr'];
 
-function atTick(expr: ScalarExpr, tick: number): ScalarExpr {
+/** What it is in this tick. */
+export function atTick(expr: ScalarExpr, tick: number): ScalarExpr {
   if (expr === 'tick') return tick;
   if (typeof expr !== 'object') return expr;
   const args = expr.args.map((a) => atTick(a, tick));

@@ -3,7 +3,10 @@ import { TRAIN } from '../../../spec/names.ts';
 import type { Device } from '../../device/device.ts';
 import type { Beginning, Shard } from '../../shard/shard.ts';
 import { openShards, type ShardSource } from '../../shard/shards.ts';
+import type { LanePlan } from '../../shard/threads/lane-plan.ts';
+import { threadsFor } from '../../shard/threads/open.ts';
 import { tickTimes } from '../../support/process-times.ts';
+import { lanesOfShards } from './lanes-of-shards.ts';
 
 /** @param begin how to begin, asked once */
 export function openTraining(
@@ -11,5 +14,12 @@ export function openTraining(
   sources: readonly ShardSource[],
   begin: () => Beginning | Promise<Beginning>,
 ): Promise<Shard> {
-  return openShards(device, sources, begin, TRAIN, (shard) => tickTimes(`shard ${shard}`));
+  const lanes = lanesOn(device, sources);
+  return openShards(device, sources, begin, TRAIN, (shard) => tickTimes(`shard ${shard}`), lanes);
+}
+
+/** Nothing where there is one shard, or no threads that run several. */
+function lanesOn({ threads }: Device, sources: readonly ShardSource[]): LanePlan | undefined {
+  if (threads === undefined || sources.length < 2) return undefined;
+  return lanesOfShards(sources, threadsFor(sources.length, threads));
 }

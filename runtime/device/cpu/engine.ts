@@ -19,6 +19,7 @@ import { createMemory, type Placed, padded, type SharedMemory } from './memory.t
 import { freeCopies, openSession } from './ort-session.ts';
 import { type Reads, readsOf } from './reads.ts';
 import type { LateGradient, SplitGraph } from './split-graph.ts';
+import { type StatePlaces, spareOf, swap } from './state-places.ts';
 import type { ValuePool } from './value-pool.ts';
 
 export interface EngineState {
@@ -95,12 +96,6 @@ interface Places {
   readonly fields: ReadonlyMap<string, Placed>;
 }
 
-interface StatePlaces {
-  current: Placed;
-  /** Only where a graph writes the state. */
-  spare: Placed | undefined;
-}
-
 /**
  * Of a program with so many bytes of states memory matters more than the time that it takes to make: no function keeps
  * what its values took, and copies are freed at once.
@@ -111,6 +106,8 @@ const ORT_TYPES = { u8: 'uint8', i32: 'int32', f32: 'float32' } as const;
 
 export class CpuEngine {
   readonly #states = new Map<string, StatePlaces>();
+  /** States that are another engine's. */
+  readonly #borrowed = new Map<string, () => ort.Tensor>();
   readonly #manifests = new Map<string, CpuManifest>();
   readonly #functions = new Map<string, Promise<Loaded>>();
   readonly #files: ReadonlyMap<string, Uint8Array>;
@@ -187,6 +184,12 @@ export class CpuEngine {
     return late ? manifest.outputs.filter((o) => !late.some((l) => l.output === o.output)) : manifest.outputs;
   }
 
+  /** A state that its functions read is one of another engine of this thread, where it lies. */
+  borrow(id: string, from: CpuEngine, state: string): void {
+    const place = from.#state(state);
+    this.#borrowed.set(id, () => place.current.tensor);
+  }
+
   write(id: string, values: Float32Array | Float64Array): void {
     const data = dataOf(this.#state(id).current);
     if (data.length !== values.length) throw new Error(`${id} has ${data.length} elements, not ${values.length}`);
@@ -199,8 +202,13 @@ export class CpuEngine {
     this.#changed(id);
   }
 
+  /** A state where it lies: as it is until the next run. */
+  valuesOf(id: string): Float32Array {
+    return dataOf(this.#state(id).current);
+  }
+
   read(id: string, begin?: number, end?: number): Float32Array {
-    return dataOf(this.#state(id).current).slice(begin, end);
+    return this.valuesOf(id).slice(begin, end);
   }
 
   /** Begins to load a function before it is wanted. */
@@ -336,7 +344,8 @@ export class CpuEngine {
     if (!session) return {};
     const scope = { ...position, tick: position.tick ?? 0 };
     // States change places.
-    for (const { id, input } of loaded.reads.states) feeds[input] = this.#state(id).current.tensor;
+    for (const { id, input } of loaded.reads.states)
+      feeds[input] = this.#borrowed.get(id)?.() ?? this.#state(id).current.tensor;
     for (const wanted of manifest.laidOut ?? []) feeds[wanted.input] = this.#layouts.tensor(wanted);
     for (const o of manifest.outputs)
       if ('state' in o) fetches[o.output] = spareOf(this.#state(o.state), o.state).tensor;
@@ -474,16 +483,4 @@ function placeOf(outputs: ReadonlyMap<string, Placed>, name: string): Placed {
   const placed = outputs.get(name);
   if (!placed) throw new Error(`no output ${name}`);
   return placed;
-}
-
-function spareOf(state: StatePlaces, id: string): Placed {
-  if (!state.spare) throw new Error(`${id} is not written by a graph`);
-  return state.spare;
-}
-
-function swap(state: StatePlaces): void {
-  if (!state.spare) return;
-  const { current } = state;
-  state.current = state.spare;
-  state.spare = current;
 }

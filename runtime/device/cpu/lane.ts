@@ -5,16 +5,12 @@
  */
 import type { RunInput } from '../device.ts';
 import type { CpuEngine, LaneRun } from './engine.ts';
+import { Meeting } from './meeting.ts';
 import type { LaneStart } from './messages.ts';
 import { CONTROL, halvesOf, positionOf, SLOTS, type Slot, slotsIn, takeHalf } from './slots.ts';
 
-/** How often a waiting lane looks whether the other has failed. */
-const LOOK_MILLISECONDS = 1000;
 /** A command that waits for each batch sends the next one within this time. */
 const LINGER_MILLISECONDS = 1;
-
-/** The other lane has failed, and says why. */
-export class OtherLaneFailed extends Error {}
 
 export class Lane {
   readonly #engine: CpuEngine;
@@ -23,7 +19,7 @@ export class Lane {
   readonly #exchange: Float32Array;
   readonly #slots: readonly Slot[];
   readonly #inputs: Record<string, RunInput>;
-  #meetings = 0;
+  readonly #meeting: Meeting;
   #finished = 0;
   #work: LaneRun | undefined;
 
@@ -31,6 +27,7 @@ export class Lane {
     this.#engine = engine;
     this.#index = start.index;
     this.#control = new Int32Array(start.control);
+    this.#meeting = new Meeting(this.#control, 2);
     this.#exchange = new Float32Array(start.exchange);
     const manifest = engine.laneManifest();
     this.#slots = slotsIn(start.slots, manifest);
@@ -60,8 +57,7 @@ export class Lane {
         Atomics.store(this.#control, awake[this.#index], 1);
       }
     } catch (error) {
-      Atomics.store(this.#control, CONTROL.failed, 1);
-      Atomics.notify(this.#control, CONTROL.arrived);
+      this.#meeting.fail();
       throw error;
     } finally {
       Atomics.store(this.#control, awake[this.#index], 0);
@@ -76,11 +72,11 @@ export class Lane {
     const { own, other, share, sum, step } = this.#work;
     await share(position);
     // Two halves of the exchange take turns, so that one meeting a batch is enough.
-    const turn = (this.#meetings % 2) * 2 * own.length;
+    const turn = (this.#finished % 2) * 2 * own.length;
     const part = (lane: number): Float32Array =>
       this.#exchange.subarray(turn + lane * own.length, turn + (lane + 1) * own.length);
     part(this.#index).set(own);
-    this.#meet();
+    this.#meeting.meet();
     this.#finished++;
     if (this.#index === 0) {
       sum(part(0), part(1), slot.results);
@@ -90,25 +86,5 @@ export class Lane {
     other.set(part(1 - this.#index));
     if (this.#index === 0) step(own, other, position);
     else step(other, own, position);
-  }
-
-  /**
-   * Waits until both lanes have come here as often. Asleep at once: a loop that looks first gets hot, and is compiled
-   * once more on the cores that both lanes need.
-   */
-  #meet(): void {
-    const { arrived, failed } = CONTROL;
-    this.#meetings++;
-    const all = this.#meetings * 2;
-    if (Atomics.add(this.#control, arrived, 1) + 1 === all) {
-      Atomics.notify(this.#control, arrived);
-      return;
-    }
-    for (;;) {
-      const come = Atomics.load(this.#control, arrived);
-      if (come >= all) return;
-      if (Atomics.load(this.#control, failed) === 1) throw new OtherLaneFailed();
-      Atomics.wait(this.#control, arrived, come, LOOK_MILLISECONDS);
-    }
   }
 }

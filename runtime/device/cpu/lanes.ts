@@ -5,6 +5,7 @@ import { LANE, STEP, TRAIN } from '../../../spec/names.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { DeviceSession, Executable, Position, RunInput, Tensor } from '../device.ts';
 import { readManifest } from './manifest.ts';
+import { Meeting } from './meeting.ts';
 import { padded } from './memory.ts';
 import { buffersOf, copied, type WorkerStart } from './messages.ts';
 import { CONTROL, CONTROL_BYTES, fillSlot, resultsIn, SLOTS, type Slot, slotBytes, slotsIn } from './slots.ts';
@@ -187,8 +188,7 @@ class Batches {
   #fail(error: unknown): void {
     this.#failure ??= error;
     // A lane that waits for one that is gone would wait for ever.
-    Atomics.store(this.#control, CONTROL.failed, 1);
-    Atomics.notify(this.#control, CONTROL.arrived);
+    new Meeting(this.#control, this.#lanes.length).fail();
     for (const { reject } of this.#sent.splice(0)) reject(error);
     for (const go of this.#late.splice(0)) go();
   }

@@ -10,22 +10,21 @@ import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import { isGradientName } from '../../../spec/names.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import type { Position, RunInput, Tensor } from '../device.ts';
+import { MEETING_BYTES } from './meeting.ts';
 
 /** Batches that may be under way at once: one more than a training sends ahead. */
 export const SLOTS = 4;
 
-/** Numbers of the control words, each in a cache line of its own. */
+/** Numbers of the control words, each in a cache line of its own, behind those of a meeting. */
 const LINE = 16;
+const MEETING_WORDS = MEETING_BYTES / Int32Array.BYTES_PER_ELEMENT;
 export const CONTROL = {
-  /** Lanes that have come to a meeting, all meetings together. */
-  arrived: 0,
-  failed: LINE,
   /** Batches that were ever sent, and that are done. */
-  posted: 2 * LINE,
-  done: 3 * LINE,
-  awake: [4 * LINE, 5 * LINE],
+  posted: MEETING_WORDS,
+  done: MEETING_WORDS + LINE,
+  awake: [MEETING_WORDS + 2 * LINE, MEETING_WORDS + 3 * LINE],
 } as const;
-export const CONTROL_BYTES = 6 * LINE * Int32Array.BYTES_PER_ELEMENT;
+export const CONTROL_BYTES = MEETING_BYTES + 4 * LINE * Int32Array.BYTES_PER_ELEMENT;
 
 const ARRAYS = { u8: Uint8Array, i32: Int32Array, f32: Float32Array } as const;
 type Kind = keyof typeof ARRAYS;

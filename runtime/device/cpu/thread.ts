@@ -24,7 +24,7 @@ export interface Thread<R extends Numbered = Request> {
 }
 
 /** Requests during which a thread cannot be ended. */
-const COMPUTES: readonly string[] = ['run', 'call'];
+const COMPUTES: readonly string[] = ['run', 'call', 'batch'];
 
 /** Started before there was anything to run: loading ONNX Runtime goes on beside compiling. */
 const idle: Worker[] = [];

@@ -6,8 +6,9 @@ import { reasonOf } from '../../../spec/reason-of.ts';
 import { freeNow } from '../../support/free-now.ts';
 import { carryOutOn } from './carry-out.ts';
 import { CpuEngine } from './engine.ts';
-import { Lane, OtherLaneFailed } from './lane.ts';
+import { Lane } from './lane.ts';
 import { splitterOf } from './large-gradients.ts';
+import { OtherFailed } from './meeting.ts';
 import { LOADED, ownBuffers, type Reply, type Request, type Value } from './messages.ts';
 
 const port = parentPort;
@@ -46,7 +47,7 @@ async function serve(): Promise<void> {
   } catch (error) {
     broken = reasonOf(error);
     // The other lane says why.
-    if (!(error instanceof OtherLaneFailed)) port?.postMessage({ id: failureAsked, failure: broken });
+    if (!(error instanceof OtherFailed)) port?.postMessage({ id: failureAsked, failure: broken });
   }
 }
 

@@ -7,6 +7,8 @@ import type { WorkerStart } from '../../device/cpu/messages.ts';
 import type { Tensor } from '../../device/device.ts';
 import type { ExchangeStart } from '../exchange.ts';
 import type { Part } from '../part.ts';
+import type { LaneBatch, ShardLaneStart } from './shard-lane.ts';
+import type { Spent } from './stopwatch.ts';
 
 /** `engine`: the place of the shard among all that were opened. */
 export type ShardRequest =
@@ -25,19 +27,20 @@ export type ShardRequest =
         }
       /** Answered with the results of this shard when it is done with the part. */
       | { readonly kind: 'call'; readonly part: Part }
+      /** Its thread shares batches of all shards with others. */
+      | { readonly kind: 'lane'; readonly start: ShardLaneStart }
+      /** Answered with the results of this thread's shards when the batch is done. */
+      | { readonly kind: 'batch'; readonly batch: LaneBatch }
       | { readonly kind: 'close' }
     ));
+
+export interface BatchDone extends CallDone {
+  /** Whether batches go on to be shared. */
+  readonly isShared: boolean;
+}
 
 /** Work that a shard has done for one call. */
 export interface CallDone {
   readonly results: Record<string, Tensor>;
   readonly spent?: Spent;
-}
-
-/** Milliseconds, and runs of the device. */
-export interface Spent {
-  waiting: number;
-  copying: number;
-  device: number;
-  runs: number;
 }

@@ -10,7 +10,10 @@ import { createExchange, Exchange, type ExchangeStart } from '../exchange.ts';
 import { fieldsOf, type Part } from '../part.ts';
 import { ticksOf } from '../route.ts';
 import { dealShards } from './deal.ts';
-import type { CallDone, ShardRequest, Spent } from './messages.ts';
+import type { LanePlan } from './lane-plan.ts';
+import type { CallDone, ShardRequest } from './messages.ts';
+import { SharedBatches } from './shared-batches.ts';
+import type { Spent } from './stopwatch.ts';
 
 type Results = Record<string, Tensor>;
 type ShardThread = Thread<ShardRequest>;
@@ -30,13 +33,15 @@ interface Place {
 /**
  * @param most threads that the machine runs at once
  * @param times of each shard, where its time is counted
+ * @param lanes how these threads share batches; absent: each shard has the whole of them
  */
 export function openInThreads(
   places: readonly Place[],
   most: number,
   times: readonly (TickTimes | undefined)[] = [],
+  lanes?: LanePlan,
 ): ShardThreads {
-  const count = Math.min(most, places.length);
+  const count = threadsFor(places.length, most);
   const dealt = dealShards(places, count);
   const start = exchangeOf(places, dealt, count);
   const exchange = new Exchange(start, count);
@@ -59,25 +64,42 @@ export function openInThreads(
     );
   });
   for (const shard of shards) shard.open(start);
+  const shared =
+    lanes &&
+    new SharedBatches({
+      ...{ plan: lanes, threads, dealt },
+      functions: places.map(({ schedule }) => functionOf(schedule, lanes.name)),
+      counts: times.some((each) => each?.on),
+      spent: (shard, spent) => shards[shard]?.count(lanes.name, spent),
+      ring: (thread) => exchange.ring(thread),
+    });
+  const stop = (): void => {
+    exchange.stop();
+    shared?.stop();
+  };
   let calls = 0;
   let failure: { readonly error: unknown } | undefined;
   return {
-    devices: shards.map((shard) => shard.device),
+    devices: shards.map((shard) => shard.deviceThat({ writes: () => shared?.written(), closes: stop })),
     run: async (name, inputs, position) => {
       if (failure) throw failure.error;
       const callIndex = calls++;
       try {
+        if (shared?.isOn && name === shared.name) return await shared.run(inputs, position, callIndex);
         const all = await Promise.all(shards.map((shard) => shard.call({ name, position, callIndex, inputs })));
         return Object.assign({}, ...all) as Results;
       } catch (error) {
         failure ??= { error };
         // Others wait for what will never come.
-        exchange.stop();
+        stop();
         throw failure.error;
       }
     },
   };
 }
+
+/** Each of them has a shard. @param most threads that the machine runs at once */
+export const threadsFor = (shards: number, most: number): number => Math.min(most, shards);
 
 /** Of all messages; the command's own thread, behind all others, only rings. */
 function exchangeOf(places: readonly Place[], dealt: readonly number[], count: number): ExchangeStart {
@@ -134,16 +156,26 @@ class ThreadedShard {
     const part: Part = { ...call, inputs: copied(fieldsOf(f, inputs)), microbatch: 0 };
     const done = this.#ask<CallDone>({ kind: 'call', engine: this.#engine, part }, buffersOf(part.inputs));
     const { results, spent } = await done;
-    if (spent && this.#times) count(this.#times, f, spent);
+    if (spent) this.count(call.name, spent);
     return results;
   }
 
-  get device(): DeviceSession {
+  /** What a call of a function has taken. */
+  count(name: string, spent: Spent): void {
+    if (this.#times) count(this.#times, functionOf(this.#place.schedule, name), spent);
+  }
+
+  /** @param told before states are written, and before it is closed */
+  deviceThat(told: { readonly writes: () => void; readonly closes: () => void }): DeviceSession {
     const engine = this.#engine;
+    const ask = <T>(request: Parameters<ShardThread['ask']>[0], transfer?: ArrayBuffer[]): Promise<T> => {
+      if (request.kind === 'write') told.writes();
+      return this.#ask<T>(request, transfer);
+    };
     return {
-      ...sessionOn({ ask: (request, transfer) => this.#ask(request, transfer) }, engine),
+      ...sessionOn({ ask }, engine),
       close: async () => {
-        this.#around.exchange.stop();
+        told.closes();
         if (!(await inTime(this.#ask({ kind: 'close', engine })))) markStuck();
         await this.#around.closed();
       },

@@ -4,7 +4,7 @@ import type { Program } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import type { CpuEngine } from '../../device/cpu/engine.ts';
 import { ValuePool } from '../../device/cpu/value-pool.ts';
-import type { Tensor } from '../../device/device.ts';
+import type { RunInput, Tensor } from '../../device/device.ts';
 import type { Frame, FrameKey } from '../../training/frame.ts';
 import { BatchQueue } from '../batch-queue.ts';
 import type { Exchange } from '../exchange.ts';
@@ -17,6 +17,8 @@ export interface RunnerCall {
   readonly part: Part;
   readonly done: (done: CallDone) => void;
   readonly failed: (error: unknown) => void;
+  /** Told what each segment runs on. */
+  readonly look?: (segment: string, tick: number, inputs: Readonly<Record<string, RunInput>>) => void;
 }
 
 export class ShardRunner {
@@ -62,6 +64,7 @@ export class ShardRunner {
           step.walk.received(step.frames.map((key) => this.#take(key)));
           break;
         case 'run':
+          this.#calls[0]?.look?.(step.name, step.position.tick ?? 0, step.inputs);
           this.#watch.turn('device');
           step.walk.ran(await this.#engine.runWithin(this.#pool, step.name, step.inputs, step.position));
           this.#watch.ran();

@@ -1,5 +1,23 @@
 /** Where the time of a shard goes in its thread; nothing is read where that is not asked for. */
-import type { Spent } from './messages.ts';
+
+/** Milliseconds, and runs of the device. */
+export interface Spent {
+  waiting: number;
+  copying: number;
+  device: number;
+  runs: number;
+}
+
+const ROWS = ['waiting', 'copying', 'device', 'runs'] as const satisfies readonly (keyof Spent)[];
+
+/** @returns nothing where nothing was measured */
+export function sumOf(all: readonly (Spent | undefined)[]): Spent | undefined {
+  const measured = all.filter((spent) => spent !== undefined);
+  if (measured.length === 0) return undefined;
+  const sum = { waiting: 0, copying: 0, device: 0, runs: 0 };
+  for (const spent of measured) for (const row of ROWS) sum[row] += spent[row];
+  return sum;
+}
 
 type Row = Exclude<keyof Spent, 'runs'>;
 

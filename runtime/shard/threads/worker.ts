@@ -9,8 +9,10 @@ import { carryOutOn } from '../../device/cpu/carry-out.ts';
 import { CpuEngine } from '../../device/cpu/engine.ts';
 import { ownBuffers, type Value } from '../../device/cpu/messages.ts';
 import { Exchange } from '../exchange.ts';
-import type { CallDone, ShardRequest } from './messages.ts';
-import { ShardRunner } from './runner.ts';
+import type { BatchDone, CallDone, ShardRequest } from './messages.ts';
+import { type RunnerCall, ShardRunner } from './runner.ts';
+import { type LaneBatch, ShardLane } from './shard-lane.ts';
+import { sumOf } from './stopwatch.ts';
 
 /** A thread that waits looks so often whether it is still wanted, though no bell rings. */
 const LOOK_MILLISECONDS = 1000;
@@ -25,7 +27,7 @@ const MAX_RUNS = 8;
 const LOOKS = 50;
 
 type Answer =
-  | { readonly id: number; readonly value: Value | CallDone }
+  | { readonly id: number; readonly value: Value | CallDone | BatchDone }
   | { readonly id: number; readonly failure: string };
 
 const port = parentPort;
@@ -33,6 +35,8 @@ if (!port) throw new Error('worker.ts runs as a worker thread');
 const engines = new Map<number, CpuEngine>();
 const runners = new Map<number, ShardRunner>();
 let exchange: Exchange | undefined;
+/** Where it shares batches with other threads. */
+let lane: ShardLane | undefined;
 
 const inbox: ShardRequest[] = [];
 /** Answers to calls: nothing in this thread waits for them. */
@@ -72,11 +76,25 @@ async function goOn(exchange: Exchange): Promise<boolean> {
   return moved;
 }
 
-async function rest(exchange: Exchange, heard: number): Promise<void> {
+/** All calls that came before. */
+async function untilIdle(): Promise<void> {
+  while (exchange && ![...runners.values()].every((runner) => runner.isIdle)) {
+    const heard = exchange.bell;
+    if (!(await goOn(exchange)) && !stirs(exchange, heard)) exchange.sleep(heard, LOOK_MILLISECONDS);
+  }
+}
+
+/** Whether its bell rings within a moment. */
+function stirs(exchange: Exchange, heard: number): boolean {
   const began = performance.now();
   do {
-    for (let look = 0; look < LOOKS; look++) if (exchange.bell !== heard) return;
+    for (let look = 0; look < LOOKS; look++) if (exchange.bell !== heard) return true;
   } while (performance.now() - began < AWAKE_MILLISECONDS);
+  return false;
+}
+
+async function rest(exchange: Exchange, heard: number): Promise<void> {
+  if (stirs(exchange, heard)) return;
   // What the command has sent is read between two turns; what it sends from now on rings.
   await nextTurn();
   if (inbox.length === 0) exchange.sleep(heard, LOOK_MILLISECONDS);
@@ -89,8 +107,13 @@ async function answer(request: ShardRequest): Promise<void> {
     return;
   }
   try {
-    const value = await carryOut(request);
-    reply({ id, value }, value);
+    if (request.kind === 'batch') {
+      const value = await runBatch(request.batch);
+      reply({ id, value }, value.results);
+    } else {
+      const value = await carryOut(request);
+      reply({ id, value }, value);
+    }
   } catch (error) {
     reply({ id, failure: reasonOf(error) });
   }
@@ -108,16 +131,62 @@ function start({ id, engine, part }: Extract<ShardRequest, { readonly kind: 'cal
   }
 }
 
+/** The first batch is settled both ways: all that follow only in shares, where that gave the same bits. */
+async function runBatch(batch: LaneBatch): Promise<BatchDone> {
+  await untilIdle();
+  const own = lane;
+  if (!own) throw new Error('the thread shares no batches');
+  try {
+    if (own.isSame === false) return { ...(await bySegments(own.name, batch)), isShared: false };
+    await own.settle(batch);
+    const done =
+      own.isSame === undefined
+        ? await bySegments(own.name, batch, (...run) => own.compare(...run))
+        : { results: await own.learn(batch) };
+    if (own.isSame === undefined) own.decide();
+    const spent = sumOf([own.spent, 'spent' in done ? done.spent : undefined]);
+    return { results: done.results, isShared: own.isSame === true, ...(spent && { spent }) };
+  } catch (error) {
+    own.fail();
+    throw error;
+  }
+}
+
+/** A batch as its shards run it by themselves. @param look told of what each of their segments runs on */
+async function bySegments(
+  name: string,
+  { position, callIndex, inputs }: LaneBatch,
+  look?: (engine: number, ...run: Parameters<NonNullable<RunnerCall['look']>>) => void,
+): Promise<CallDone> {
+  const calls = [...inputs].map(
+    ([engine, fields]) =>
+      new Promise<CallDone>((done, failed) => {
+        const part = { name, position, callIndex, microbatch: 0, inputs: fields };
+        runners.get(engine)?.start({ part, done, failed, ...(look && { look: (...run) => look(engine, ...run) }) });
+      }),
+  );
+  // Heard of at once: what fails here fails before anyone waits for it.
+  const all = Promise.all(calls);
+  await Promise.race([untilIdle(), all]);
+  const found = await all;
+  const spent = sumOf(found.map((done) => done.spent));
+  return { results: Object.assign({}, ...found.map(({ results }) => results)), ...(spent && { spent }) };
+}
+
 /** @param handedOver what an answer holds is a copy of its own */
 function reply(answer: Answer, handedOver?: Value): void {
   port?.postMessage(answer, ownBuffers(handedOver));
 }
 
-async function carryOut(request: Exclude<ShardRequest, { readonly kind: 'call' }>): Promise<Value> {
+async function carryOut(request: Exclude<ShardRequest, { readonly kind: 'call' | 'batch' }>): Promise<Value> {
   const { engine: number = 0 } = request;
   if (request.kind === 'open') {
     const { states, files, threads } = request.start;
     engines.set(number, new CpuEngine(states, files, { threads }));
+    return undefined;
+  }
+  if (request.kind === 'lane') {
+    lane = new ShardLane(request.start, engines);
     return undefined;
   }
   const engine = engines.get(number);
@@ -130,6 +199,8 @@ async function carryOut(request: Exclude<ShardRequest, { readonly kind: 'call' }
   if (request.kind === 'close') {
     runners.get(number)?.fail(new Error('the device was closed'));
     runners.delete(number);
+    await lane?.close();
+    lane = undefined;
     engines.delete(number);
     await engine.close();
     return undefined;

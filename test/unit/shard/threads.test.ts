@@ -1,70 +1,22 @@
 /** Shards in threads of one process: the bits of the same shards run from one thread, and no thread waits for ever. */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { twofold } from '../../../compiler/6-partition/shards/twofold.ts';
-import { lowerEachToCpu } from '../../../compiler/7-kernels/onnx/shards.ts';
-import { openHere } from '../../../runtime/device/cpu/here.ts';
-import type { DeviceSession, Tensor } from '../../../runtime/device/device.ts';
-import { Lockstep } from '../../../runtime/shard/lockstep.ts';
-import { openSession } from '../../../runtime/shard/session.ts';
 import type { ShardSource } from '../../../runtime/shard/shards.ts';
 import type { openInThreads } from '../../../runtime/shard/threads/open.ts';
 import { unsoundEnergy } from '../../../runtime/training/totals.ts';
 import { bundledThreads } from '../../support/bundled-cpu.ts';
-import { type Compiled, compileText, fillStates, inputsFor, positionOf, splitRandomly } from '../../support/shards.ts';
+import { closeAll, openFromHere, outcome, sourcesOf } from '../../support/opened-shards.ts';
+import { type Compiled, compileText, inputsFor, positionOf } from '../../support/shards.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
 const IL = readFileSync('test/golden/rule-il/model.pcn', 'utf8');
 const IPC = readFileSync('test/golden/rule-ipc/model.pcn', 'utf8');
-const EARLY = 1;
 
 let open: typeof openInThreads;
 beforeAll(async () => {
   open = await bundledThreads('threads');
 });
-
-function sourcesOf(compiled: Compiled, shards: number, ahead = false): ShardSource[] {
-  const cut = splitRandomly(compiled, shards, 1, EARLY);
-  const programs = ahead ? cut.map(twofold) : cut;
-  const filesOf = lowerEachToCpu(programs.map((p) => p.program));
-  return programs.map(({ program, schedule }, i) => ({
-    executable: { program, files: new Map(filesOf(i).map((f) => [f.name, f.bytes])) },
-    schedule,
-  }));
-}
-
-interface Opened {
-  readonly devices: readonly DeviceSession[];
-  readonly run: Lockstep['run'];
-}
-
-function openFromHere(sources: readonly ShardSource[]): Opened {
-  const devices = sources.map(({ executable }) => openHere(executable, 1));
-  const sessions = sources.map((s, i) => openSession(s.schedule, s.executable, devices[i] as DeviceSession));
-  const lockstep = new Lockstep(sessions);
-  return { devices, run: (name, inputs, position) => lockstep.run(name, inputs, position) };
-}
-
-const closeAll = ({ devices }: Opened): Promise<unknown> => Promise.all(devices.map((d) => d.close()));
-
-/** Batches, several of them under way at once, with a prediction between them. */
-async function outcome(opened: Opened, { program }: Compiled, sources: readonly ShardSource[]): Promise<unknown> {
-  const states = (i: number) => sources[i]?.executable.program.states ?? [];
-  for (const [i, device] of opened.devices.entries()) {
-    const { program: own } = (sources[i] as ShardSource).executable;
-    await fillStates(device, { ...own, states: own.states.filter((s) => s.role !== 'value') });
-  }
-  const predictions = program.functions.filter((f) => f.name.startsWith('predict.')).map((f) => f.name);
-  const names = ['train', 'train', 'train', ...predictions, 'train', 'train', ...predictions];
-  const results = await Promise.all(
-    names.map((name, i) => opened.run(name, inputsFor(program, name, i + 1), positionOf(i + 1))),
-  );
-  const kept: Tensor[] = [];
-  for (const [i, device] of opened.devices.entries())
-    for (const { id, role } of states(i)) if (role !== 'value') kept.push(await device.read(id));
-  return { results, kept };
-}
 
 describe.each([
   { name: 'inference learning', text: IL, microbatches: 1, ahead: false },
