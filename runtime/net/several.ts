@@ -56,7 +56,7 @@ const LOOK_MS = 100;
 const GATEWAYS = 'gateway/';
 
 interface Pending {
-  readonly visitor: FarVisitor;
+  readonly visitor: Visitor;
   readonly question: Question;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -71,7 +71,8 @@ export class Several {
   readonly #fence = new Fence();
   readonly #followed: FollowedRuns;
   readonly #timer: NodeJS.Timeout;
-  readonly #present = new Map<string, { readonly at: number; readonly address: string }>();
+  /** When others were heard last. */
+  readonly #present = new Map<string, number>();
   readonly #gateways: Set<string>;
   /** Trainers of other gateways, by key: of which. */
   readonly #places = new Map<string, string>();
@@ -152,6 +153,7 @@ export class Several {
 
   /** A connection of this gateway has ended. */
   left(visitor: object): void {
+    for (const [id, pending] of this.#pending) if (pending.visitor === visitor) this.#forget(id, pending);
     const id = this.#ownVisitors.get(visitor);
     this.#ownVisitors.delete(visitor);
     if (id !== undefined && !this.#leading) this.#backbone.say({ kind: 'left', visitor: id });
@@ -180,18 +182,27 @@ export class Several {
   }
 
   #ask(visitor: Visitor, question: Question): Promise<unknown> {
-    const number = this.#ownVisitors.get(visitor) ?? ++this.#numbers;
-    this.#ownVisitors.set(visitor, number);
     const id = ++this.#numbers;
-    const far: FarVisitor = { id: number, key: visitor.key, role: visitor.role };
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
         reject(noLeader());
       }, ANSWER_MS);
-      this.#pending.set(id, { visitor: far, question, resolve, reject, timer });
-      this.#backbone.say({ kind: 'ask', id, visitor: far, question });
+      this.#pending.set(id, { visitor, question, resolve, reject, timer });
+      this.#backbone.say({ kind: 'ask', id, visitor: this.#farOf(visitor), question });
     });
+  }
+
+  /** As others know it. */
+  #farOf(visitor: Visitor): FarVisitor {
+    const id = this.#ownVisitors.get(visitor) ?? ++this.#numbers;
+    this.#ownVisitors.set(visitor, id);
+    return { id, key: visitor.key, role: visitor.role };
+  }
+
+  #forget(id: number, { timer }: Pending): void {
+    this.#pending.delete(id);
+    clearTimeout(timer);
   }
 
   /** Another one takes over where there is one; else runs save where they are. */
@@ -260,9 +271,9 @@ export class Several {
 
   /** What was asked of a leader before. */
   #answerPending(leading: Leading): void {
-    for (const [id, { visitor, question, resolve, reject, timer }] of this.#pending) {
-      this.#pending.delete(id);
-      clearTimeout(timer);
+    for (const [id, pending] of this.#pending) {
+      this.#forget(id, pending);
+      const { visitor, question, resolve, reject } = pending;
       leading.answer(visitor, question).then(resolve, reject);
     }
   }
@@ -285,7 +296,7 @@ export class Several {
 
   #look(): void {
     const now = performance.now();
-    for (const [from, { at }] of this.#present) if (now - at > SILENT_MS) this.#lose(from);
+    for (const [from, at] of this.#present) if (now - at > SILENT_MS) this.#lose(from);
     this.#sayHere();
   }
 
@@ -343,7 +354,7 @@ export class Several {
   }
 
   #here(from: string, address: string, reign: number | undefined): void {
-    this.#present.set(from, { at: performance.now(), address });
+    this.#present.set(from, performance.now());
     this.#gateways.add(address);
     if (reign === undefined) {
       if (this.#leader === from) this.#leader = undefined;
@@ -352,7 +363,8 @@ export class Several {
     if (this.#leading || this.#leader === from) return;
     this.#leader = from;
     void this.#reload();
-    for (const [id, { visitor, question }] of this.#pending) this.#backbone.say({ kind: 'ask', id, visitor, question });
+    for (const [id, { visitor, question }] of this.#pending)
+      this.#backbone.say({ kind: 'ask', id, visitor: this.#farOf(visitor), question });
   }
 
   #hearAsFollower(word: Word): void {
@@ -378,8 +390,7 @@ export class Several {
   #answered(id: number, answer: unknown, error: ToldError | undefined): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
-    this.#pending.delete(id);
-    clearTimeout(pending.timer);
+    this.#forget(id, pending);
     if (error) pending.reject(Object.assign(new Error(error.message), error));
     else pending.resolve(answer);
   }
