@@ -2,12 +2,13 @@
  * A backplane of several synchronizers with this one's own copy of its streams: nothing is written to a stream that has
  * lost or changed what the copy has.
  */
+import { randomUUID } from 'node:crypto';
 import { EnvironmentError } from '../support/errors.ts';
-import type { Backplane, ChainedRecord, StreamRecord } from './backplane.ts';
+import type { Backplane, ChainedRecord } from './backplane.ts';
 import { BREAK_CODES, brokenAs } from './chain-errors.ts';
 import { FORGOTTEN } from './own-keys.ts';
 import type { StreamCopy } from './stream-copy.ts';
-import { StreamFollower } from './stream-follower.ts';
+import { type OwnRecord, StreamFollower } from './stream-follower.ts';
 
 /** To the copies of other synchronizers: this stream has a new record. */
 const NEWS = 'stream-news';
@@ -52,9 +53,11 @@ class Following {
   readonly #follower: StreamFollower;
   /** Streams whose copy has met the store since this process began. */
   readonly #met = new Set<string>();
+  /** Before what this one says, which it needs not hear. */
+  readonly #self = randomUUID();
   readonly #due = new Set<string>();
   /** What this process has appended, and is not copied yet. */
-  readonly #own = new Map<string, StreamRecord[]>();
+  readonly #own = new Map<string, OwnRecord[]>();
   readonly #timer: NodeJS.Timeout;
   readonly #listening: readonly (() => void)[];
   #running: Promise<void> = Promise.resolve();
@@ -71,8 +74,8 @@ class Following {
       ...(pause === undefined ? {} : { pause }),
     });
     this.#listening = [
-      backplane.subscribe(NEWS, (stream) => this.soon(stream)),
-      backplane.subscribe(SHORTER, (stream) => void this.#shorten(stream).catch(() => undefined)),
+      this.#hear(NEWS, (stream) => this.soon(stream)),
+      this.#hear(SHORTER, (stream) => void this.#shorten(stream).catch(() => undefined)),
     ];
     this.#timer = setInterval(() => void this.#lookAtAll(), LOOK_EVERY_MS);
     this.#timer.unref();
@@ -85,10 +88,7 @@ class Following {
     this.#follower.assertSound(stream);
     const sequence = await this.#guarded(stream, () => this.#backplane.append(stream, value));
     await this.#follower.assertNew(stream, sequence, value);
-    this.#own.set(stream, [...(this.#own.get(stream) ?? []), { sequence, value }]);
-    this.soon(stream);
-    // Who misses it looks by itself.
-    this.#backplane.publish(NEWS, stream).catch(() => undefined);
+    this.#written(stream, [{ sequence, value }]);
     return sequence;
   }
 
@@ -97,7 +97,7 @@ class Following {
     await this.#say(stream, before);
     await this.#guarded(stream, () => this.#backplane.trim(stream, before));
     await this.#shorten(stream);
-    this.#backplane.publish(SHORTER, stream).catch(() => undefined);
+    this.#tell(SHORTER, stream);
   }
 
   async restore(stream: string, records: readonly ChainedRecord[]): Promise<void> {
@@ -107,8 +107,25 @@ class Following {
     await this.#backplane.restore(stream, records);
     const last = records.at(-1);
     if (last) await this.#follower.assertNew(stream, last.sequence, last.value);
+    this.#written(stream, records);
+  }
+
+  #written(stream: string, records: readonly OwnRecord[]): void {
+    this.#own.set(stream, [...(this.#own.get(stream) ?? []), ...records]);
     this.soon(stream);
-    this.#backplane.publish(NEWS, stream).catch(() => undefined);
+    this.#tell(NEWS, stream);
+  }
+
+  /** Who misses it looks by itself. */
+  #tell(subject: string, stream: string): void {
+    this.#backplane.publish(subject, `${this.#self} ${stream}`).catch(() => undefined);
+  }
+
+  #hear(subject: string, listener: (stream: string) => void): () => void {
+    return this.#backplane.subscribe(subject, (message) => {
+      const end = message.indexOf(' ');
+      if (message.slice(0, end) !== this.#self) listener(message.slice(end + 1));
+    });
   }
 
   /** Copied behind what is being copied now. */
@@ -153,7 +170,6 @@ class Following {
   /** What was copied by another process before may have been changed since. */
   async #compareAll(): Promise<void> {
     for (const stream of await this.#all()) {
-      if (this.#closed) return;
       try {
         await this.#guarded(stream, async () => {
           await this.#follower.catchUp(stream);

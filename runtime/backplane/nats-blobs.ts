@@ -51,9 +51,8 @@ export class NatsBlobs {
     const writer = this.#cache.writePieces(hash, bytes);
     return {
       write: (piece) => writer.write(piece),
-      finish: async () => {
-        const letGo = this.#cache.hold(hash);
-        try {
+      finish: () =>
+        this.#holding(hash, async () => {
           if (!(await writer.finish())) return false;
           await this.#upload(hash, async () => {
             const source = await this.#cache.readPieces(hash);
@@ -61,10 +60,7 @@ export class NatsBlobs {
             return streamOfSource(source);
           });
           return true;
-        } finally {
-          letGo();
-        }
-      },
+        }),
       abandon: () => writer.abandon(),
     };
   }

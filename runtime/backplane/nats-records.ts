@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { StoredMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { EnvironmentError } from '../support/errors.ts';
-import { type InTurn, inTurn } from '../support/in-turn.ts';
+import { inTurnBy } from '../support/in-turn.ts';
 import type { ChainedRecord, StreamRecord } from './backplane.ts';
 import { chained, chainProblem, type Head, ORIGIN } from './chain.ts';
 import { differs } from './chain-errors.ts';
@@ -37,7 +37,7 @@ const NOTHING: Tail = { number: 0, sequence: 0, hash: ORIGIN };
 export class NatsRecords {
   readonly #access: NatsAccess;
   readonly #tails = new Map<string, Tail>();
-  readonly #turns = new Map<string, InTurn>();
+  readonly #inTurn = inTurnBy();
 
   constructor(access: NatsAccess) {
     this.#access = access;
@@ -95,12 +95,6 @@ export class NatsRecords {
       const kept = await this.#record(stream, Math.min(before, tail.number));
       if (kept) await jsm.streams.purge(names.recordStream, { filter: this.#subject(stream, '*'), seq: kept.seq });
     });
-  }
-
-  #inTurn<T>(stream: string, work: () => Promise<T>): Promise<T> {
-    const turn = this.#turns.get(stream) ?? inTurn();
-    this.#turns.set(stream, turn);
-    return turn(work);
   }
 
   /** @param make the record that follows the last one */

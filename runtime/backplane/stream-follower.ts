@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EnvironmentError } from '../support/errors.ts';
-import { type InTurn, inTurn } from '../support/in-turn.ts';
+import { inTurnBy } from '../support/in-turn.ts';
 import type { ChainedRecord, StreamRecord } from './backplane.ts';
 import { chained, chainProblem, type Head } from './chain.ts';
 import { behind, brokenAs, differs } from './chain-errors.ts';
@@ -29,6 +29,9 @@ export interface FollowerOptions {
   readonly pause?: () => Promise<unknown>;
 }
 
+/** What was written here, with its hash where that is known. */
+export type OwnRecord = StreamRecord & Partial<Pick<ChainedRecord, 'hash'>>;
+
 /** What came behind the end of the copy. */
 interface Following {
   readonly records: readonly ChainedRecord[];
@@ -44,7 +47,7 @@ interface Wrong {
 export class StreamFollower {
   readonly #options: FollowerOptions;
   readonly #broken = new Map<string, EnvironmentError>();
-  readonly #turns = new Map<string, InTurn>();
+  readonly #inTurn = inTurnBy();
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -69,7 +72,7 @@ export class StreamFollower {
    * What was appended here needs not be read: its place says what it follows.
    * @returns whether that was all
    */
-  addOwn(stream: string, own: readonly StreamRecord[]): Promise<boolean> {
+  addOwn(stream: string, own: readonly OwnRecord[]): Promise<boolean> {
     return this.#inTurn(stream, () => this.#addOwn(stream, own));
   }
 
@@ -113,21 +116,17 @@ export class StreamFollower {
       throw this.break(stream, behind(stream, sequence - 1, copy.head(stream).sequence));
   }
 
-  #inTurn<T>(stream: string, work: () => T | Promise<T>): Promise<T> {
-    const turn = this.#turns.get(stream) ?? inTurn();
-    this.#turns.set(stream, turn);
-    return turn(work);
-  }
-
-  #addOwn(stream: string, own: readonly StreamRecord[]): boolean {
+  #addOwn(stream: string, own: readonly OwnRecord[]): boolean {
     const { copy } = this.#options;
     this.assertSound(stream);
     let head = copy.head(stream);
     const records: ChainedRecord[] = [];
-    for (const { sequence, value } of [...own].sort((a, b) => a.sequence - b.sequence)) {
+    for (const { sequence, value, hash } of [...own].sort((a, b) => a.sequence - b.sequence)) {
       if (sequence <= head.sequence) continue;
       if (sequence > head.sequence + 1) return false;
       const record = chained(stream, head, value);
+      // Behind another record than the last one of the copy: what lies in the store says which.
+      if (hash !== undefined && hash !== record.hash) return false;
       records.push(record);
       head = record;
     }

@@ -8,17 +8,16 @@ import type { Neighbour } from '../driver/ports.ts';
 import {
   type Arrival,
   afterTrain,
-  estimateBetween,
   estimateRate,
   MAX_PROBE_BYTES,
   NO_TRAINS,
-  probePieces,
   type Trains,
 } from '../wire/link-estimate.ts';
 import type { Measured } from '../wire/messages.ts';
 import type { Refusal } from '../wire/refusals.ts';
 import { encodeProbe, MORE_TO_COME, NOTHING_MORE, PIECE, type ProbeHead } from '../wire/routing.ts';
 import { calm } from './probe-link.ts';
+import { timedTrain } from './timed-train.ts';
 
 /** The direct connections of this trainer. */
 export interface ProbedConnections {
@@ -173,13 +172,14 @@ export class BorderProbes {
     }
     const { bytes } = series.sent;
     if (bytes > 0) {
-      const before = this.#ping(series);
-      for (const size of probePieces(bytes)) connections.send(key, encodeProbe(this.#filling.subarray(0, size), PIECE));
-      // The other end answers at once, since its own turn has not come yet.
-      const behind = await connections.ping(key);
-      const began = await before;
-      if (began === undefined || behind === undefined) this.#end(series, false);
-      else series.sent = afterTrain(series.sent, estimateBetween(bytes, began, behind));
+      const estimate = await timedTrain(bytes, {
+        before: () => this.#ping(series),
+        send: (size) => connections.send(key, encodeProbe(this.#filling.subarray(0, size), PIECE)),
+        // The other end answers at once, since its own turn has not come yet.
+        behind: () => connections.ping(key),
+      });
+      if (!estimate) this.#end(series, false);
+      else series.sent = afterTrain(series.sent, estimate);
     }
     if (this.#series !== series) return;
     series.ended = series.sent.bytes === 0;

@@ -7,7 +7,7 @@
 import type { Backplane } from '../backplane/backplane.ts';
 import { chained, EMPTY, type Head } from '../backplane/chain.ts';
 import { EnvironmentError } from '../support/errors.ts';
-import { type InTurn, inTurn } from '../support/in-turn.ts';
+import { inTurnBy } from '../support/in-turn.ts';
 
 /** Another synchronizer leads: nothing of this one counts any more. */
 export class Fenced extends Error {
@@ -25,7 +25,7 @@ export interface FencedBackplane extends Backplane {
 /** @param leads whether it still leads by its own clock */
 export function fencedBackplane(backplane: Backplane, leads: () => boolean): FencedBackplane {
   const heads = new Map<string, Head>();
-  const turns = new Map<string, InTurn>();
+  const turn = inTurnBy();
   const assertLeads = (what: string): void => {
     if (!leads()) throw new Fenced(what);
   };
@@ -58,11 +58,7 @@ export function fencedBackplane(backplane: Backplane, leads: () => boolean): Fen
       assertLeads(`blob ${hash}`);
       return backplane.removeBlob(hash);
     },
-    append: (stream, value) => {
-      const turn = turns.get(stream) ?? inTurn();
-      turns.set(stream, turn);
-      return turn(() => append(stream, value));
-    },
+    append: (stream, value) => turn(stream, () => append(stream, value)),
     trim: async (stream, before) => {
       assertLeads(stream);
       return backplane.trim(stream, before);

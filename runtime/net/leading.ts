@@ -26,6 +26,7 @@ import { answerKeys } from './keys-questions.ts';
 import { LostMembers } from './lost-members.ts';
 import type { Membership } from './membership.ts';
 import { OwnWork } from './own-work.ts';
+import type { ProbedLink } from './probes.ts';
 import { soundDeployment } from './read-deployment.ts';
 import { ownersOf, recordBytes } from './record-blobs.ts';
 import { RecordTickets } from './record-tickets.ts';
@@ -47,7 +48,8 @@ export interface LeadingOptions {
   readonly membership: Membership;
   /** Of the program. */
   readonly version?: string;
-  readonly checker?: Checker;
+  /** Its process outlives the one who leads. */
+  readonly checker?: Omit<Checker, 'close'>;
   readonly trainers: Trainers;
   readonly counters: () => GatewayCounters;
   readonly refusedAge: () => Readonly<Record<string, number>>;
@@ -60,7 +62,6 @@ export interface LeadingOptions {
   /** Of several synchronizers: in which reign this one leads. */
   readonly reign?: number;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
-  readonly onShutdown: () => void;
   /** It cannot go on. */
   readonly failed: (error: unknown) => void;
 }
@@ -95,7 +96,7 @@ export class Leading {
     this.#options = options;
     const { backplane, keys, log } = options;
     this.#given.catch(() => undefined);
-    this.#work = new OwnWork(backplane, options.checker && shared(options.checker), {
+    this.#work = new OwnWork(backplane, options.checker, {
       deployment: (run) => this.#driver.state.runs[run]?.deployment,
       done: (event) => this.happen(event),
       failed: (error) => this.#fatal(error),
@@ -216,6 +217,10 @@ export class Leading {
     this.happen({ kind: 'disconnected', key });
   }
 
+  measured(key: string, link: ProbedLink): void {
+    this.happen({ kind: 'measured', key, link });
+  }
+
   /** A key may not have what it had. */
   review(key: string, reason: string): void {
     if (this.state.members[key] && !this.#options.membership.mayBe(key, 'trainer'))
@@ -274,7 +279,7 @@ export class Leading {
   }
 
   async answer(visitor: Visitor, question: Question): Promise<unknown> {
-    const { key, role } = visitor;
+    const { key } = visitor;
     const { version, membership, backplane } = this.#options;
     if (question.what === 'status')
       return answerTo('status', {
@@ -289,8 +294,7 @@ export class Leading {
       return {};
     }
     if (question.what === 'record') return answerTo('record', await this.#records.bring(visitor, question.ticket));
-    if (role !== 'operator' || !membership.mayBe(key, role))
-      throw new UserError('mesh/forbidden', `a ${role} may not ask for ${question.what}`, 'ask as an operator');
+    membership.assertOperator(visitor, question.what);
     switch (question.what) {
       case 'deploy':
         return this.#deploy(visitor, question.deployment);
@@ -326,9 +330,6 @@ export class Leading {
         return {};
       case 'gc':
         return answerTo('gc', await this.#garbage.collect(question.dryRun));
-      case 'shutdown':
-        this.#options.onShutdown();
-        return {};
       default:
         throw new UserError('mesh/question', 'this question is not answered here');
     }
@@ -373,11 +374,6 @@ export class Leading {
 
 export function noLeader(): UserError {
   return new UserError('mesh/busy', 'no synchronizer leads the mesh at this moment', 'ask again in some seconds');
-}
-
-/** The process that computes checks outlives the one who leads. */
-function shared(checker: Checker): Checker {
-  return { prepare: () => checker.prepare(), check: (request) => checker.check(request), close: async () => undefined };
 }
 
 /** The first of them, as many as fit into one message; one at least. */

@@ -91,10 +91,7 @@ export class Membership {
     changed: () => void = () => undefined,
   ): Promise<Membership> {
     const membership = new Membership(backplane, now, changed);
-    for (const { key, value } of await backplane.list(KEYS)) {
-      const record = keyRecordOf(value);
-      if (record) membership.#setKey(key.slice(KEYS.length), record);
-    }
+    await membership.#readKeys();
     for (const entry of await backplane.list(INVITES)) await membership.#restoreInvite(entry);
     return membership;
   }
@@ -102,14 +99,7 @@ export class Membership {
   /** What other synchronizers have changed since. @returns the keys that it concerns */
   refresh(): Promise<readonly string[]> {
     return this.#inTurn(async () => {
-      const changed: string[] = [];
-      for (const { key: name, value } of await this.#backplane.list(KEYS)) {
-        const key = name.slice(KEYS.length);
-        const record = keyRecordOf(value);
-        if (!record || JSON.stringify(record) === JSON.stringify(this.#keys.get(key))) continue;
-        this.#setKey(key, record);
-        changed.push(key);
-      }
+      const changed = await this.#readKeys();
       const invites = await this.#backplane.list(INVITES);
       this.#invites.clear();
       for (const { key, value } of invites) {
@@ -130,6 +120,12 @@ export class Membership {
   mayBe(key: string, role: Role): boolean {
     const listed = this.roleOf(key);
     return listed === 'operator' || listed === role || (role === 'viewer' && listed !== undefined);
+  }
+
+  /** @throws UserError `mesh/forbidden` for who may not ask for this */
+  assertOperator({ key, role }: { readonly key: string; readonly role: Role }, what: string): void {
+    if (role === 'operator' && this.mayBe(key, role)) return;
+    throw new UserError('mesh/forbidden', `a ${role} may not ask for ${what}`, 'ask as an operator');
   }
 
   /** Public key of an invite that is good now. */
@@ -355,6 +351,19 @@ export class Membership {
       this.#changed();
       return;
     }
+  }
+
+  /** @returns those that are not as they were known */
+  async #readKeys(): Promise<readonly string[]> {
+    const changed: string[] = [];
+    for (const { key: name, value } of await this.#backplane.list(KEYS)) {
+      const key = name.slice(KEYS.length);
+      const record = keyRecordOf(value);
+      if (!record || JSON.stringify(record) === JSON.stringify(this.#keys.get(key))) continue;
+      this.#setKey(key, record);
+      changed.push(key);
+    }
+    return changed;
   }
 
   #setKey(key: string, record: KeyRecord): void {

@@ -22,12 +22,12 @@ const MAX_REASON_CHARACTERS = 300;
 
 export class OwnWork {
   readonly #verifier: PartVerifier;
-  readonly #checker: Checker | undefined;
+  readonly #checker: Pick<Checker, 'check'> | undefined;
   readonly #options: OwnWorkOptions;
   #verifying: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(backplane: Backplane, checker: Checker | undefined, options: OwnWorkOptions) {
+  constructor(backplane: Backplane, checker: Pick<Checker, 'check'> | undefined, options: OwnWorkOptions) {
     this.#verifier = new PartVerifier(backplane);
     this.#checker = checker;
     this.#options = options;
@@ -41,10 +41,10 @@ export class OwnWork {
     this.#verifying = this.#verifying.then(() => this.#verify(wanted)).catch((error) => this.#failed(error));
   }
 
-  async close(): Promise<void> {
+  /** Nothing more comes of it. @returns when what it looks at is let go */
+  close(): Promise<void> {
     this.#closed = true;
-    await this.#checker?.close();
-    await this.#verifying;
+    return this.#verifying;
   }
 
   async #verify({ part, owner }: Wanted & { kind: 'verify' }): Promise<void> {

@@ -7,17 +7,10 @@
 import { randomBytes } from 'node:crypto';
 import type { WebSocket } from 'ws';
 import { UserError } from '../support/errors.ts';
-import {
-  type Arrival,
-  afterTrain,
-  estimateBetween,
-  estimateRate,
-  NO_TRAINS,
-  probePieces,
-  type Trains,
-} from '../wire/link-estimate.ts';
+import { type Arrival, afterTrain, estimateRate, NO_TRAINS, probePieces, type Trains } from '../wire/link-estimate.ts';
 import { encodeProbe } from '../wire/routing.ts';
 import { answered, GIVE_UP_MS } from './answered.ts';
+import { timedTrain } from './timed-train.ts';
 
 /** Measurements of a trainer's link. */
 export interface ProbedLink {
@@ -117,12 +110,13 @@ export class Probes {
     this.#series = series;
     for (let i = 0; i < ROUND_TRIPS; i++) if ((await this.#ping(series)) === undefined) return this.#end(series);
     for (let { bytes } = series.down; bytes > 0; { bytes } = series.down) {
-      const before = this.#ping(series);
-      for (const piece of probePieces(bytes)) peer.socket.send(encodeProbe(this.#filling.subarray(0, piece)));
-      const behind = await answered(peer.socket, this.#now);
-      const began = await before;
-      if (began === undefined || behind === undefined) return this.#end(series);
-      series.down = afterTrain(series.down, estimateBetween(bytes, began, behind));
+      const estimate = await timedTrain(bytes, {
+        before: () => this.#ping(series),
+        send: (piece) => peer.socket.send(encodeProbe(this.#filling.subarray(0, piece))),
+        behind: () => answered(peer.socket, this.#now),
+      });
+      if (!estimate) return this.#end(series);
+      series.down = afterTrain(series.down, estimate);
     }
     return this.#await(series);
   }

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { SavedStates } from '../shard/shard.ts';
 import { encodeSafetensors, inFileOrder, type NamedTensor, viewSafetensors } from '../store/safetensors.ts';
+import type { TensorEntry } from '../store/safetensors-header.ts';
 import { renamed, tensorBytes } from '../store/safetensors-types.ts';
+import type { PieceReader } from './piece-reader.ts';
 
 const PARAMETER = 'parameter/';
 const AUXILIARY = 'auxiliary/';
@@ -53,6 +55,20 @@ export function tensorHead({ name, dtype, shape }: Omit<NamedTensor, 'data'>): s
 export function stateHash(state: SavedStates): string {
   const hash = createHash('sha256').update(STATE_HASH);
   for (const tensor of inFileOrder(named(state))) hash.update(tensorHead(tensor)).update(tensorBytes(tensor));
+  return hash.digest('hex');
+}
+
+/**
+ * The same of a part that is read in pieces, and never in memory as a whole.
+ * @param pieces behind the head of the part, of which these are the entries
+ * @returns nothing where it ends before
+ */
+export async function stateHashIn(pieces: PieceReader, entries: readonly TensorEntry[]): Promise<string | undefined> {
+  const hash = createHash('sha256').update(STATE_HASH);
+  for (const { name, dtype, shape, begin, end } of entries) {
+    hash.update(tensorHead({ name, dtype, shape }));
+    if (!(await pieces.each(end - begin, (piece) => hash.update(piece)))) return undefined;
+  }
   return hash.digest('hex');
 }
 

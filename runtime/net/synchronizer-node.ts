@@ -96,21 +96,16 @@ export class SynchronizerNode {
           mayPut: (trainer, bytes) => this.#leading?.records.mayPut(trainer, bytes) ?? false,
         },
       ),
-      onMessage: (visitor, message) => this.#heard(visitor, message),
+      onMessage: (visitor, message) => this.#runs?.heard(visitor, message),
       onAsk: (visitor, question) => this.#answer(visitor, question),
       onClosed: ({ key, role }) => {
-        if (role !== 'trainer') return;
-        if (this.#several) this.#several.disconnected(key);
-        else this.#alone?.disconnected(key);
+        if (role === 'trainer') this.#runs?.disconnected(key);
       },
       route: (from, head) => this.#route(from, head),
       elsewhere: (to, packet) => this.#several?.carry(to, packet),
       probes: {
         may: (key, first) => mayProbe(this.state, key, first),
-        measured: (key, link) => {
-          if (this.#several) this.#several.measured(key, link);
-          else this.#alone?.happen({ kind: 'measured', key, link });
-        },
+        measured: (key, link) => this.#runs?.measured(key, link),
       },
       log,
       ...options.gateway,
@@ -161,9 +156,9 @@ export class SynchronizerNode {
   }
 
   #lead(lead: Partial<Omit<Lead, 'backplane'>> & Pick<LeadingOptions, 'backplane' | 'failed'>): Leading {
-    const { keys, version, checker, log, onShutdown } = this.#options;
+    const { keys, version, checker, log } = this.#options;
     return new Leading({
-      ...{ keys, log, onShutdown, membership: this.#membership },
+      ...{ keys, log, membership: this.#membership },
       ...(version === undefined ? {} : { version }),
       ...(checker ? { checker } : {}),
       trainers: {
@@ -186,8 +181,13 @@ export class SynchronizerNode {
     return this.#alone ?? this.#several?.leading;
   }
 
+  /** Who decides for runs, or reaches the one who does. */
+  get #runs(): Leading | Several | undefined {
+    return this.#alone ?? this.#several;
+  }
+
   get state(): SynchronizerState {
-    return this.#alone?.state ?? this.#several?.state ?? NOTHING;
+    return this.#runs?.state ?? NOTHING;
   }
 
   get key(): string {
@@ -246,16 +246,9 @@ export class SynchronizerNode {
     return this.#gateway.send(to, told);
   }
 
-  #heard(visitor: Visitor, message: Message): void {
-    if (this.#several) this.#several.heard(visitor, message);
-    else this.#alone?.heard(visitor, message);
-  }
-
   async #answer(visitor: Visitor, question: Question): Promise<unknown> {
-    if (!this.#several) return this.#alone?.answer(visitor, question);
-    if (question.what !== 'shutdown') return this.#several.answer(visitor, question);
-    if (!this.#membership.mayBe(visitor.key, 'operator') || visitor.role !== 'operator')
-      throw new UserError('mesh/forbidden', `a ${visitor.role} may not ask for shutdown`, 'ask as an operator');
+    if (question.what !== 'shutdown') return this.#runs?.answer(visitor, question);
+    this.#membership.assertOperator(visitor, question.what);
     this.#options.onShutdown();
     return {};
   }
@@ -274,9 +267,12 @@ export class SynchronizerNode {
   #runOf(tag: Uint8Array): RunState | undefined {
     const name = hex(tag);
     const { runs } = this.state;
-    const id = this.#tags.get(name) ?? Object.keys(runs).find((run) => isRunTag(tag, run));
-    if (id !== undefined) this.#tags.set(name, id);
-    return id === undefined ? undefined : runs[id];
+    const known = this.#tags.get(name);
+    if (known !== undefined) return runs[known];
+    const id = Object.keys(runs).find((run) => isRunTag(tag, run));
+    if (id === undefined) return undefined;
+    this.#tags.set(name, id);
+    return runs[id];
   }
 }
 

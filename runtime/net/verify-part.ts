@@ -2,7 +2,6 @@
  * Whether the blob of a part is what the part says: there, a state of that shard, with the hash that its owner has
  * signed. It is read in pieces, and nothing of it is kept.
  */
-import { createHash } from 'node:crypto';
 import type { PlanShard } from '../../spec/plan.ts';
 import { memberStates, type Program, type Shape, sameShape } from '../../spec/program.ts';
 import { parseProgram } from '../../spec/program-text.ts';
@@ -12,7 +11,7 @@ import type { Deployment } from '../wire/deployment.ts';
 import type { Part } from '../wire/messages.ts';
 import { partHolds } from '../wire/part.ts';
 import { headOf, PieceReader } from './piece-reader.ts';
-import { STATE_HASH, tensorHead } from './shard-state.ts';
+import { stateHashIn } from './shard-state.ts';
 
 /** Why a part is none: what its owner has signed and what is there do not agree. */
 export type PartProblem = 'signature' | 'blob' | 'format' | 'shapes' | 'hash';
@@ -127,10 +126,7 @@ async function problemIn(pieces: PieceReader, shapes: StateShapes, hash: string)
     const expected = shapes.get(name);
     if (!expected || !sameShape(expected, shape) || !['F32', 'F64'].includes(dtype)) return 'shapes';
   }
-  const found = createHash('sha256').update(STATE_HASH);
-  for (const { name, dtype, shape, begin, end } of entries) {
-    found.update(tensorHead({ name, dtype, shape }));
-    if (!(await pieces.each(end - begin, (piece) => found.update(piece)))) return 'format';
-  }
-  return found.digest('hex') === hash ? undefined : 'hash';
+  const found = await stateHashIn(pieces, entries);
+  if (found === undefined) return 'format';
+  return found === hash ? undefined : 'hash';
 }

@@ -33,8 +33,9 @@ export function askProbes(work: Work): void {
   const able = members(work).filter(isAble);
   if (able.length < 2 || work.state.closing) return;
   const sorted = able.sort((a, b) => (a.key < b.key ? -1 : 1));
-  const busy = busyPlaces(work.state);
-  let atOnce = pairsUnderWay(work.state);
+  const measuring = Object.keys(work.state.members).filter((key) => isMeasuring(work.state, key));
+  const busy = busyPlaces(work.state, measuring);
+  let atOnce = measuring.length / 2;
   for (const [one, other] of partners(sorted, work.now)) {
     if (atOnce >= MAX_AT_ONCE) return;
     const places = [placeOf(one.capability), placeOf(other.capability)] as const;
@@ -116,19 +117,14 @@ function isAble(member: MemberState): boolean {
 }
 
 /** Where a shard is trained, or loaded, or a way is being measured. */
-function busyPlaces(state: SynchronizerState): Set<string> {
+function busyPlaces(state: SynchronizerState, measuring: readonly string[]): Set<string> {
   const owners = Object.values(state.runs).flatMap((run) => (isActive(run) ? run.owners : []));
-  const measuring = Object.keys(state.members).filter((key) => isMeasuring(state, key));
   return new Set(
     [...owners, ...measuring].flatMap((key) => {
       const member = state.members[key];
       return member ? [placeOf(member.capability)] : [];
     }),
   );
-}
-
-function pairsUnderWay(state: SynchronizerState): number {
-  return Object.keys(state.members).filter((key) => isMeasuring(state, key)).length / 2;
 }
 
 function isUnderWay({ asked, isTold, at }: ProbedBorder, now: number): boolean {

@@ -9,3 +9,13 @@ export function inTurn(): InTurn {
     return done;
   };
 }
+
+/** The same for each name by itself. */
+export function inTurnBy(): <T>(name: string, work: () => T | Promise<T>) => Promise<T> {
+  const turns = new Map<string, InTurn>();
+  return (name, work) => {
+    const turn = turns.get(name) ?? inTurn();
+    turns.set(name, turn);
+    return turn(work);
+  };
+}

@@ -54,7 +54,13 @@ const HAPPENED: Readonly<Record<string, (kept: readonly ChainedRecord[], at: num
   'cut back': (kept, at) => kept.slice(0, at),
   'cut back and written on': (kept, at) => {
     const left = kept.slice(0, at);
-    return [...left, ...stream(kept.slice(at).map((r) => `${r.value}'`), left.at(-1))]; // biome-ignore format: one line
+    return [
+      ...left,
+      ...stream(
+        kept.slice(at).map((r) => `${r.value}'`),
+        left.at(-1),
+      ),
+    ];
   },
   altered: (kept, at) => kept.map((r, i) => (i === at ? { ...r, value: `${r.value}'` } : r)),
   'altered with its hash': (kept, at) =>
@@ -108,15 +114,24 @@ test.each(Object.keys(HAPPENED))('a follower whose stream was %s stops it, for g
     const source = { chain: (name: string, from: number, limit: number) => reader(now).chain(name, from, limit) };
     const own = copy();
     const broken: string[] = [];
-    const options = { source, copy: own, forgotten: async () => 0, onBroken: (e: Error) => broken.push(e.message), pause: async () => undefined }; // biome-ignore format: one line
+    const options = {
+      source,
+      copy: own,
+      forgotten: async () => 0,
+      onBroken: (e: Error) => broken.push(e.message),
+      pause: async () => undefined,
+    };
     const follower = new StreamFollower(options);
     await follower.catchUp('log');
     await follower.compare('log');
     now = HAPPENED[what]?.(kept, Math.floor(rng() * (kept.length - 1))) ?? [];
-    const failed = await follower.catchUp('log').then(
-      () => follower.compare('log'),
-      (error: unknown) => Promise.reject(error),
-    ).catch((error: unknown) => error); // biome-ignore format: one line
+    const failed = await follower
+      .catchUp('log')
+      .then(
+        () => follower.compare('log'),
+        (error: unknown) => Promise.reject(error),
+      )
+      .catch((error: unknown) => error);
     expect(failed, `seed ${seed}`).toMatchObject({ code: expect.stringMatching(/^chain\/(behind|differs)$/) });
     now = kept;
     expect(() => follower.assertSound('log')).toThrow();
@@ -191,7 +206,7 @@ function lying(store: MemoryBackplane, rng: () => number): Backplane {
     },
     append: async (name, value) => {
       const sequence = await store.append(name, value);
-      if (rng() < 0.2) await store.publish('stream-news', name);
+      if (rng() < 0.2) await store.publish('stream-news', `another ${name}`);
       return sequence;
     },
     publish: async (subject, message) => {
@@ -224,7 +239,8 @@ test('wrong and stale answers lose and double nothing, and hide no loss, from 1,
     await Promise.all(writers.map((w) => w.copied()));
     const kept = store.kept.get(name) ?? [];
     // A lie that is told five times in a row is believed: nothing is written then, and nothing lost.
-    if (broken.length === 0) expect(kept.map((r) => r.value)).toEqual([...told].sort(([a], [b]) => a - b).map(([, v]) => v)); // biome-ignore format: one line
+    if (broken.length === 0)
+      expect(kept.map((r) => r.value)).toEqual([...told].sort(([a], [b]) => a - b).map(([, v]) => v));
     for (const own of [database, other]) {
       const copied = await own.chain(name, 1, 99);
       expect(copied, `seed ${seed}`).toEqual(kept.slice(0, copied.length));

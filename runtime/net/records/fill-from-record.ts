@@ -2,7 +2,6 @@
  * The state that a stretch begins from, onto a device: a large one is read twice, once for its hash and once more part by
  * part, and is never in memory as a whole.
  */
-import { createHash } from 'node:crypto';
 import type { State } from '../../../spec/program.ts';
 import type { DeviceSession } from '../../device/device.ts';
 import { fillStates, type SavedStates } from '../../shard/shard.ts';
@@ -11,7 +10,7 @@ import { UserError } from '../../support/errors.ts';
 import { fillFrom } from '../fill-from.ts';
 import { headOf, PieceReader } from '../piece-reader.ts';
 import { mostPartBytes } from '../shard-memory.ts';
-import { decodeState, STATE_HASH, stateHash, tensorHead } from '../shard-state.ts';
+import { decodeState, stateHash, stateHashIn } from '../shard-state.ts';
 import { isStreamed } from '../streamed-state.ts';
 import { damagedRecord } from './entries.ts';
 import type { StretchRecord } from './read-record.ts';
@@ -72,12 +71,8 @@ async function checkedBlob(record: StretchRecord): Promise<string> {
   const pieces = new PieceReader(record.state());
   const entries = await headOf(pieces, MAX_HEAD_BYTES);
   if (!entries) throw damagedRecord('its state cannot be read');
-  const state = createHash('sha256').update(STATE_HASH);
-  for (const { name, dtype, shape, begin, end } of entries) {
-    state.update(tensorHead({ name, dtype, shape }));
-    if (!(await pieces.each(end - begin, (piece) => state.update(piece))))
-      throw damagedRecord('its state cannot be read');
-  }
-  if (state.digest('hex') !== record.head.hash) throw damagedRecord('its state is not the one that was signed');
+  const hash = await stateHashIn(pieces, entries);
+  if (hash === undefined) throw damagedRecord('its state cannot be read');
+  if (hash !== record.head.hash) throw damagedRecord('its state is not the one that was signed');
   return pieces.hashOfAll();
 }
