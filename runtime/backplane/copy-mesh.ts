@@ -13,34 +13,29 @@ import { FORGOTTEN, MOVE_KEY } from './own-keys.ts';
 /** Records put at a time. */
 const PAGE = 64;
 
-export interface Carried {
-  readonly entries: number;
-  readonly streams: number;
-  readonly records: number;
-  readonly blobs: number;
-  readonly bytes: number;
-}
+/** What a move comes to: an entry, a page of records of a stream, a blob. */
+export type Moved = (what: string) => void;
 
-/** @param moved told of each entry, page of records and blob that was put there now */
-export async function copyMesh(from: Backplane, to: Backplane, moved: () => void): Promise<void> {
+/** @param moved told of each that was put there now */
+export async function copyMesh(from: Backplane, to: Backplane, moved: Moved): Promise<void> {
   await copyEntries(from, to, moved);
   for (const stream of await from.streams()) await copyStream(from, to, stream, moved);
   const there = new Set((await to.listBlobs()).map(({ hash }) => hash));
   for (const { hash, bytes } of await from.listBlobs()) {
     if (there.has(hash)) continue;
     await copyBlob(from, to, hash, bytes);
-    moved();
+    moved(`blob ${hash.slice(0, 12)}, ${bytes} bytes`);
   }
 }
 
-async function copyEntries(from: Backplane, to: Backplane, moved: () => void): Promise<void> {
+async function copyEntries(from: Backplane, to: Backplane, moved: Moved): Promise<void> {
   const wanted = new Map((await from.list('')).filter(isCarried).map((entry) => [entry.key, entry]));
   const there = new Map((await to.list('')).filter(isCarried).map((entry) => [entry.key, entry]));
   for (const { key, value } of wanted.values()) {
     const before = there.get(key);
     if (before && (before.value === value || saysMore(before, value))) continue;
     await to.put(key, value, before?.revision ?? 0);
-    moved();
+    moved(`entry ${key}`);
   }
   for (const { key, revision } of there.values())
     if (!wanted.has(key) && !key.startsWith(FORGOTTEN)) await to.remove(key, revision);
@@ -51,15 +46,15 @@ function saysMore({ key, value }: Entry, than: string): boolean {
   return key.startsWith(FORGOTTEN) && Number(value) >= Number(than);
 }
 
-async function copyStream(from: Backplane, to: Backplane, stream: string, moved: () => void): Promise<void> {
+async function copyStream(from: Backplane, to: Backplane, stream: string, moved: Moved): Promise<void> {
   const there = recordsOf(to, stream);
   let known: ChainedRecord | undefined = (await there.next()).value ?? undefined;
   let page: ChainedRecord[] = [];
   const put = async (): Promise<void> => {
     if (page.length === 0) return;
     await to.restore(stream, page);
+    moved(`record ${page.at(-1)?.sequence} of ${stream}`);
     page = [];
-    moved();
   };
   for await (const record of recordsOf(from, stream)) {
     if (known) {
@@ -97,7 +92,14 @@ async function copyBlob(from: Backplane, to: Backplane, hash: string, bytes: num
   }
 }
 
-export interface Digest extends Carried {
+/** What a mesh keeps. */
+export interface Digest {
+  readonly entries: number;
+  readonly streams: number;
+  readonly records: number;
+  readonly blobs: number;
+  /** Of the blobs. */
+  readonly bytes: number;
   /** SHA-256 of all of it: equal where nothing was lost, added or changed. */
   readonly sha256: string;
 }

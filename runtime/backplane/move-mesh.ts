@@ -8,7 +8,7 @@ import { EnvironmentError, UserError } from '../support/errors.ts';
 import { moveFile, removeAll } from '../support/safe-files.ts';
 import { ownPath } from '../support/safe-path.ts';
 import type { Backplane } from './backplane.ts';
-import { copyMesh, type Digest, digestOf } from './copy-mesh.ts';
+import { copyMesh, type Digest, digestOf, type Moved } from './copy-mesh.ts';
 import { MOVE_KEY } from './own-keys.ts';
 import {
   beginMove,
@@ -31,14 +31,13 @@ export interface MoveOptions {
   openEmbedded(folder: string): Backplane;
   /** @param cache folder below which blobs pass */
   openNats(cache: string): Promise<Backplane>;
-  /** Of each thing that was carried. */
-  moved(): void;
+  readonly moved: Moved;
   /** Milliseconds in which a synchronizer that runs says so. */
   readonly waitMs?: number;
 }
 
 /** Blobs that are on their way. */
-const ON_THE_WAY = 'move-blobs';
+export const ON_THE_WAY = 'move-blobs';
 /** What is read back comes from the servers: nothing of it lies here before. */
 const READ_BACK = 'move-check';
 
@@ -56,7 +55,7 @@ export async function moveMesh(options: MoveOptions): Promise<Digest> {
     if ((await countPresent(nats, options.waitMs)) > 0)
       throw new UserError('mesh/busy', 'a synchronizer runs on the mesh in NATS', 'stop all of them first');
     const move = beginMove(state, to);
-    if (!move) return to === 'nats' ? await digestOf(nats) : await digestOfFolder(options);
+    if (!move) return to === 'nats' ? await digestOf(nats) : await inFolder(options, digestOf);
     const digest = placeOf(state) === to ? undefined : await carry(options, move, nats);
     return await finish(options, move, nats, digest);
   } finally {
@@ -67,8 +66,7 @@ export async function moveMesh(options: MoveOptions): Promise<Digest> {
 
 async function carry(options: MoveOptions, { id, again }: Move, nats: Backplane): Promise<Digest> {
   const { state, to } = options;
-  const embedded = options.openEmbedded(join(state, options.embeddedFolder));
-  try {
+  return inFolder(options, async (embedded) => {
     const [from, target] = to === 'nats' ? [embedded, nats] : [nats, embedded];
     await markTarget(target, id).catch((error: unknown) => {
       // Nothing was carried: the mesh may go on where it is.
@@ -80,9 +78,7 @@ async function carry(options: MoveOptions, { id, again }: Move, nats: Backplane)
     const digest = await readBack(options, from, embedded);
     setPlace(state, to);
     return digest;
-  } finally {
-    await embedded.close();
-  }
+  });
 }
 
 /** @throws EnvironmentError `mesh/move-differs` */
@@ -95,7 +91,7 @@ async function readBack(options: MoveOptions, from: Backplane, embedded: Backpla
     if (sent.sha256 === come.sha256) return come;
     throw new EnvironmentError(
       'mesh/move-differs',
-      `what has come is not what was sent: ${countsOf(come)}, of ${countsOf(sent)}`,
+      `what was moved did not arrive unchanged: ${countsOf(come)}, of ${countsOf(sent)}`,
       'the mesh stays where it is; look at the logs of the servers, then move it again',
     );
   } finally {
@@ -108,27 +104,28 @@ async function readBack(options: MoveOptions, from: Backplane, embedded: Backpla
 async function finish(options: MoveOptions, { id, to }: Move, nats: Backplane, digest?: Digest): Promise<Digest> {
   const { state, embeddedFolder } = options;
   const folder = join(state, embeddedFolder);
-  if (to === 'embedded') await mark(nats, id, 'left');
-  else await unmark(nats);
-  if (to === 'nats' && existsSync(folder)) moveFile(ownPath(folder), ownPath(state, `${embeddedFolder}-left-${id}`));
   if (to === 'nats') {
+    await unmark(nats);
+    if (existsSync(folder)) moveFile(ownPath(folder), ownPath(state, `${embeddedFolder}-left-${id}`));
     endMove(state);
     return digest ?? digestOf(nats);
   }
-  const embedded = options.openEmbedded(folder);
-  try {
+  await mark(nats, id, 'left');
+  return inFolder(options, async (embedded) => {
     await unmark(embedded);
     endMove(state);
-    return digest ?? (await digestOf(embedded));
-  } finally {
-    await embedded.close();
-  }
+    return digest ?? digestOf(embedded);
+  });
 }
 
-async function digestOfFolder({ state, embeddedFolder, openEmbedded }: MoveOptions): Promise<Digest> {
+/** Opened for this alone. */
+export async function inFolder<T>(
+  { state, embeddedFolder, openEmbedded }: Pick<MoveOptions, 'state' | 'embeddedFolder' | 'openEmbedded'>,
+  work: (embedded: Backplane) => Promise<T>,
+): Promise<T> {
   const embedded = openEmbedded(join(state, embeddedFolder));
   try {
-    return await digestOf(embedded);
+    return await work(embedded);
   } finally {
     await embedded.close();
   }
@@ -149,7 +146,7 @@ async function mark(backplane: Backplane, id: string, what: MoveMark): Promise<v
   await backplane.put(MOVE_KEY, markText(id, what), entry?.revision ?? 0);
 }
 
-async function unmark(backplane: Backplane): Promise<void> {
+export async function unmark(backplane: Backplane): Promise<void> {
   const entry = await backplane.get(MOVE_KEY);
   if (entry) await backplane.remove(MOVE_KEY, entry.revision);
 }

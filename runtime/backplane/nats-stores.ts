@@ -6,6 +6,7 @@ import { nmc } from '../support/command-text.ts';
 import { EnvironmentError } from '../support/errors.ts';
 import type { NatsAccess } from './nats-connection.ts';
 import { isNoStream, natsFailure, notMade } from './nats-errors.ts';
+import { untilAnswered } from './nats-patience.ts';
 
 /** Changes of an entry that stay: so far back can be seen who has won. */
 const HISTORY = 64;
@@ -73,6 +74,12 @@ export async function makeStores(access: NatsAccess, options: StoreOptions): Pro
   } catch (error) {
     throw natsFailure(error, 'making the streams');
   }
+}
+
+/** All that they keep goes, their settings stay; the entries go last. @throws EnvironmentError `nats/…` */
+export async function emptyStores({ jsm, names, patience }: NatsAccess): Promise<void> {
+  for (const name of [names.blobStream, names.recordStream, names.entryStream])
+    await untilAnswered(patience, `emptying ${name}`, () => jsm.streams.purge(name));
 }
 
 /**

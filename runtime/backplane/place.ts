@@ -37,7 +37,7 @@ export function setPlace(state: string, place: Place): void {
 
 /** @returns nothing where the mesh is there. @throws UserError `mesh/moving` where another one was begun */
 export function beginMove(state: string, to: Place): Move | undefined {
-  const begun = moveOf(state);
+  const begun = begunMove(state);
   if (begun && begun.to !== to) throw moving(state, begun.to);
   if (begun) return begun;
   if (placeOf(state) === to) return undefined;
@@ -52,7 +52,7 @@ export function endMove(state: string): void {
 
 /** @throws UserError `mesh/moving`, `mesh/moved` */
 export function assertPlace(state: string, used: Place): void {
-  const begun = moveOf(state);
+  const begun = begunMove(state);
   if (begun) throw moving(state, begun.to);
   const place = placeOf(state) ?? used;
   if (place === used) return;
@@ -77,7 +77,8 @@ export function markOf(value: string): { readonly id?: unknown; readonly mark?: 
   return parsedObject(value);
 }
 
-function moveOf(state: string): Move | undefined {
+/** @returns nothing where none was begun, or it has ended */
+export function begunMove(state: string): Move | undefined {
   const { id, to } = readObject(join(state, MOVE));
   if (typeof id !== 'string' || (to !== 'nats' && to !== 'embedded')) return undefined;
   return { id, to, again: true };
@@ -87,7 +88,7 @@ function moving(state: string, to: Place): UserError {
   return new UserError(
     'mesh/moving',
     `a move of the mesh of ${state} was begun`,
-    `finish it: ${nmc`mesh move --to ${to} --nats URL`}`,
+    `finish it: ${nmc`mesh move --to ${to} --nats URL`}; or let the mesh stay where it was: ${nmc`mesh move --give-up --nats URL`}`,
   );
 }
 

@@ -15,7 +15,7 @@ export const TRUSTING: Readonly<Record<string, readonly string[]>> = {
       'plan/write-thread.ts',
       'store/create-run.ts',
     ],
-    ...['backplane/move-mesh.ts', 'backplane/place.ts', 'backplane/stream-copy.ts'],
+    ...['backplane/give-up-move.ts', 'backplane/move-mesh.ts', 'backplane/place.ts', 'backplane/stream-copy.ts'],
     ...['store/metrics.ts', 'store/run-folder.ts', 'store/snapshots.ts'],
   ],
   ofPresent: [

@@ -1,10 +1,14 @@
-/** `nmc mesh verify`: compares the copies of a mesh's streams that this machine reaches, record by record. */
+/**
+ * `nmc mesh verify`: compares the copies of a mesh's streams that this machine reaches, record by record, and asks
+ * synchronizers that run where theirs end.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backplane } from '../../backplane/backplane.ts';
 import { openDatabaseRecords } from '../../backplane/embedded-records.ts';
 import { FORGOTTEN } from '../../backplane/own-keys.ts';
 import { type Broken, openStreamCopy } from '../../backplane/stream-copy.ts';
+import { askHeads, headDifferences, type ToldHeads } from '../../backplane/told-heads.ts';
 import { type CopyOfStreams, type VerifiedStreams, verifyStreams } from '../../backplane/verify-streams.ts';
 import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
@@ -29,13 +33,19 @@ export async function verifyMesh(args: MeshFileArguments): Promise<number> {
   if (args.accept !== undefined) acceptStore(state, args.accept);
   const opened = await openAll(args, state);
   try {
-    const report = await verifyStreams(opened.copies, async (stream) =>
-      opened.store ? Number((await opened.store.get(FORGOTTEN + stream))?.value ?? 0) : Number.POSITIVE_INFINITY,
-    );
-    const names = opened.copies.map(({ name }) => name);
-    if (args.json) emit({ event: 'verified', state, copies: names, ...report, broken: opened.broken });
-    else process.stdout.write(printableLines(textOf(names, report, opened.broken)));
-    return report.differences.length + opened.broken.length > 0 ? EXIT.checkFailed : EXIT.done;
+    const { copies, store, broken } = opened;
+    const forgotten = async (stream: string): Promise<number> =>
+      store ? Number((await store.get(FORGOTTEN + stream))?.value ?? 0) : Number.POSITIVE_INFINITY;
+    const others = store ? await askHeads(store) : [];
+    const compared = await verifyStreams(copies, forgotten);
+    const differences = [...compared.differences];
+    for (const other of others) if (store) differences.push(...(await headDifferences(store, other, forgotten)));
+    const report = { ...compared, differences };
+    const names = copies.map(({ name }) => name);
+    const told = others.map(({ name, heads, isWhole }) => ({ name, streams: heads.size, whole: isWhole }));
+    if (args.json) emit({ event: 'verified', state, copies: names, ...report, others: told, broken });
+    else process.stdout.write(printableLines(textOf(names, report, others, broken)));
+    return differences.length + broken.length > 0 ? EXIT.checkFailed : EXIT.done;
   } finally {
     await opened.close();
   }
@@ -90,7 +100,12 @@ function acceptStore(state: string, stream: string): void {
   }
 }
 
-function textOf(names: readonly string[], report: VerifiedStreams, broken: readonly Broken[]): string {
+function textOf(
+  names: readonly string[],
+  report: VerifiedStreams,
+  others: readonly ToldHeads[],
+  broken: readonly Broken[],
+): string {
   const of = `${report.streams} streams, ${report.records} records`;
   const lines = report.differences.flatMap(({ stream, told, copies }) => [
     `differs  ${stream}: ${told}`,
@@ -101,5 +116,9 @@ function textOf(names: readonly string[], report: VerifiedStreams, broken: reado
   for (const { stream, told } of broken) lines.push(`stopped  ${stream}: ${told}`);
   const same = names.length > 1 ? `the same in ${names.join(' and ')}` : `sound in ${names.join()}`;
   lines.push(lines.length > 0 ? `looked   ${of}, in ${names.join(' and ')}` : `${same}: ${of}`);
+  for (const { name, heads, isWhole } of others)
+    lines.push(
+      `running  ${name} has said where ${isWhole ? `its copies of ${heads.size}` : `${heads.size} of its`} streams end`,
+    );
   return lines.map((line) => `${line}\n`).join('');
 }

@@ -1,4 +1,5 @@
 /** Where a synchronizer keeps its mesh: in its state folder, or in NATS; and the process that computes checks from there. */
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Backplane } from '../../backplane/backplane.ts';
 import { embeddedBackplane } from '../../backplane/embedded.ts';
@@ -6,6 +7,7 @@ import { followed } from '../../backplane/followed.ts';
 import { assertPlace, assertStays } from '../../backplane/place.ts';
 import { answerPresence } from '../../backplane/presence.ts';
 import { openStreamCopy } from '../../backplane/stream-copy.ts';
+import { answerHeads } from '../../backplane/told-heads.ts';
 import type { Checker } from '../../net/checker.ts';
 import { checkerWithBlobs } from '../../net/checker-with-blobs.ts';
 import { jsonLine } from '../../support/emit.ts';
@@ -47,7 +49,8 @@ async function inNats(args: SynchronizerArguments, folder: string): Promise<Stor
   // The client of NATS is loaded for this alone.
   const { natsBackplane } = await import('../../backplane/nats.ts');
   const shared = await natsBackplane({ ...options, folder, acceptOlder: args['accept-older-server'] });
-  const backplane = followed(shared, { copy: openStreamCopy(folder), onBroken: tellOfStream });
+  const copy = openStreamCopy(folder);
+  const backplane = followed(shared, { copy, onBroken: tellOfStream });
   try {
     await assertStays(shared);
   } catch (error) {
@@ -55,6 +58,7 @@ async function inNats(args: SynchronizerArguments, folder: string): Promise<Stor
     throw error;
   }
   answerPresence(shared);
+  answerHeads(shared, copy, `${hostname()}/${process.pid}`);
   return { backplane, checker: checkerWithBlobs(new CheckProcess(join(folder, 'blobs')), backplane) };
 }
 

@@ -236,6 +236,7 @@ export const MESH_FILE = {
   monitor: texts('init: http://HOST:PORT where a server tells how it is set up; may be given several times'),
   state: text('verify, move: folder of the synchronizer (default: as it has)'),
   to: text('move: nats, or embedded (the state folder)'),
+  'give-up': flag('move: remove what a move that was begun has carried; the mesh stays where it was'),
   'accept-older-state': flag('move: carry the records although they are older than what the mesh confirmed'),
   accept: text('verify: name of a stream; what the store has of it counts, the copy of this machine goes aside'),
   'accept-older-server': flag('init, verify, move: take a nats-server that is older than a mesh needs'),

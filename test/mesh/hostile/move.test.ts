@@ -6,7 +6,6 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Backplane } from '../../../runtime/backplane/backplane.ts';
 import { type Digest, digestOf } from '../../../runtime/backplane/copy-mesh.ts';
@@ -16,9 +15,10 @@ import { assertPlace, assertStays, beginMove, type Place, placeOf } from '../../
 import { answerPresence } from '../../../runtime/backplane/presence.ts';
 import { Membership } from '../../../runtime/net/membership.ts';
 import { seeded } from '../../fuzz/mutate.ts';
-import { makeMesh, openMesh } from '../../support/nats/mesh.ts';
+import { bundleProgram } from '../../support/bundle-program.ts';
+import { makeMesh, natsArguments, openMesh } from '../../support/nats/mesh.ts';
 import { NatsServer } from '../../support/nats/server.ts';
-import { jsonLines, nmc, temporaryFolder } from '../../support/nmc.ts';
+import { jsonLines, nmc, type Outcome, temporaryFolder } from '../../support/nmc.ts';
 import { ROOT } from '../../support/repository.ts';
 
 const KILLS = Number(process.env.NMC_TEST_KILLS ?? 3);
@@ -32,7 +32,7 @@ beforeAll(async () => {
   await server.start();
   mkdirSync(join(ROOT, '.cache'), { recursive: true });
   const entry = join(ROOT, 'test/mesh/hostile/move-child.ts');
-  await build({ entryPoints: [entry], outfile: program, bundle: true, platform: 'node', format: 'esm', packages: 'external' }); // biome-ignore format: one line
+  await bundleProgram(entry, program);
 });
 afterAll(async () => {
   rmSync(program, { force: true });
@@ -53,6 +53,14 @@ async function fill(backplane: Backplane): Promise<Digest> {
   await backplane.trim('event/digits', 4);
   for (const bytes of [10, 5_000, 700_000]) await backplane.putBlob(new Uint8Array(bytes).fill(bytes % 251));
   return digestOf(backplane);
+}
+
+const env = { NMC_CONFIG: join(folder, 'config') };
+
+/** `nmc mesh move` as its users give it. */
+function command(state: string, mesh: string, ...more: string[]): Promise<Outcome> {
+  const nats = natsArguments([server], '--name', mesh);
+  return nmc(['mesh', 'move', '--state', state, ...nats, ...more], { cwd: folder, env });
 }
 
 interface End {
@@ -148,9 +156,7 @@ test('a mesh is not moved while a synchronizer runs on it, nor onto another mesh
   expect(() => assertPlace(state, 'embedded')).toThrow(/was begun/);
   await other.remove('run/other', (await other.get('run/other'))?.revision ?? 0);
   await other.close();
-  const env = { NMC_CONFIG: join(folder, 'config') };
-  const move = (...more: string[]) =>
-    nmc(['mesh', 'move', '--nats', server.url, '--name', mesh, '--accept-older-server', '--state', state, ...more], { cwd: folder, env }); // biome-ignore format: one line
+  const move = (...more: string[]) => command(state, mesh, ...more);
   expect(await move('--to', 'embedded')).toMatchObject({ code: 2, stderr: expect.stringContaining('mesh/moving') });
   const done = await move('--to', 'nats', '--json');
   expect(jsonLines(done)[0]).toMatchObject({ event: 'moved', to: 'nats', sha256: digest.sha256 });
@@ -160,3 +166,42 @@ test('a mesh is not moved while a synchronizer runs on it, nor onto another mesh
   const started = await nmc(['synchronizer', '--listen', '127.0.0.1:0', '--state', state], { cwd: folder, env });
   expect(started).toMatchObject({ code: 2, stderr: expect.stringContaining('mesh/moved') });
 }, 60_000);
+
+/** Begun and killed, at a call of a backplane at which some of the mesh is on its way. */
+async function killedMove(state: string, to: Place, mesh: string): Promise<void> {
+  expect((await moved(state, to, mesh, 40, 0)).signal).toBe('SIGKILL');
+}
+
+test('a move that was begun and given up leaves the mesh where it was, both ways', async () => {
+  const state = join(folder, 'given-up');
+  const embedded = embeddedBackplane(join(state, 'backplane'));
+  const digest = await fill(embedded);
+  await embedded.close();
+  const mesh = await makeMesh(server);
+  const giveUp = () => command(state, mesh, '--give-up', '--json');
+  expect(await giveUp()).toMatchObject({ code: 2, stderr: expect.stringContaining('mesh/not-moving') });
+  await killedMove(state, 'nats', mesh);
+  expect(() => assertPlace(state, 'embedded')).toThrow(/was begun/);
+  expect(jsonLines(await giveUp())).toEqual([{ event: 'given-up', place: 'embedded' }]);
+  assertPlace(state, 'embedded');
+  const nats = await openMesh(server, mesh);
+  expect([await nats.list(''), await nats.streams(), await nats.listBlobs()]).toEqual([[], [], []]);
+  const stays = embeddedBackplane(join(state, 'backplane'));
+  expect(await digestOf(stays)).toEqual(digest);
+  await stays.append('log/digits', 'on');
+  const after = await digestOf(stays);
+  await stays.close();
+
+  expect((await command(state, mesh, '--to', 'nats', '--json')).code).toBe(0);
+  expect(await giveUp()).toMatchObject({ code: 2, stderr: expect.stringContaining('mesh/not-moving') });
+  await killedMove(state, 'embedded', mesh);
+  await expect(assertStays(nats)).rejects.toMatchObject({ code: 'mesh/moving' });
+  expect(jsonLines(await giveUp())).toEqual([{ event: 'given-up', place: 'nats' }]);
+  await assertStays(nats);
+  expect(await digestOf(nats)).toEqual(after);
+  expect(existsSync(join(state, 'backplane'))).toBe(false);
+  await nats.close();
+  expect(jsonLines(await command(state, mesh, '--to', 'embedded', '--json'))[0]).toMatchObject({
+    sha256: after.sha256,
+  });
+}, 120_000);

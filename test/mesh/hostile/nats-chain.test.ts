@@ -13,7 +13,7 @@ import { makeStores } from '../../../runtime/backplane/nats-stores.ts';
 import { openStreamCopy } from '../../../runtime/backplane/stream-copy.ts';
 import { stream as numbersOf } from '../../../spec/random.ts';
 import { FaultyLine } from '../../support/nats/faulty-line.ts';
-import { lookInto, makeMesh, openMesh } from '../../support/nats/mesh.ts';
+import { lookInto, makeMesh, natsArguments, openMesh } from '../../support/nats/mesh.ts';
 import { NatsServer } from '../../support/nats/server.ts';
 import { jsonLines, nmc, temporaryFolder } from '../../support/nmc.ts';
 
@@ -104,7 +104,7 @@ test('the command says what differs, with exit code 1, until the store is accept
   for (const value of ['a', 'b', 'c']) await backplane.append('log', value);
   await backplane.close();
   const verify = (...more: string[]) =>
-    nmc(['mesh', 'verify', '--nats', server.url, '--name', mesh, '--accept-older-server', '--state', state, ...more], { cwd: folder }); // biome-ignore format: one line
+    nmc(['mesh', 'verify', '--state', state, ...natsArguments([server], '--name', mesh), ...more], { cwd: folder });
   const same = await verify();
   expect(same).toMatchObject({ code: 0, stdout: 'the same in nats and copy: 1 streams, 3 records\n' });
   const access = await lookInto(server, mesh);
@@ -123,7 +123,10 @@ test('the command says what differs, with exit code 1, until the store is accept
   database.exec("UPDATE record SET value = 'x' WHERE sequence = 1");
   database.close();
   const changed = await nmc(['mesh', 'verify', '--state', here], { cwd: folder });
-  expect(changed).toMatchObject({ code: 1, stdout: expect.stringMatching(/^differs {2}log: record 1 does not have its hash \(embedded\)\n/) }); // biome-ignore format: one line
+  expect(changed).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/^differs {2}log: record 1 does not have its hash \(embedded\)\n/),
+  });
   const none = await nmc(['mesh', 'verify', '--state', join(folder, 'nothing')], { cwd: folder });
   expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('mesh/no-state') });
 });

@@ -17,6 +17,11 @@ export async function makeMesh(server: NatsServer, replicas = 1): Promise<string
   return mesh;
 }
 
+/** Of a command that reaches the servers themselves. @param more `--name MESH` and others */
+export function natsArguments(servers: readonly Pick<NatsServer, 'url'>[], ...more: string[]): string[] {
+  return ['--nats', servers.map(({ url }) => url).join(','), '--accept-older-server', ...more];
+}
+
 let opened = 0;
 
 /** The server that tests run is older than a mesh should have. */
