@@ -14,7 +14,7 @@ import { weightHashes } from '../support/mesh.ts';
 import { makeMesh, openMesh } from '../support/nats/mesh.ts';
 import { NatsServer } from '../support/nats/server.ts';
 import { nmc, type Outcome, temporaryFolder, writeTiny } from '../support/nmc.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitUntil } from '../support/wait-for.ts';
 import { seeded } from './networked.ts';
 
 const folder = temporaryFolder();
@@ -56,9 +56,9 @@ test('a run goes through the death of its server, and comes out as on one machin
     nmc([...args, '--mesh', address, ...fingerprint], { cwd: folder, env });
   const alone = nmc(['train', model, ...LENGTH, '--shards', '2', '--out', 'alone', '--json'], { cwd: folder });
   const link = await dial({ address: parseAddress(address), role: 'operator', keys });
-  await waitFor('two trainers', async () => {
+  await waitUntil('two trainers', async () => {
     const { trainers: all } = (await link.ask({ what: 'status' })) as MeshStatus;
-    return all.filter(({ state }) => state === 'idle').length === 2 ? true : undefined;
+    return all.filter(({ state }) => state === 'idle').length === 2;
   });
   link.close();
   const deployed = operator('deploy', model, ...LENGTH, '--partition', '2', '--watch', '--json');
@@ -66,9 +66,9 @@ test('a run goes through the death of its server, and comes out as on one machin
   void deployed.then((outcome) => {
     over = outcome;
   });
-  await waitFor('snapshot', () => {
+  await waitUntil('a snapshot', () => {
     if (over) throw new Error(`the deployment has ended: ${over.stdout}${over.stderr}`);
-    return happened.some((line) => line.includes('"manifest"')) ? true : undefined;
+    return happened.some((line) => line.includes('"manifest"'));
   });
   await server.kill();
   await server.start();

@@ -1,24 +1,16 @@
 /** `nmc synchronizer --nats` as its users run it: what it keeps survives it, and what it cannot use it names. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { makeCredentials } from '../support/nats/credentials.ts';
 import { NatsServer } from '../support/nats/server.ts';
-import { NatsMesh } from '../support/nats/synchronizers.ts';
-import { temporaryFolder, writeTiny } from '../support/nmc.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { natsMesh } from '../support/nats/synchronizers.ts';
+import { writeTiny } from '../support/nmc.ts';
+import { waitUntil } from '../support/wait-for.ts';
 
-const folder = temporaryFolder();
-const server = new NatsServer();
-const mesh = new NatsMesh(folder, server);
+const { folder, server, mesh } = natsMesh();
 const model = writeTiny(folder, { epochs: 2 });
 const LENGTH = ['--limit', '320', '--epochs', '8'];
-
-beforeAll(() => server.start());
-afterAll(async () => {
-  await mesh.end();
-  await server.remove();
-});
 
 const refused = async (...options: string[]) => {
   const state = join(folder, 'refused');
@@ -49,17 +41,17 @@ test('a run goes through the death of its only synchronizer, and comes to its en
   await mesh.init();
   const { key } = await mesh.start('first');
   for (const name of ['one', 'two']) await mesh.join(name, 'first');
-  await waitFor('two trainers', async () => {
+  await waitUntil('two trainers', async () => {
     const trainers = (await mesh.status('first'))?.trainers ?? [];
-    return trainers.filter(({ state }) => state === 'idle').length === 2 ? true : undefined;
+    return trainers.filter(({ state }) => state === 'idle').length === 2;
   });
   const [deployed] = await mesh.json('first', 'deploy', model, ...LENGTH, '--partition', '2');
   const run = String(deployed?.run);
-  await waitFor('snapshot', async () => ((await mesh.status('first'))?.runs[0]?.snapshot ? true : undefined));
+  await waitUntil('a snapshot', async () => Boolean((await mesh.status('first'))?.runs[0]?.snapshot));
   mesh.signal('first', 'SIGKILL');
   await mesh.ended('first');
   expect(await mesh.start('first')).toMatchObject({ key });
-  await waitFor('end', async () => ((await mesh.status('first'))?.runs[0]?.state === 'done' ? true : undefined));
+  await waitUntil('the end', async () => (await mesh.status('first'))?.runs[0]?.state === 'done');
   const logs = await mesh.json('first', 'logs', run);
   expect(logs.filter(({ event }) => event === 'led' || event === 'done')).toMatchObject([
     { reign: 2 },

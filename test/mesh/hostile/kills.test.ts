@@ -7,13 +7,13 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { blobsOfRun } from '../../../runtime/roles/named-blobs.ts';
 import type { StoredRun } from '../../../runtime/roles/synchronizer-state.ts';
 import { isLeftover } from '../../../runtime/support/atomic.ts';
 import { seeded } from '../../fuzz/mutate.ts';
+import { bundleProgram } from '../../support/bundle-program.ts';
 import { removeFolder } from '../../support/remove-folder.ts';
 import { ROOT } from '../../support/repository.ts';
 
@@ -27,7 +27,7 @@ const rng = seeded(42);
 beforeAll(async () => {
   mkdirSync(join(ROOT, '.cache'), { recursive: true });
   const entry = join(ROOT, 'test/mesh/hostile/kill-child.ts');
-  await build({ entryPoints: [entry], outfile: program, bundle: true, platform: 'node', format: 'esm', packages: 'external' }); // biome-ignore format: one line
+  await bundleProgram(entry, program);
 });
 afterAll(() => {
   rmSync(program, { force: true });

@@ -92,6 +92,10 @@ export class NatsServer {
     this.#port = Number(new URL(this.url).port);
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   signal(name: NodeJS.Signals): void {
     signalProcess(this.#child?.pid, name);
   }

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
 import { inviteText } from '../../../runtime/cli/mesh/invite-argument.ts';
 import { readKey } from '../../../runtime/identity/key-file.ts';
 import { type Address, parseAddress } from '../../../runtime/net/address.ts';
@@ -12,8 +13,9 @@ import type { MeshStatus } from '../../../runtime/net/mesh-status.ts';
 import { EnvironmentError } from '../../../runtime/support/errors.ts';
 import type { Question } from '../../../runtime/wire/messages.ts';
 import { writeMachineRecord } from '../machine-record.ts';
-import { type JsonLine, jsonLines, nmc, type Outcome } from '../nmc.ts';
-import type { NatsServer } from './server.ts';
+import { type JsonLine, jsonLines, nmc, type Outcome, temporaryFolder } from '../nmc.ts';
+import { natsArguments } from './mesh.ts';
+import { NatsServer } from './server.ts';
 
 interface Started {
   readonly address: string;
@@ -25,22 +27,40 @@ interface Running {
   readonly ended: Promise<Outcome>;
 }
 
+/** A mesh in a server of its own, both of which end with the tests of the file. */
+export function natsMesh(): { readonly folder: string; readonly server: NatsServer; readonly mesh: NatsMesh } {
+  const folder = temporaryFolder();
+  const server = new NatsServer();
+  const mesh = new NatsMesh(folder, server);
+  beforeAll(() => server.start());
+  afterAll(async () => {
+    await mesh.end();
+    await server.remove();
+  });
+  return { folder, server, mesh };
+}
+
 export class NatsMesh {
   readonly #folder: string;
-  readonly #server: NatsServer;
+  readonly #servers: readonly NatsServer[];
   readonly #synchronizers = new Map<string, Running & Started>();
-  readonly #trainers: Running[] = [];
+  readonly #trainers = new Map<string, Running>();
   readonly #links = new Map<string, Link>();
 
-  constructor(folder: string, server: NatsServer) {
+  /** @param servers that run when the mesh is begun */
+  constructor(folder: string, ...servers: NatsServer[]) {
     this.#folder = folder;
-    this.#server = server;
+    this.#servers = servers;
     writeMachineRecord(join(folder, 'config'));
   }
 
   async init(): Promise<void> {
-    const { code, stderr } = await this.nmc('mesh', 'init', '--nats', this.#server.url, '--accept-older-server');
+    const { code, stderr } = await this.nmc('mesh', 'init', ...this.natsArguments());
     if (code !== 0) throw new Error(`mesh init: ${stderr}`);
+  }
+
+  natsArguments(): string[] {
+    return natsArguments(this.#servers);
   }
 
   /** Again under the same name: with its key, at its address. */
@@ -54,10 +74,9 @@ export class NatsMesh {
     }
     const listen = before ? parseAddress(before.address).port : 0;
     const own = ['--listen', `127.0.0.1:${listen}`, '--state', join(this.#folder, name), '--json'];
-    const nats = ['--nats', this.#server.url, '--accept-older-server'];
     const started = await new Promise<Running & Started>((resolve, reject) => {
       const running: { child?: ChildProcess } = {};
-      const ended = nmc(['synchronizer', ...own, ...nats, ...options], {
+      const ended = nmc(['synchronizer', ...own, ...this.natsArguments(), ...options], {
         cwd: this.#folder,
         env: this.#env('config'),
         onStart: (child) => {
@@ -88,8 +107,9 @@ export class NatsMesh {
     mkdirSync(join(this.#folder, name), { recursive: true });
     writeMachineRecord(join(this.#folder, name));
     const running: { child?: ChildProcess } = {};
-    const args = ['join', address, '--fingerprint', key, '--name', name, '--json', '--invite', '-', ...options];
-    const ended = nmc(args, {
+    const state = ['--state', join(this.#folder, name, 'trainer')];
+    const args = ['join', address, '--fingerprint', key, '--name', name, '--json', '--invite', '-', ...state];
+    const ended = nmc([...args, ...options], {
       cwd: this.#folder,
       env: this.#env(name),
       input: `${inviteText(invite)}\n`,
@@ -97,7 +117,14 @@ export class NatsMesh {
         running.child = child;
       },
     });
-    if (running.child) this.#trainers.push({ child: running.child, ended });
+    if (running.child) this.#trainers.set(name, { child: running.child, ended });
+  }
+
+  /** @returns what a trainer said until its end */
+  async trainerEnded(name: string): Promise<Outcome> {
+    const running = this.#trainers.get(name);
+    if (!running) throw new Error(`${name} has not joined`);
+    return running.ended;
   }
 
   nmc(...args: string[]): Promise<Outcome> {
@@ -148,7 +175,7 @@ export class NatsMesh {
   /** For `afterAll`: nothing stays behind. */
   async end(): Promise<void> {
     for (const link of this.#links.values()) link.close();
-    const all = [...this.#trainers, ...this.#synchronizers.values()];
+    const all = [...this.#trainers.values(), ...this.#synchronizers.values()];
     for (const { child } of all) {
       child.kill('SIGCONT');
       child.kill('SIGKILL');

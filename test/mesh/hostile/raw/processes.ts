@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { build } from 'esbuild';
+import { bundleProgram } from '../../../support/bundle-program.ts';
 import { ROOT } from '../../../support/repository.ts';
 
 export class Watched {
@@ -59,14 +59,6 @@ export class Watched {
 /** @returns arguments of Node for a script of this folder, which is bundled first. */
 export async function scriptOf(name: string): Promise<string> {
   const outfile = join(ROOT, '.cache', 'test', `${name}-${process.pid}.mjs`);
-  await build({
-    entryPoints: [join(ROOT, 'test/mesh/hostile/raw', `${name}.ts`)],
-    outfile,
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'error',
-  });
+  await bundleProgram(join(ROOT, 'test/mesh/hostile/raw', `${name}.ts`), outfile);
   return outfile;
 }
