@@ -67,7 +67,10 @@ export function memoryBackplane(): MemoryBackplane {
         .map(({ sequence, value }) => ({ sequence, value })),
     trim: async (stream, before) => {
       const last = of(stream).at(-1)?.sequence ?? 0;
-      kept.set(stream, of(stream).filter((r) => r.sequence >= Math.min(before, last))); // biome-ignore format: one line
+      kept.set(
+        stream,
+        of(stream).filter((r) => r.sequence >= Math.min(before, last)),
+      );
     },
     chain: async (stream, from, limit) =>
       of(stream)

@@ -87,7 +87,14 @@ test('a synchronizer checks at its start what active runs go on from, and a blob
   const before = embeddedBackplane(folder);
   const parts = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => before.putBlob(new Uint8Array(400_000).fill(n))));
   const [a = '', b = '', c = '', d = '', e = '', f = ''] = parts;
-  const stored = storedRun([[a, b], [c, d], [e, f]], 'running'); // biome-ignore format: one line
+  const stored = storedRun(
+    [
+      [a, b],
+      [c, d],
+      [e, f],
+    ],
+    'running',
+  );
   await before.put('run/chain-1', JSON.stringify(stored), 0);
   await before.close();
   flip(blobPath(folder, f));

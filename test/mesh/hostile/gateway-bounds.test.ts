@@ -62,7 +62,10 @@ afterAll(async () => {
 });
 
 test('a handler that throws ends its connection, is counted, and is reported to the log', async () => {
-  const [bad, other] = [await connect('trainer', keyPairFromSeed(seeded(1))), await connect('operator', keyPairFromSeed(seeded(2)))]; // biome-ignore format: one line
+  const [bad, other] = [
+    await connect('trainer', keyPairFromSeed(seeded(1))),
+    await connect('operator', keyPairFromSeed(seeded(2))),
+  ];
   bad.send({ type: 'leave' });
   await bad.closed;
   expect(await other.ask({ what: 'status' })).toEqual({});

@@ -100,7 +100,11 @@ describe.concurrent('hostile packets at', () => {
 
   test('a synchronizer are refused by name, and it goes on', { timeout: LONG }, async ({ expect }) => {
     const operator = readKey(join(folder, 'config', 'key.json'));
-    const roles: [Role, typeof operator][] = [['viewer', viewer], ['trainer', trainer], ['operator', operator]]; // biome-ignore format: one line
+    const roles: [Role, typeof operator][] = [
+      ['viewer', viewer],
+      ['trainer', trainer],
+      ['operator', operator],
+    ];
     const keys = roles.map(([role, pair]) => ({ role, keys: pair }));
     const letIn = await attackListener({ port, packets: 0.55 * LIMITED, seed: 1, keys });
     expect(letIn).toBeGreaterThan(0.05 * LIMITED);

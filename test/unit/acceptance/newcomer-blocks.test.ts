@@ -36,7 +36,10 @@ const run = (...lines: string[]) => spawnSync('bash', ['-c', scriptOf(lines)], {
 
 test('lines run as they are, until one fails', () => {
   expect(run('echo one # x', 'cd /', 'pwd')).toMatchObject({ status: 0, stdout: 'one\n/\n' });
-  expect(run('echo one && false', 'echo two')).toMatchObject({ status: 1, stdout: 'one\n@@ failed: echo one && false\n' }); // biome-ignore format: one line
+  expect(run('echo one && false', 'echo two')).toMatchObject({
+    status: 1,
+    stdout: 'one\n@@ failed: echo one && false\n',
+  });
 });
 
 test('a line beside a service runs until it ends, and is given up when the service ends', () => {

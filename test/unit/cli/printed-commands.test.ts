@@ -14,8 +14,12 @@ interface Found {
 
 const SOURCES = trackedFiles().filter((file) => /^runtime\/.*\.ts$/.test(file));
 const PAGES = trackedFiles().filter((file) => /^spec\/(errors|diagnostics)\/.*\.md$/.test(file));
-const inSources = SOURCES.flatMap((file) => [...readText(file).matchAll(/(?<=[^.\w`]nmc)`([^`\n]+)`/g)].map(([, words = '']) => ({ file, words }))); // biome-ignore format: one line
-const onPages = PAGES.flatMap((file) => [...readText(file).matchAll(/`nmc ([^`]+)`/g)].map(([, words = '']) => ({ file, words }))); // biome-ignore format: one line
+const inSources = SOURCES.flatMap((file) =>
+  [...readText(file).matchAll(/(?<=[^.\w`]nmc)`([^`\n]+)`/g)].map(([, words = '']) => ({ file, words })),
+);
+const onPages = PAGES.flatMap((file) =>
+  [...readText(file).matchAll(/`nmc ([^`]+)`/g)].map(([, words = '']) => ({ file, words })),
+);
 
 test('commands in texts exist, with their options', async () => {
   const helps = new Map<string, string>();
@@ -60,7 +64,15 @@ async function helpAt(columns: number): Promise<Record<string, string>> {
 const KEY = 'k'.repeat(43);
 const LINE = { key: KEY, invite: 'a.b', ...PRINTED, open: command`up --listen 0.0.0.0 --insecure`, mesh: [] };
 const at = (address: string, family: 'IPv4' | 'IPv6', internal = false) =>
-  ({ address, family, internal, netmask: '', mac: '', cidr: null, ...(family === 'IPv6' ? { scopeid: 0 } : {}) }) as never; // biome-ignore format: one line
+  ({
+    address,
+    family,
+    internal,
+    netmask: '',
+    mac: '',
+    cidr: null,
+    ...(family === 'IPv6' ? { scopeid: 0 } : {}),
+  }) as never;
 const INTERFACES = {
   docker0: [at('172.17.0.1', 'IPv4')],
   lo: [at('127.0.0.1', 'IPv4', true), at('::1', 'IPv6', true)],
@@ -89,7 +101,11 @@ test('commands of an operator name a mesh that is elsewhere', () => {
   const here = { host: '127.0.0.1', port: 7420, secure: false };
   expect(meshOptions(here, KEY, '')).toEqual([]);
   expect(meshOptions(here, KEY, 'elsewhere')).toEqual(['--mesh', '127.0.0.1:7420']);
-  expect(meshOptions({ ...here, host: '192.168.0.2' }, KEY, '')).toEqual(
-    ['--mesh', '192.168.0.2:7420', '--fingerprint', KEY, '--insecure'], // biome-ignore format: one line
-  );
+  expect(meshOptions({ ...here, host: '192.168.0.2' }, KEY, '')).toEqual([
+    '--mesh',
+    '192.168.0.2:7420',
+    '--fingerprint',
+    KEY,
+    '--insecure',
+  ]);
 });

@@ -28,8 +28,16 @@ describe('a printed command begins', () => {
     ['by npx, called by its link', { script: LOCAL, cwd: '/opt/a/project' }, 'npx --no nmc status'],
     ['by its path, where npx would not find it', { script: LOCAL, cwd: '/tmp' }, `node ${LOCAL} status`],
     ['by npx in its own package', { script: CACHED, env: { ...NPX, npm_package_bin_nmc: 'x' } }, 'npx --no nmc status'],
-    ['by its path, where npx has fetched it from a file', { script: CACHED, env: { npm_command: 'exec' } }, `node ${CACHED} status`], // biome-ignore format: one line
-    ['as a wrapper says', { env: { NMC_COMMAND: 'docker compose exec mesh nmc' } }, 'docker compose exec mesh nmc status'], // biome-ignore format: one line
+    [
+      'by its path, where npx has fetched it from a file',
+      { script: CACHED, env: { npm_command: 'exec' } },
+      `node ${CACHED} status`,
+    ],
+    [
+      'as a wrapper says',
+      { env: { NMC_COMMAND: 'docker compose exec mesh nmc' } },
+      'docker compose exec mesh nmc status',
+    ],
   ])('%s', (_, change, line) => {
     expect(startedAs({ ...HOME, ...change })('status')).toBe(line);
   });

@@ -283,7 +283,11 @@ describe('a message of a trainer', () => {
 
   test('about a shard says how far it came since the last heartbeat', () => {
     const later = measured(1500).shards[shardName(at)];
-    const moved = { now: 1500, refused: 3, shards: { [shardName(at)]: { ...STILL, ...later, ticks: 20, busyMilliseconds: 250 } } } as Measured; // biome-ignore format: one line
+    const moved = {
+      now: 1500,
+      refused: 3,
+      shards: { [shardName(at)]: { ...STILL, ...later, ticks: 20, busyMilliseconds: 250 } },
+    } as Measured;
     expect(saidAt([...RUNNING, tick], { kind: 'tick', measured: moved })).toMatchObject([
       { type: 'heartbeat', refused: 3, shards: [{ state: 'running', ticksPerSecond: 20, busy: 0.25 }] },
     ]);

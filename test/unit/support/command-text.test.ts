@@ -72,7 +72,8 @@ describe('a value in a command', () => {
     const all = ['', '-', '--', '-x', "it's", ...PIECES, ...words];
     const script = `printf '%s\\0' ${all.map(shellWord).join(' ')}`;
     expect(execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0').slice(0, -1)).toEqual(all);
-    for (const word of words) expect(commandsIn(`x ${nmc`eval ${`a${word}`} --json`} y`)).toEqual([`nmc eval ${shellWord(`a${word}`)} --json`]); // biome-ignore format: one line
+    for (const word of words)
+      expect(commandsIn(`x ${nmc`eval ${`a${word}`} --json`} y`)).toEqual([`nmc eval ${shellWord(`a${word}`)} --json`]);
     for (const word of words) expect(shellWord(word)).toBe(printable(shellWord(word)));
   });
 
