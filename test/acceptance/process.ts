@@ -1,6 +1,7 @@
 /** Runs other programs, and tells what they print while they print it. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const running = new Set<ChildProcess>();
@@ -85,6 +86,17 @@ export function jsonLines(lines: readonly string[]): Record<string, unknown>[] {
       return [];
     }
   });
+}
+
+/** Seconds of processor time that a process has used; nothing where the system does not say. */
+export function processorSecondsOf(pid: number): number | undefined {
+  if (!existsSync('/proc/self/stat')) return undefined;
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Without settings of the user that would change what is measured. */

@@ -37,7 +37,7 @@ async function main(argv: readonly string[]): Promise<number> {
     for (const part of parts) console.log(`${part.name.padEnd(12)}${part.what} (${part.takes})`);
     return 0;
   }
-  const unknown = positionals.filter((name) => !parts.some((part) => part.name === name));
+  const unknown = positionals.filter((name) => partsOf(name).length === 0);
   if (unknown.length > 0) {
     console.error(`there is no ${unknown.join(', ')}; npm run accept -- --list names the parts`);
     return 2;
@@ -63,7 +63,8 @@ async function main(argv: readonly string[]): Promise<number> {
     progress: (line) => process.stderr.write(`  ${line}\n`),
     table: (table) => own.set(table.name, table),
   };
-  const chosen = parts.filter((part) => positionals.length === 0 || positionals.includes(part.name));
+  const named = new Set(positionals.flatMap(partsOf));
+  const chosen = parts.filter((part) => positionals.length === 0 || named.has(part));
   const rows: Row[] = [];
   for (const part of chosen) {
     process.stderr.write(`${part.name}: ${part.what}\n`);
@@ -76,6 +77,12 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   if (!values.json) process.stdout.write(`\n${renderTable(rows)}`);
   return rows.some((row) => row.holds === false) ? 1 : 0;
+}
+
+/** The part of this name; where there is none, all whose names begin so: `nats` is `nats-store`, `nats-chaos` and others. */
+function partsOf(name: string): readonly Part[] {
+  const own = parts.filter((part) => part.name === name);
+  return own.length > 0 ? own : parts.filter((part) => part.name.startsWith(`${name}-`));
 }
 
 /** What parts have measured here before. @returns the exit code */

@@ -1,10 +1,10 @@
 /** `nmc up` for a measurement: a mesh of its own in a folder, with what a person would type. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { removeFolder } from '../../support/remove-folder.ts';
-import { type Ended, jsonLines, plainEnvironment, remembered, runCommand } from '../process.ts';
+import { type Ended, jsonLines, plainEnvironment, processorSecondsOf, remembered, runCommand } from '../process.ts';
 import { StatusWatch } from './status-watch.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -113,16 +113,10 @@ export class RunningMesh {
 
   /** Seconds of processor time that the trainers have used; nothing where the system does not say. */
   processorSeconds(): number | undefined {
-    if (!existsSync('/proc/self/stat')) return undefined;
-    let ticks = 0;
-    for (const pid of this.pids) {
-      try {
-        const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-        ticks += Number(fields[11]) + Number(fields[12]);
-      } catch {
-        return undefined;
-      }
-    }
-    return ticks / 100;
+    const used = this.pids.map(processorSecondsOf);
+    return used.reduce<number | undefined>(
+      (sum, own) => (sum === undefined || own === undefined ? undefined : sum + own),
+      0,
+    );
   }
 }

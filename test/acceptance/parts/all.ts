@@ -19,7 +19,7 @@ import { memoryParts } from './memory.ts';
 import { meshParts } from './mesh.ts';
 import { mnistParts } from './mnist.ts';
 import { modelsPart } from './models.ts';
-import { natsPart } from './nats.ts';
+import { natsParts } from './nats.ts';
 import { newcomerPart } from './newcomer.ts';
 import { newcomerMeshPart } from './newcomer-mesh.ts';
 import { packagePart } from './package.ts';
@@ -47,7 +47,7 @@ export const parts: readonly Part[] = [
   peersPart,
   gpuPart,
   fanOutPart,
-  natsPart,
+  ...natsParts,
   ...memoryParts,
   generatePart,
   cortexPart,

@@ -1,0 +1,46 @@
+/** How fast a mesh trains whose store is NATS, beside one with a store of its own: by turns, on the same machine. */
+
+import { RunningNatsMesh } from '../mesh/nats-mesh.ts';
+import { lineOf, measure } from '../mesh/rates.ts';
+import { RunningMesh } from '../mesh/running-mesh.ts';
+import { type Context, notRun, type Row } from '../row.ts';
+
+const SHARDS = [1, 8];
+const SECONDS = 12;
+const LEAST = 0.9;
+const TARGET = `>= ${LEAST} of embedded`;
+
+const whatOf = (shards: number): string => `mnist.pcn in lockstep on ${shards} of 8 trainers: in NATS against embedded`;
+
+export async function rates(context: Context): Promise<readonly Row[]> {
+  const name = 'nats-rates';
+  const { data, root } = context;
+  if (data === undefined)
+    return SHARDS.map((shards) => notRun(name, whatOf(shards), TARGET, 'needs MNIST (--data DIR)'));
+  const [embedded, nats] = [new RunningMesh(root, 'nats-rates-embedded'), new RunningNatsMesh(root, 'nats-rates')];
+  const trainers = Math.max(...SHARDS);
+  try {
+    for (const mesh of [embedded, nats]) {
+      context.progress(`starts ${trainers} trainers`);
+      await mesh.up(trainers, 0);
+    }
+    const rows: Row[] = [];
+    for (const shards of SHARDS) {
+      const sums = new Map<RunningMesh, number>();
+      // What else the machine does falls on both.
+      for (const mesh of [embedded, nats, nats, embedded]) {
+        const setting = { shards, schedule: 'lockstep', delay: 0, network: { options: [], seconds: SECONDS } };
+        const row = await measure(context, mesh, data, setting);
+        context.progress(`${mesh === nats ? 'in NATS' : 'embedded'}: ${lineOf(row)}`);
+        sums.set(mesh, (sums.get(mesh) ?? 0) + row.samplesPerSecond / 2);
+      }
+      const [theirs, own] = [sums.get(nats) ?? 0, sums.get(embedded) ?? 0];
+      const measured = `${theirs.toFixed(0)} of ${own.toFixed(0)} samples/s: ${(theirs / own).toFixed(2)}`;
+      rows.push({ name, what: whatOf(shards), target: TARGET, measured, holds: theirs / own >= LEAST });
+    }
+    return rows;
+  } finally {
+    await embedded.down();
+    await nats.down();
+  }
+}
