@@ -17,6 +17,12 @@ import { TrainerGuard } from './trainer-guard.ts';
 const HEAP = '--initial-heap-size=128';
 
 /**
+ * Of a trainer without a bound: glibc keeps what is freed. New pages for each tensor and frame of a few megabytes cost
+ * several times what is copied there, a fifth of a wide network's tick. The first is the largest that every glibc takes.
+ */
+const GENEROUS = { MALLOC_MMAP_THRESHOLD_: '33554432', MALLOC_TRIM_THRESHOLD_: '268435456' };
+
+/**
  * Of a trainer with a bound, which has memory for little garbage: glibc gives tensors back to the system as soon as they
  * are freed, and threads share its memory. Other systems do not read it.
  */
@@ -32,7 +38,7 @@ export async function guardTrainer(allowed: number | undefined, invite: Invite |
   const heap = allowed === undefined ? [HEAP] : [];
   const child = spawn(process.execPath, [...heap, ...process.execArgv, ...process.argv.slice(1)], {
     env: {
-      ...(allowed === undefined ? {} : THRIFTY),
+      ...(allowed === undefined ? GENEROUS : THRIFTY),
       ...process.env,
       NMC_INVITE: invite ? inviteText(invite) : '',
       ...parentEnvironment(BY_JOIN),
