@@ -74,9 +74,16 @@ export interface DeviceSession {
   /**
    * Runs one function: the inputs by field, one whole batch of each, copied before the call returns; then changes the
    * states.
+   * @param shown results whose values are read here; absent: all. Of others a session with `held` may give an empty
+   * array that only stands for them, as an input of its later runs
    * @returns the results by name
    */
-  run(name: string, inputs: Readonly<Record<string, RunInput>>, position: Position): Promise<Record<string, Tensor>>;
+  run(
+    name: string,
+    inputs: Readonly<Record<string, RunInput>>,
+    position: Position,
+    shown?: ReadonlySet<string>,
+  ): Promise<Record<string, Tensor>>;
   /** Begins to load a function that will run soon; calls made meanwhile wait for it. */
   prepare(name: string): void;
   /**

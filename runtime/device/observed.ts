@@ -24,7 +24,7 @@ export function observed(device: Device, now: () => number, closed: () => void):
     write: (state, values) => during(session.write(state, values)),
     read: (state) => during(session.read(state)),
     ...partsOf(session, during),
-    run: (name, inputs, position) => during(session.run(name, inputs, position)),
+    run: (...asked) => during(session.run(...asked)),
     prepare: (name) => session.prepare(name),
     computed: () => session.computed?.() ?? 0,
     ...(session.held ? { held: session.held } : {}),

@@ -131,10 +131,10 @@ export class ShardHost {
     return {
       computed: () => device.computed?.() ?? 0,
       ...(device.held ? { held: device.held } : {}),
-      run: async (name, inputs, position) => {
+      run: async (...asked) => {
         const began = now();
         try {
-          return await device.run(name, inputs, position);
+          return await device.run(...asked);
         } finally {
           this.busyMilliseconds += now() - began;
         }

@@ -321,10 +321,11 @@ export class TrainerNode {
   /** @returns why it is refused */
   #directBorder(from: string, head: BorderHead, packet: Uint8Array): Refusal | undefined {
     // Of another term: it was on its way when things changed.
-    const owner = this.#driver.shardOf(head)?.ownerOf(head.from);
-    if (owner === undefined) return undefined;
+    const shard = this.#driver.shardOf(head);
+    const owner = shard?.ownerOf(head.from);
+    if (!shard || owner === undefined) return undefined;
     if (owner !== from) return 'border of another owner';
-    this.#driver.receive(packet, 'direct');
+    shard.receive(head.from, packet, 'direct');
     return undefined;
   }
 

@@ -10,6 +10,8 @@ export interface Route {
   readonly messages: ReadonlyMap<number, Message>;
   /** Locals that nothing behind a stage reads, by stage. */
   readonly dropped: readonly (readonly string[])[];
+  /** Locals that are sent or are results, under all the names that they have on the way there. */
+  readonly shown: ReadonlySet<string>;
 }
 
 /** Repetitions of its stages: ticks, as times are counted. */
@@ -88,7 +90,20 @@ export function routeOf(shardFunction: ShardFunction, program: Program, all: rea
       messages.set(id, message);
     }
   }
-  return { shardFunction, segments, messages, dropped: droppedBy(shardFunction, segments, messages) };
+  const dropped = droppedBy(shardFunction, segments, messages);
+  return { shardFunction, segments, messages, dropped, shown: shownBy(shardFunction, messages) };
+}
+
+function shownBy({ stages, results }: ShardFunction, messages: ReadonlyMap<number, Message>): ReadonlySet<string> {
+  const sent = stages.flatMap(({ segments }) => segments.flatMap(({ send }) => send));
+  const shown = new Set(sent.flatMap((id) => messages.get(id)?.values.map(({ name }) => name) ?? []));
+  for (const { value } of results) shown.add(value);
+  const moves = stages.flatMap(({ begin, next, end }) => [...begin, ...next, ...end]);
+  for (let before = -1; before < shown.size; ) {
+    before = shown.size;
+    for (const { from, to } of moves) if (shown.has(to)) shown.add(from);
+  }
+  return shown;
 }
 
 function droppedBy(

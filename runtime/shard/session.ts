@@ -45,7 +45,7 @@ export interface ShardSession {
   reset(): void;
 }
 
-type RunStep = Pick<Extract<WalkStep, { readonly kind: 'run' }>, 'name' | 'inputs' | 'position'>;
+type RunStep = Pick<Extract<WalkStep, { readonly kind: 'run' }>, 'name' | 'inputs' | 'position' | 'shown'>;
 type Runner = Pick<DeviceSession, 'run' | 'computed' | 'held'>;
 
 /**
@@ -142,16 +142,16 @@ class Session implements ShardSession {
     this.#past = -1;
   }
 
-  #run({ name, inputs, position }: RunStep): Promise<Record<string, Tensor>> {
-    if (!this.#times.on) return this.#device.run(name, inputs, position);
-    return this.#timedRun({ name, inputs, position });
+  #run(step: RunStep): Promise<Record<string, Tensor>> {
+    if (this.#times.on) return this.#timedRun(step);
+    return this.#device.run(step.name, step.inputs, step.position, step.shown);
   }
 
-  async #timedRun({ name, inputs, position }: RunStep): Promise<Record<string, Tensor>> {
+  async #timedRun({ name, inputs, position, shown }: RunStep): Promise<Record<string, Tensor>> {
     const [device, times] = [this.#device, this.#times];
     const computed = device.computed?.() ?? 0;
     const before = times.enter('copying');
-    const running = device.run(name, inputs, position);
+    const running = device.run(name, inputs, position, shown);
     times.leave(before);
     const began = performance.now();
     const results = await running;

@@ -15,6 +15,8 @@ export type WalkStep =
       readonly name: string;
       readonly inputs: Readonly<Record<string, RunInput>>;
       readonly position: Position;
+      /** Names of results that are sent, or results of the call: the others are only read by its runs. */
+      readonly shown: ReadonlySet<string>;
     }
   /** Needs no answer. */
   | { readonly kind: 'send'; readonly frames: readonly Frame[] }
@@ -151,7 +153,7 @@ export class Walk {
     const inputs: Record<string, RunInput> = {};
     for (const { field } of f.inputs) inputs[field] = this.part.inputs[field] ?? this.#local(field);
     const tick = (this.#current()?.firstTick ?? 0) + this.#repetition;
-    return { kind: 'run', name, inputs, position: { ...this.part.position, tick } };
+    return { kind: 'run', name, inputs, position: { ...this.part.position, tick }, shown: this.#route.shown };
   }
 
   #key(message: number): FrameKey {

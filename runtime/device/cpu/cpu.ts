@@ -5,6 +5,7 @@ import { inTime, markStuck } from '../stuck.ts';
 import { hasLanes, openInLanes, openInTurns, trains } from './lanes.ts';
 import { startOf } from './messages.ts';
 import { besideQuick } from './quick.ts';
+import { valuesThere } from './stayed.ts';
 import { sessionOn, startThread, type Thread, warmThreads } from './thread.ts';
 
 const THREADS = availableParallelism();
@@ -54,6 +55,7 @@ function openTogether(executables: readonly Executable[]): DeviceSession[] {
     thread.tell({ kind: 'open', start: startOf(executable, 1), engine });
     return {
       ...sessionOn(thread, engine),
+      ...valuesThere(thread, engine),
       computed: () => thread.computed(engine),
       close: async () => {
         if (!(await inTime(thread.ask({ kind: 'close', engine })))) markStuck();

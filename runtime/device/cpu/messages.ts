@@ -34,6 +34,8 @@ export type Request = { readonly id: number; readonly engine?: number } & (
       readonly inputs: Record<string, RunInput>;
       readonly position: Position;
     }
+  /** As `run`, within the thread: values that only its runs read stay there. */
+  | ({ readonly kind: 'step' } & Step)
   /** A lane has batches to run. */
   | { readonly kind: 'wake' }
   /** Answered when a lane has failed. */
@@ -41,12 +43,35 @@ export type Request = { readonly id: number; readonly engine?: number } & (
   | { readonly kind: 'close' }
 );
 
+export interface Step {
+  readonly name: string;
+  /** By field: values, or the names of those that stayed. */
+  readonly inputs: Readonly<Record<string, RunInput | string>>;
+  readonly position: Position;
+  /** Its number: with it, values have names of their own (`stayedName`). */
+  readonly step: number;
+  /** Fields whose values are here for the first time and stay. */
+  readonly staying: readonly string[];
+  /** Results that the command gets; of the others it gets empty arrays. */
+  readonly shown: ReadonlySet<string>;
+  /** Names of values that nothing reads any more. */
+  readonly dropped: readonly string[];
+}
+
+/** @param what they were to the step: one name may be that of a field and of a result */
+export function stayedName(step: number, what: 'field' | 'result', name: string): string {
+  return `${step}/${what}/${name}`;
+}
+
 export type Value = Tensor | Record<string, Tensor> | undefined;
 
 /** `milliseconds`: of a run, what it took. */
 export type Reply =
   | { readonly id: number; readonly value: Value; readonly milliseconds?: number }
   | { readonly id: number; readonly failure: string };
+
+/** Requests during which a thread cannot be ended. */
+export const COMPUTES: readonly string[] = ['run', 'step', 'call', 'batch'];
 
 /** @param threads of computation */
 export function startOf({ program, files }: Executable, threads: number): WorkerStart {

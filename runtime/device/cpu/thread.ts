@@ -4,7 +4,7 @@ import { EnvironmentError } from '../../support/errors.ts';
 import type { DeviceSession, Position, RunInput, Tensor } from '../device.ts';
 import { inTime, markLoading, markStuck } from '../stuck.ts';
 import type { EngineRequest } from './carry-out.ts';
-import { buffersOf, copied, type Reply, type Request, type WorkerStart } from './messages.ts';
+import { buffersOf, COMPUTES, copied, type Reply, type Request, type WorkerStart } from './messages.ts';
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
@@ -22,9 +22,6 @@ export interface Thread<R extends Numbered = Request> {
   computed(engine?: number): number;
   close(): Promise<void>;
 }
-
-/** Requests during which a thread cannot be ended. */
-const COMPUTES: readonly string[] = ['run', 'call', 'batch'];
 
 /** Started before there was anything to run: loading ONNX Runtime goes on beside compiling. */
 const idle: Worker[] = [];

@@ -9,11 +9,18 @@ import { CpuEngine } from './engine.ts';
 import { Lane } from './lane.ts';
 import { splitterOf } from './large-gradients.ts';
 import { OtherFailed } from './meeting.ts';
-import { LOADED, ownBuffers, type Reply, type Request, type Value } from './messages.ts';
+import { COMPUTES, LOADED, ownBuffers, type Reply, type Request, type Value } from './messages.ts';
+import { StayingValues } from './staying-values.ts';
 
 const port = parentPort;
 if (!port) throw new Error('worker.ts runs as a worker thread');
-const opened = new Map<number, { readonly engine: CpuEngine; readonly lane: Lane | undefined }>();
+interface Opened {
+  readonly engine: CpuEngine;
+  readonly lane: Lane | undefined;
+  readonly values: StayingValues;
+}
+
+const opened = new Map<number, Opened>();
 
 /** Messages that were carried out, but for those that only wake a lane. */
 let handled = 0;
@@ -57,13 +64,13 @@ async function answer(request: Request): Promise<Reply> {
     const began = performance.now();
     const value = await carryOut(request);
     const { id } = request;
-    return request.kind === 'run' ? { id, value, milliseconds: performance.now() - began } : { id, value };
+    return COMPUTES.includes(request.kind) ? { id, value, milliseconds: performance.now() - began } : { id, value };
   } catch (error) {
     return { id: request.id, failure: reasonOf(error) };
   }
 }
 
-function engineOf({ engine = 0 }: Request): { readonly engine: CpuEngine; readonly lane: Lane | undefined } {
+function engineOf({ engine = 0 }: Request): Opened {
   const own = opened.get(engine);
   if (!own) throw new Error('the device was not opened');
   return own;
@@ -73,10 +80,11 @@ async function carryOut(request: Request): Promise<Value> {
   if (request.kind === 'open') {
     const { states, files, threads, lane } = request.start;
     const engine = new CpuEngine(states, files, { threads, split: await splitterOf(files) });
-    opened.set(request.engine ?? 0, { engine, lane: lane && new Lane(engine, lane) });
+    const values = new StayingValues(engine);
+    opened.set(request.engine ?? 0, { engine, lane: lane && new Lane(engine, lane), values });
     return undefined;
   }
-  const { engine, lane } = engineOf(request);
+  const { engine, lane, values } = engineOf(request);
   switch (request.kind) {
     case 'prepare':
       return carryOutOn(engine, lane && request.name === TRAIN ? { ...request, name: LANE } : request);
@@ -90,6 +98,8 @@ async function carryOut(request: Request): Promise<Value> {
       } finally {
         for (const input of Object.values(request.inputs)) freeNow(input);
       }
+    case 'step':
+      return values.run(request);
     case 'read':
       return carryOutOn(engine, request);
     case 'close':

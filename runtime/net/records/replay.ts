@@ -155,7 +155,9 @@ async function memberOf(record: StretchRecord, options: ReplayOptions): Promise<
     const name = frameKey({ message: border, callIndex: batch, microbatch, tick });
     sent.set(name, [...(sent.get(name) ?? []), packet]);
   }
-  const session = openSession(source.schedule, source.executable, device);
+  // All results are copied here, for the same reason.
+  const run: DeviceSession['run'] = (name, inputs, position) => device.run(name, inputs, position);
+  const session = openSession(source.schedule, source.executable, { run });
   const { from: call, totals } = record.head;
   return { record, source, device, session, data, sent, totals, call, unsigned };
 }
