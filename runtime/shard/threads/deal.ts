@@ -7,10 +7,22 @@ interface Place {
   readonly schedule: ShardSchedule;
 }
 
-/** The largest first, each to the thread with the least work so far. @returns the thread of each shard */
-export function dealShards(places: readonly Place[], threads: number): number[] {
+/** A run of a shard by itself. */
+interface Behind {
+  readonly shard: number;
+  readonly segment: string;
+}
+
+/**
+ * The largest first, each to the thread with the least work so far.
+ *
+ * @param behind what shards run by themselves, where threads share the rest of every batch
+ * @returns the thread of each shard
+ */
+export function dealShards(places: readonly Place[], threads: number, behind?: readonly Behind[]): number[] {
   if (places.length <= threads) return places.map((_, i) => i);
-  const work = places.map(workOf);
+  // Every thread has a shard, also where shards have nothing to do by themselves.
+  const work = places.map((place, shard) => 1 + (behind ? workBehind(place, shard, behind) : workOf(place)));
   const loads = new Array<number>(threads).fill(0);
   const dealt = new Array<number>(places.length).fill(0);
   const order = [...work.keys()].sort((a, b) => (work[b] ?? 0) - (work[a] ?? 0) || a - b);
@@ -22,14 +34,25 @@ export function dealShards(places: readonly Place[], threads: number): number[] 
   return dealt;
 }
 
-/** Values that a call of its longest function makes: what small operations take goes by their values. */
-function workOf({ executable: { program }, schedule }: Place): number {
+/** Values that a run of a segment makes: what small operations take goes by their values. */
+function valuesIn({ executable: { program } }: Place): (segment: string) => number {
   const functions = new Map(program.functions.map((f) => [f.name, f]));
-  const valuesOf = (name: string): number =>
-    (functions.get(name)?.blocks ?? []).reduce(
+  return (segment) =>
+    (functions.get(segment)?.blocks ?? []).reduce(
       (sum, { ops, repeat }) => sum + repeat * ops.reduce((values, { shape }) => values + sizeOf(shape), 0),
       0,
     );
+}
+
+function workBehind(place: Place, shard: number, behind: readonly Behind[]): number {
+  const valuesOf = valuesIn(place);
+  return behind.reduce((sum, run) => sum + (run.shard === shard ? valuesOf(run.segment) : 0), 0);
+}
+
+/** Of a call of its longest function. */
+function workOf(place: Place): number {
+  const { schedule } = place;
+  const valuesOf = valuesIn(place);
   const ofStages = (stages: readonly Stage[]): number =>
     stages.reduce(
       (sum, stage) => sum + stage.repeat * runsIn([stage]).reduce((values, run) => values + valuesOf(run), 0),

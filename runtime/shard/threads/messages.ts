@@ -37,6 +37,8 @@ export type ShardRequest =
 export interface BatchDone extends CallDone {
   /** Whether batches go on to be shared. */
   readonly isShared: boolean;
+  /** Another thread has failed: there are no results. */
+  readonly isGivenUp?: boolean;
 }
 
 /** Work that a shard has done for one call. */

@@ -42,7 +42,7 @@ export function openInThreads(
   lanes?: LanePlan,
 ): ShardThreads {
   const count = threadsFor(places.length, most);
-  const dealt = dealShards(places, count);
+  const dealt = dealShards(places, count, lanes?.behind);
   const start = exchangeOf(places, dealt, count);
   const exchange = new Exchange(start, count);
   const threads = Array.from({ length: count }, () =>

@@ -28,7 +28,7 @@ export interface LaneBatch {
   readonly callIndex: number;
   /** Fields of its share. */
   readonly share: Readonly<Record<string, FieldData>>;
-  /** Fields of the whole batch that each shard of the thread reads, by its place. */
+  /** Fields of the whole batch that each shard of the thread reads behind settling, or at all where it may run alone. */
   readonly inputs: ReadonlyMap<number, Readonly<Record<string, FieldData>>>;
   /** Whether states were written since the batch before. */
   readonly written: boolean;
@@ -50,10 +50,6 @@ export class ShardLane {
   readonly #weights: readonly { readonly weight: LaneWeight; readonly shared: Float32Array; readonly own: boolean }[];
   /** Others may not have taken the weights yet that this thread has moved. */
   #hasMoved = false;
-
-  get name(): string {
-    return this.#start.plan.name;
-  }
 
   /** @param engines of the shards of this thread */
   constructor(start: ShardLaneStart, engines: ReadonlyMap<number, CpuEngine>) {
@@ -80,6 +76,10 @@ export class ShardLane {
       if (own) this.#engine.borrow(weight.id, engines.get(weight.shard) as CpuEngine, weight.state);
   }
 
+  get name(): string {
+    return this.#start.plan.name;
+  }
+
   /** Settles its share, and waits until all have settled theirs. */
   async settle({ position, share, written }: LaneBatch): Promise<void> {
     if (this.#hasMoved) this.#take(({ moves }) => moves);
@@ -97,11 +97,13 @@ export class ShardLane {
       this.#free(values);
     }
     this.#meet();
+    this.#watch.turn(undefined);
   }
 
   /** Runs of its own shards behind settling. @returns their results */
   async learn({ position, inputs }: LaneBatch): Promise<Results> {
     const { behind, results } = this.#start.plan;
+    this.#watch.turn('copying');
     const known = new Map<string, Float32Array>();
     const madeBy = (made: Made): Float32Array => {
       const name = madeName(made);

@@ -1,7 +1,7 @@
 /** The command's end of threads that share every batch of a training. */
 import type { ShardFunction } from '../../../spec/schedule.ts';
 import { MEETING_BYTES, Meeting } from '../../device/cpu/meeting.ts';
-import { buffersOf } from '../../device/cpu/messages.ts';
+import { buffersOf, copied } from '../../device/cpu/messages.ts';
 import type { Thread } from '../../device/cpu/thread.ts';
 import type { FieldData, Position, Tensor } from '../../device/device.ts';
 import { fieldsOf, sharesOf } from '../part.ts';
@@ -19,8 +19,9 @@ export interface Sharing {
   /** The thread of each shard. */
   readonly dealt: readonly number[];
   readonly functions: readonly ShardFunction[];
-  /** Whether threads tell where their time goes, and what is told then of each shard's part. */
+  /** Whether threads tell where their time goes. */
   readonly counts: boolean;
+  /** Told of each shard's part of it. */
   readonly spent: (shard: number, spent: Spent) => void;
   /** Wakes a thread that waits for frames. */
   readonly ring: (thread: number) => void;
@@ -31,13 +32,17 @@ export class SharedBatches {
   isOn = true;
   readonly #sharing: Sharing;
   readonly #meeting: Meeting;
+  readonly #behind: readonly (readonly string[])[];
   readonly #control = new SharedArrayBuffer(MEETING_BYTES + Int32Array.BYTES_PER_ELEMENT);
   #written = true;
+  /** Whether it is known that sharing gives the same bits: what shards would need alone is sent no more. */
+  #isProven = false;
 
   /** When all shards have been opened in their threads. */
   constructor(sharing: Sharing) {
     const { plan, threads, dealt, counts } = sharing;
     this.#sharing = sharing;
+    this.#behind = fieldsBehind(plan, dealt.length);
     this.#meeting = new Meeting(new Int32Array(this.#control), plan.lanes);
     const memory = {
       control: this.#control,
@@ -59,6 +64,7 @@ export class SharedBatches {
     this.#written = true;
   }
 
+  /** The inputs may be changed as soon as this returns. */
   async run(inputs: Fields, position: Position, callIndex: number): Promise<Record<string, Tensor>> {
     const { plan, threads, dealt, functions } = this.#sharing;
     const shared = Object.fromEntries(plan.fields.map((field) => [field, inputs[field] as FieldData]));
@@ -68,7 +74,7 @@ export class SharedBatches {
     this.#written = false;
     const done = threads.map((thread, lane) => {
       const own = functions.flatMap((f, shard) =>
-        dealt[shard] === lane ? [[shard, copiesOf(f, inputs)] as const] : [],
+        dealt[shard] === lane ? [[shard, this.#fieldsOf(shard, f, inputs)] as const] : [],
       );
       const share = shares[lane] as Fields;
       const batch: LaneBatch = { position, callIndex, share, inputs: new Map(own), written };
@@ -78,7 +84,9 @@ export class SharedBatches {
       return answer;
     });
     const all = await Promise.all(done);
-    if (all.some(({ isShared }) => !isShared)) this.isOn = false;
+    if (all.some(({ isGivenUp }) => isGivenUp)) throw new Error('the shards were stopped');
+    this.isOn = all.every(({ isShared }) => isShared);
+    this.#isProven = this.isOn;
     all.forEach(({ spent }, lane) => {
       if (spent) this.#tell(lane, spent);
     });
@@ -88,6 +96,11 @@ export class SharedBatches {
   /** No thread waits for another from now on. */
   stop(): void {
     this.#meeting.fail();
+  }
+
+  #fieldsOf(shard: number, f: ShardFunction, inputs: Fields): Fields {
+    if (!this.#isProven) return copied(fieldsOf(f, inputs));
+    return copied(Object.fromEntries(this.#behind[shard]?.map((field) => [field, inputs[field] as FieldData]) ?? []));
   }
 
   /** Of a thread with several shards each has its part. */
@@ -100,6 +113,10 @@ export class SharedBatches {
   }
 }
 
-function copiesOf(f: ShardFunction, inputs: Fields): Record<string, FieldData> {
-  return Object.fromEntries(Object.entries(fieldsOf(f, inputs)).map(([name, data]) => [name, data.slice()]));
+/** Fields that each shard reads behind settling. */
+function fieldsBehind({ behind }: LanePlan, shards: number): string[][] {
+  return Array.from({ length: shards }, (_, shard) => {
+    const sources = behind.filter((run) => run.shard === shard).flatMap(({ inputs }) => Object.values(inputs));
+    return [...new Set(sources.flatMap((source) => ('field' in source ? [source.field] : [])))];
+  });
 }

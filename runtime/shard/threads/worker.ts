@@ -7,6 +7,7 @@ import { parentPort } from 'node:worker_threads';
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { carryOutOn } from '../../device/cpu/carry-out.ts';
 import { CpuEngine } from '../../device/cpu/engine.ts';
+import { OtherFailed } from '../../device/cpu/meeting.ts';
 import { ownBuffers, type Value } from '../../device/cpu/messages.ts';
 import { Exchange } from '../exchange.ts';
 import type { BatchDone, CallDone, ShardRequest } from './messages.ts';
@@ -148,6 +149,8 @@ async function runBatch(batch: LaneBatch): Promise<BatchDone> {
     return { results: done.results, isShared: own.isSame === true, ...(spent && { spent }) };
   } catch (error) {
     own.fail();
+    // The other thread says why.
+    if (error instanceof OtherFailed) return { results: {}, isShared: false, isGivenUp: true };
     throw error;
   }
 }

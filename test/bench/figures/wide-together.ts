@@ -5,10 +5,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openPlan, openShardsOf } from '../../../runtime/cli/planning/open-plan.ts';
+import { openTraining } from '../../../runtime/cli/training/open-shards.ts';
 import { cpuDevice } from '../../../runtime/device/cpu/cpu.ts';
 import type { Device, DeviceSession } from '../../../runtime/device/device.ts';
 import { openShard, type Shard } from '../../../runtime/shard/shard.ts';
-import { openShards, type ShardSource } from '../../../runtime/shard/shards.ts';
+import type { ShardSource } from '../../../runtime/shard/shards.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { measureCeiling } from '../ceiling.ts';
 import { type Figure, told } from '../figure.ts';
@@ -76,7 +77,7 @@ async function figureOf(folder: string, { width, calls, rounds: wanted }: (typeo
   if (!whole) throw new Error('a plan has at least one shard');
   const control: Shard[] = [];
   for (let i = 0; i < 2; i++) control.push(await openShard(oneCore, whole.executable, begin, TRAIN));
-  const together = await openShards(cpuDevice, cut, begin, TRAIN);
+  const together = await openTraining(cpuDevice, cut, begin);
   const often = { rounds: wanted, least: wanted, patience: PATIENCE_MS };
   const rounds = await calmRounds(often, measureCeiling, async () => {
     const [alone, shards] = [await batchesOf(control, calls), await batchesOf([together], calls)];

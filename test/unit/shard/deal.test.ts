@@ -49,3 +49,10 @@ test('fewer threads get the largest shards first, each the thread with the least
 test('work that a tick repeats counts as often as it is repeated', () => {
   expect(dealShards([place(0, 5), place(1, 1, 8), place(2, 4)], 2)).toEqual([1, 0, 1]);
 });
+
+test('where threads share the rest, what shards do by themselves counts alone', () => {
+  const places = [place(0, 9), place(1, 1), place(2, 4)];
+  const run = (shard: number) => ({ shard, segment: 'run' });
+  expect(dealShards(places, 2, [run(1), run(1), run(2), run(2)])).toEqual([1, 1, 0]);
+  expect(new Set(dealShards(places, 2, []))).toEqual(new Set([0, 1]));
+});
