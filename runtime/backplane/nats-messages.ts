@@ -1,4 +1,5 @@
 /** Messages to all who listen at this moment, by the core of NATS: nothing is kept. */
+import { setImmediate } from 'node:timers/promises';
 import type { NatsAccess } from './nats-connection.ts';
 import { assertFits, isUnanswered, natsFailure, noAnswer } from './nats-errors.ts';
 import { tokenOf } from './nats-names.ts';
@@ -6,6 +7,8 @@ import { inTime } from './nats-patience.ts';
 
 export class NatsMessages {
   readonly #access: NatsAccess;
+  /** Of what was published in this turn: one answer of the server stands for all of it. */
+  #flushed: Promise<void | 'late'> | undefined;
 
   constructor(access: NatsAccess) {
     this.#access = access;
@@ -18,12 +21,19 @@ export class NatsMessages {
     assertFits(what, message, maxPayload());
     try {
       connection.publish(this.#subject(subject), message);
-      if ((await inTime(connection.flush(), patience.giveUpMs)) === 'late')
-        throw noAnswer(what, patience.giveUpMs / 1000);
+      this.#flushed ??= this.#flush();
+      if ((await this.#flushed) === 'late') throw noAnswer(what, patience.giveUpMs / 1000);
     } catch (error) {
       // Those who listen may have heard it: it is not sent again.
       throw isUnanswered(error) ? noAnswer(what, patience.giveUpMs / 1000) : natsFailure(error, what);
     }
+  }
+
+  async #flush(): Promise<void | 'late'> {
+    await setImmediate();
+    this.#flushed = undefined;
+    const { connection, patience } = this.#access;
+    return inTime(connection.flush(), patience.giveUpMs);
   }
 
   subscribe(subject: string, listener: (message: string) => void): () => void {

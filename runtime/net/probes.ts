@@ -47,6 +47,10 @@ const REPEATS_MS = [10_000, 60_000, 300_000] as const;
 /** While a run is trained, or somebody else is probed. */
 const BUSY_MS = 15_000;
 const OTHERS_TURN_MS = 300;
+/** The more of them wait, the later each asks again: all together ask no more often than one. */
+const MAX_WAITING = 40;
+/** One that has not asked for so long waits no more. */
+const FORGET_MS = 60_000;
 const NOT_ASKED_MS = 3000;
 const ROUND_TRIPS = 5;
 
@@ -67,6 +71,8 @@ export class Probes {
   #series: Series | undefined;
   /** By key, when it was measured last, and how often. */
   readonly #measured = new Map<string, { readonly at: number; readonly count: number }>();
+  /** By key, when those asked last whose turn it was not. */
+  readonly #waiting = new Map<string, number>();
   readonly #filling = randomBytes(64 * 1024);
 
   constructor(options: ProbesOptions) {
@@ -79,10 +85,11 @@ export class Probes {
     if (peer.role !== 'trainer') throw new UserError('mesh/forbidden', 'only trainers are measured');
     const own = this.#series?.peer === peer ? this.#series : undefined;
     if (own) return own.expected <= 0 && own.up.count > 0 ? this.#await(own) : { bytes: 0, again: BUSY_MS };
-    if (this.#series) return { bytes: 0, again: OTHERS_TURN_MS };
     const before = this.#measured.get(peer.key);
     const due = this.#dueIn(peer.key);
     if (due > 0) return { bytes: 0, again: due };
+    if (this.#series) return { bytes: 0, again: this.#turnOf(peer.key) };
+    this.#waiting.delete(peer.key);
     if (!this.#options.may(peer.key, before === undefined)) return { bytes: 0, again: BUSY_MS };
     return this.#begin(peer);
   }
@@ -100,6 +107,14 @@ export class Probes {
   closed(socket: WebSocket): void {
     if (this.#series?.peer.socket !== socket) return;
     this.#end(this.#series);
+  }
+
+  /** @returns milliseconds until it asks again */
+  #turnOf(key: string): number {
+    const now = this.#now();
+    this.#waiting.set(key, now);
+    for (const [other, at] of this.#waiting) if (now - at > FORGET_MS) this.#waiting.delete(other);
+    return OTHERS_TURN_MS * Math.min(this.#waiting.size, MAX_WAITING);
   }
 
   async #begin(peer: Probed): Promise<ProbeGrant> {

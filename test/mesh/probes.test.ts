@@ -1,4 +1,5 @@
 /** The gateway measures a trainer's link over real sockets, behind lines that are slower than they are. */
+import { EventEmitter } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
@@ -78,3 +79,33 @@ test('a client that is not a trainer, or may not be one now, is not measured', a
 test('a probe is distinguished from border packets and blobs', () => {
   expect(decodeHead(encodeProbe(new Uint8Array(2000)))).toMatchObject({ kind: PROBE });
 });
+
+test('trainers whose turn it is not ask the later the more of them there are', async () => {
+  let now = 0;
+  const probes = new Probes({ may: () => true, measured: () => undefined, now: () => now });
+  const silent = new SilentSocket();
+  const peer = (key: string) => ({ key, role: 'trainer', socket: silent as unknown as WebSocket });
+  const first = probes.grant(peer('measured'));
+  const waits = async (count: number): Promise<number[]> => {
+    const found: number[] = [];
+    for (let i = 0; i < count; i++) found.push((await probes.grant(peer(`waits ${i}`))).again);
+    return found;
+  };
+  expect(await waits(3)).toEqual([300, 600, 900]);
+  // Asking once more is no other one that waits.
+  expect(await waits(3)).toEqual([900, 900, 900]);
+  expect((await waits(100)).at(-1)).toBe(12_000);
+  now += 61_000;
+  expect(await waits(1)).toEqual([300]);
+  silent.emit('close');
+  expect(await first).toMatchObject({ bytes: 0 });
+});
+
+/** Of a trainer that answers nothing. */
+class SilentSocket extends EventEmitter {
+  readonly OPEN = 1;
+  readonly readyState = 1;
+  ping(): void {
+    // Nothing comes of it.
+  }
+}

@@ -19,9 +19,15 @@ export class LightTrainers {
   readonly #nodes: TrainerNode[] = [];
   readonly #pulses: Link[] = [];
   #ended = false;
+  #beats = 0;
 
   get count(): number {
     return this.#nodes.length;
+  }
+
+  /** Signs of life that were answered so far: two a second of each where nothing is short of processors. */
+  get beats(): number {
+    return this.#beats;
   }
 
   /** More of them, at each address in turn. */
@@ -58,6 +64,7 @@ export class LightTrainers {
     this.#pulses.push(link);
     while (!this.#ended) {
       await ask(link, { what: 'alive', instance });
+      this.#beats++;
       await sleep(HEARTBEAT_MS);
     }
   }
