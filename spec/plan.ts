@@ -29,6 +29,14 @@ export interface DataPart {
   readonly name: 'train' | 'test';
 }
 
+/** Of pictures that are learnt from: `.moved(4, flip = true)`. */
+export interface PictureMoves {
+  /** Places by which a picture is moved at most, along its height and its width. */
+  readonly by: number;
+  /** Half of them are mirrored, left to right. */
+  readonly flip: boolean;
+}
+
 /** `data.mnist.train[0..54999]` */
 export interface PlanData {
   readonly source: string;
@@ -39,6 +47,7 @@ export interface PlanData {
   readonly steps?: number;
   /** The data above are divided, and this is the part that is meant. */
   readonly part?: DataPart;
+  readonly moved?: PictureMoves;
   readonly fields: readonly PlanField[];
   readonly options: Readonly<Record<string, number | string | boolean>>;
 }

@@ -2,7 +2,7 @@
  * The result of checking: every cluster expanded, every parameter fixed, every expression typed. Names are identities
  * (`cortex.column[3].high`), never positions.
  */
-import type { DataPart } from '../../spec/plan.ts';
+import type { DataPart, PictureMoves } from '../../spec/plan.ts';
 import type { Sparsity } from '../../spec/topologies.ts';
 import type { Definition } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
@@ -132,6 +132,8 @@ export interface DataReference {
   readonly steps?: number;
   /** The data above are divided, and this is the part that is meant. */
   readonly part?: DataPart;
+  /** Pictures are moved by chance, other ways in every epoch. */
+  readonly moved?: PictureMoves;
   readonly fields: readonly DataField[];
   readonly options: Readonly<Record<string, number | string | boolean>>;
   readonly span: Span;

@@ -133,6 +133,7 @@ export function selectRows(of: DataTerm, expression: Index, environment: Environ
     of.reference.range !== undefined ||
     of.reference.steps !== undefined ||
     of.reference.part !== undefined ||
+    of.reference.moved !== undefined ||
     of.dividing !== undefined ||
     item === undefined ||
     expression.items.length > 1
@@ -150,8 +151,13 @@ export function selectRows(of: DataTerm, expression: Index, environment: Environ
   return { ...of, reference: { ...of.reference, range: [rows.from, rows.to] } };
 }
 
-/** The data that an expression names, with its split; undefined after a report. */
-export function dataOf(expression: Expression, environment: Environment, evaluate: Evaluate): DataTerm | undefined {
+/** The data that an expression names, with its split; undefined after a report. @param learnt a model learns from them */
+export function dataOf(
+  expression: Expression,
+  environment: Environment,
+  evaluate: Evaluate,
+  learnt = false,
+): DataTerm | undefined {
   const term = evaluate(expression, environment);
   if (isPoison(term)) return undefined;
   const { reporter } = environment.session;
@@ -170,6 +176,12 @@ export function dataOf(expression: Expression, environment: Environment, evaluat
         repair: `name one of them: \`.${term.splits[0] ?? 'train'}\``,
       },
     );
+    return undefined;
+  }
+  if (term.reference.moved && !learnt) {
+    reporter.report('data/kind', expression.span, 'pictures are moved where a model learns, not where it is measured', {
+      repair: 'leave `.moved(…)` out',
+    });
     return undefined;
   }
   return { ...term, reference: { ...term.reference, span: expression.span } };

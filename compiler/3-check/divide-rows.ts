@@ -1,9 +1,10 @@
 /** Data of which a part is kept to measure on. */
 import type { Call } from '../1-syntax/ast.ts';
 import { listNames } from '../diagnostics/reporter.ts';
+import { matched } from './data-arguments.ts';
 import type { Environment } from './environment.ts';
 import type { Evaluate } from './parameters.ts';
-import { type DataTerm, describe, isPoison, POISON, type Term } from './term.ts';
+import { type DataTerm, describe, POISON, type Term } from './term.ts';
 
 /** Of divided data, by the names that data sets give theirs. */
 export const PARTS = ['train', 'test'] as const;
@@ -21,15 +22,10 @@ export function divideRows(of: DataTerm, call: Call, environment: Environment, e
     reporter.report('call/arguments', call.span, message, { repair });
     return POISON;
   };
-  const named = new Map<string, Term>();
-  for (const argument of call.arguments) {
-    const term = evaluate(argument.value, environment);
-    if (isPoison(term)) return POISON;
-    const name = argument.name?.text ?? 'share';
-    if (!['share', 'seed'].includes(name) || named.has(name))
-      return wrong('`split` takes the share that is trained on, and a seed', '`.split(0.8, seed = 1)`');
-    named.set(name, term);
-  }
+  const named = matched(call, ['share', 'seed'], environment, evaluate);
+  if (named === 'poison') return POISON;
+  if (named === undefined)
+    return wrong('`split` takes the share that is trained on, and a seed', '`.split(0.8, seed = 1)`');
   const [share, seed] = [named.get('share'), named.get('seed') ?? DEFAULT_SEED];
   if (typeof share !== 'number' || !(share > 0 && share < 1)) {
     const shown = share === undefined ? 'nothing' : describe(share);

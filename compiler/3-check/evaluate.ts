@@ -24,6 +24,7 @@ import { builtinFunction, callBuiltin } from './functions.ts';
 import { groupRows } from './group-rows.ts';
 import { indexTerm } from './index-term.ts';
 import { withFans } from './initializers.ts';
+import { movePictures } from './move-pictures.ts';
 import { callNodeRead } from './node-reads.ts';
 import { callNoise } from './noise-call.ts';
 import { bindParameters } from './parameters.ts';
@@ -181,7 +182,8 @@ function evaluateCall(call: Call, environment: Environment): Term {
   }
   const divider = callee.kind === 'member' ? ROWS.get(callee.name.text) : undefined;
   const rows = divider && callee.kind === 'member' ? dataIn(callee.of, environment) : undefined;
-  if (divider && rows) return divider(rows, call, environment, evaluate);
+  if (divider && rows)
+    return rows.reference.moved ? movedLast(call, environment) : divider(rows, call, environment, evaluate);
   const target = bound ?? evaluateRaw(callee, environment);
   if (isKind(target, 'definition')) return callDefinition(target.definition, target.module, call, environment);
   if (isPoison(target)) return POISON;
@@ -207,7 +209,14 @@ function evaluateCall(call: Call, environment: Environment): Term {
 const ROWS: ReadonlyMap<string, typeof groupRows> = new Map([
   ['sequences', groupRows],
   ['split', divideRows],
+  ['moved', movePictures],
 ]);
+
+function movedLast(call: Call, environment: Environment): Term {
+  const reason = 'pictures are moved last, behind what says which samples they are';
+  environment.session.reporter.report('call/arguments', call.span, reason, { repair: 'move `.moved(…)` to the end' });
+  return POISON;
+}
 
 /** The data that stand before `.sequences(…)` or `.split(…)`; undefined when it is something else. */
 function dataIn(expression: Expression, environment: Environment): DataTerm | undefined {

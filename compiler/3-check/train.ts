@@ -40,7 +40,7 @@ export function elaborateTrain(
   const { reporter } = session;
   refuseStatements(train.body, ['clamp', 'start', 'validate', 'setting'], 'a train task', reporter);
   const ofData = withParameters(environment, model);
-  const data = train.on && dataOf(train.on, ofData, evaluate);
+  const data = train.on && dataOf(train.on, ofData, evaluate, true);
   if (train.on === undefined)
     reporter.report('task/data', train.name.span, 'a train task must say what it trains on', {
       repair: `\`train ${train.name.text} of ${train.model.text} on data.mnist.train\``,

@@ -34,11 +34,12 @@ export function pageData(plan: Plan, training: PlanTraining, settings: PageDataS
 }
 
 function openInPage(reference: PlanData, seed: number, limit: number): Dataset {
-  const { steps, part } = reference;
+  const { steps, part, moved } = reference;
   // A part is drawn from all samples.
   const rows = rowsInPage(reference, seed, part ? Number.POSITIVE_INFINITY : limit * (steps ?? 1));
   const samples = steps === undefined ? rows : sequences(rows, steps);
-  const all = part ? divide(samples, part) : samples;
+  const parts = part ? divide(samples, part) : samples;
+  const all = moved ? { ...parts, moved } : parts;
   return limit < all.length ? slice(all, 0, limit - 1) : all;
 }
 

@@ -1,5 +1,6 @@
 /** Any data, as the trainer sees them: rows addressed by number, each with the same named fields. */
 
+import type { PictureMoves } from '../../spec/plan.ts';
 import { boundedCount, MAX_ELEMENTS, ofPresent, zeroed, zeroedBytes } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
 import type { ColumnNames } from './column-names.ts';
@@ -31,11 +32,13 @@ export interface Dataset {
   readonly classes?: Classes;
   /** Of the file, where its columns have names and several of them are a field. */
   readonly columns?: ColumnNames;
+  /** How a training moves their pictures. Rows that are gathered are as they lie. */
+  readonly moved?: PictureMoves;
 }
 
-/** Fields of a part of a data set, which are those of the whole. */
-export function namesOf({ classes, columns }: Dataset): Pick<Dataset, 'classes' | 'columns'> {
-  return { ...(classes ? { classes } : {}), ...(columns ? { columns } : {}) };
+/** Of a part of a data set, what it has as the whole has it. */
+export function namesOf({ classes, columns, moved }: Dataset): Pick<Dataset, 'classes' | 'columns' | 'moved'> {
+  return { ...(classes ? { classes } : {}), ...(columns ? { columns } : {}), ...(moved ? { moved } : {}) };
 }
 
 /** By field. */

@@ -2,6 +2,7 @@
  * Batches, decoded ahead of the device: while it works on one, the next lie ready in a bounded set of buffers that
  * are used over and over. Work is done in short turns, so the process keeps answering while glyphs are drawn.
  */
+import { isPictureShape, movePictures } from '../../spec/picture-moves.ts';
 import { allocate, type Dataset, type Field, type FieldArray, findField, sizeOf } from './dataset.ts';
 import { type BatchOrder, batchCount, batchOrder } from './order.ts';
 
@@ -221,7 +222,11 @@ class Feed implements AsyncIterableIterator<Batch> {
     const rows = draft.indices.subarray(draft.done, end);
     this.#fields.forEach((field, f) => {
       const size = sizeOf(field);
-      this.#dataset.gather(field.name, rows, (buffers[f] as FieldArray).subarray(draft.done * size, end * size));
+      const filled = (buffers[f] as FieldArray).subarray(draft.done * size, end * size);
+      this.#dataset.gather(field.name, rows, filled);
+      const { moved } = this.#dataset;
+      const at = { seed: this.#order.seed, epoch: draft.epoch };
+      if (moved && isPictureShape(field.shape)) movePictures(filled, field.shape, rows, moved, at);
     });
     draft.done = end;
     return end === draft.indices.length;

@@ -1,5 +1,5 @@
 /** From what a program names to rows: one source per row of a table. */
-import type { DataPart } from '../../spec/plan.ts';
+import type { DataPart, PictureMoves } from '../../spec/plan.ts';
 import { UserError } from '../support/errors.ts';
 import { CATALOGUE, type CatalogueEntry, TEXT_LENGTH, TRACKING_STEPS } from './catalogue.ts';
 import { type Dataset, type Field, slice } from './dataset.ts';
@@ -22,6 +22,7 @@ export interface DataReference {
   readonly steps?: number;
   /** The samples so far are divided, and this is the part that is meant. */
   readonly part?: DataPart;
+  readonly moved?: PictureMoves;
   /** Only for `file`. */
   readonly path?: string;
   /** The fields that the program expects of a file: its columns are converted to these. Empty: whatever the file has. */
@@ -146,13 +147,14 @@ export async function openDataset(reference: DataReference, options: OpenOptions
   checkSplit(reference, source.entry);
   checkOptions(reference, source.options ?? []);
   const directory = dataDirectory(options.dataDirectory);
-  const { steps, range, part } = reference;
+  const { steps, range, part, moved } = reference;
   const given = reference.fields?.map((f) => (steps === undefined ? f : { ...f, shape: f.shape.slice(1) }));
   const fields = source.entry?.fields ?? given ?? [];
   const dataset = await source.open({ reference, directory, seed: options.seed, fields });
   const rows = range ? slice(dataset, ...range) : dataset;
   const samples = steps === undefined ? rows : sequences(rows, steps);
-  return part ? divide(samples, part) : samples;
+  const parts = part ? divide(samples, part) : samples;
+  return moved ? { ...parts, moved } : parts;
 }
 
 function checkSplit({ source, split }: DataReference, entry: CatalogueEntry | undefined): void {

@@ -149,7 +149,7 @@ function dataRef(dataset: Dataset, inputs: readonly PlanField[], blobs: LazyBlob
     const steps = inputs.find((f) => f.name === name)?.steps;
     return { name, type: field.type, shape: field.shape, ...(steps === undefined ? {} : { steps }), blobs: pieces };
   });
-  return { name: dataset.name, length: dataset.length, columns };
+  return { name: dataset.name, length: dataset.length, columns, ...(dataset.moved ? { moved: dataset.moved } : {}) };
 }
 
 function rowsOfPiece(field: Field): number {

@@ -1,9 +1,10 @@
 /** The data of one shard: only the columns that its senses and labels read, as blobs named in the deployment. */
 
 import { comparedNames, energyNode, TRAIN } from '../../spec/names.ts';
-import type { PlanField } from '../../spec/plan.ts';
+import { isPictureShape, movePictures } from '../../spec/picture-moves.ts';
+import type { PictureMoves, PlanField } from '../../spec/plan.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
-import { allocate, type Column, type Dataset, findField, memoryDataset, sizeOf } from '../data/dataset.ts';
+import { allocate, type Column, type Dataset, type Field, findField, memoryDataset, sizeOf } from '../data/dataset.ts';
 import { batchOrder } from '../data/order.ts';
 import { type FieldData, fieldArrays } from '../device/device.ts';
 import { boundedCount, listOf, zeroed } from '../support/bounded.ts';
@@ -81,7 +82,10 @@ export async function openShardData(
     },
     inputs(call) {
       if (call.kind === TRAIN) {
-        const fed = gathered(train, trainFields, order(call.epoch, call.batch));
+        const rows = order(call.epoch, call.batch);
+        const fed = gathered(train, trainFields, rows);
+        const at = { seed: deployment.seed, epoch: call.epoch };
+        movePicturesOf(fed, train.fields, rows, deployment.train.moved, at);
         return ofStep(fed, deployment.train, call.step, deployment.sequence);
       }
       const { function: name = '', batch: size = 1, sequence } = deployment.evaluations[call.evaluation] ?? {};
@@ -103,6 +107,21 @@ export async function openShardData(
 
 async function bringAll(disk: ReadonlyMap<string, DiskColumn>, rows: ArrayLike<number>): Promise<void> {
   for (const column of disk.values()) await column.bring(rows);
+}
+
+/** What `feedBatches` does to a batch. */
+function movePicturesOf(
+  fed: Readonly<Record<string, FieldData>>,
+  fields: readonly Field[],
+  rows: ArrayLike<number>,
+  moves: PictureMoves | undefined,
+  at: { readonly seed: number; readonly epoch: number },
+): void {
+  if (!moves) return;
+  for (const { name, shape } of fields) {
+    const values = fed[name];
+    if (values && isPictureShape(shape)) movePictures(values, shape, rows, moves, at);
+  }
 }
 
 /** The elements of one step, of the columns that have elements. */

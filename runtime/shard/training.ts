@@ -74,8 +74,9 @@ export async function train(options: TrainingOptions): Promise<TrainingEnd> {
     stateOf(options, { epoch, batch, update: epoch * batches + batch, finished: false }, epochTotals.now);
   const saveAt = async (epoch: number, batch: number): Promise<void> =>
     options.run.saveSnapshot(await stateAt(epoch, batch));
-  // Steps of a sequence are cut from what was fed.
-  const resident = training.sequence === undefined ? await shard.makeResident?.(TRAIN, data.train.length) : undefined;
+  // Steps of a sequence are cut from what was fed; samples that a device keeps are the same in every epoch.
+  const stay = training.sequence === undefined && data.train.moved === undefined;
+  const resident = stay ? await shard.makeResident?.(TRAIN, data.train.length) : undefined;
   const job = { options, run, totals: epochTotals, resident, saveAt };
   let measured: CheckResult[] = [];
   for (let epoch = from.epoch; epoch < epochs; epoch++) {

@@ -3,6 +3,7 @@
  * blob that it names by hash; it contains no path of any machine.
  */
 import type { CountedWork } from '../../spec/costs.ts';
+import type { PictureMoves } from '../../spec/plan.ts';
 import type { DataRecord } from '../training/data-record.ts';
 import type * as training from '../training/evaluations.ts';
 
@@ -34,6 +35,8 @@ export interface DataRef {
   readonly name: string;
   readonly length: number;
   readonly columns: readonly ColumnRef[];
+  /** How a training moves their pictures. */
+  readonly moved?: PictureMoves;
 }
 
 /** Absent fields are those of deployments of older versions. */
