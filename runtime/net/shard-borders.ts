@@ -193,12 +193,12 @@ export class ShardBorders {
     this.#channel(to).send(frame, (packet) => this.#carry(to, [packet]));
   }
 
-  /** A packet of a border of this shard. */
-  receive(from: number, packet: Uint8Array, way: Way): void {
+  /** A packet of a border of this shard. @param busy the shard has other work: what can wait is left to `settle` */
+  receive(from: number, packet: Uint8Array, way: Way, busy = false): void {
     const channel = this.#channels.get(from);
     if (!channel || this.#disputes !== undefined) return;
     const was = channel.blocked;
-    const received = channel.receive(packet, way);
+    const received = channel.receive(packet, way, busy);
     if (received.refused !== undefined) this.refused++;
     this.#carry(from, received.packets);
     for (const frame of received.frames) {
@@ -235,7 +235,11 @@ export class ShardBorders {
 
   /** Nothing else is to be done now. */
   settle(): void {
-    for (const channel of this.#channels.values()) channel.settle();
+    for (const [peer, channel] of this.#channels) {
+      const { packets, broken } = channel.settle();
+      this.#carry(peer, packets);
+      if (broken && this.#disputes === undefined) this.#dispute({ peer, ...broken });
+    }
   }
 
   /** Nothing has come for long: perhaps it was lost. */

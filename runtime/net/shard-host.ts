@@ -2,7 +2,7 @@ import type { State } from '../../spec/program.ts';
 import type { BlobSource as BlobSourceInPieces } from '../backplane/backplane.ts';
 import type { Device, DeviceSession, Tensor } from '../device/device.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import type { SavedPart, ShardId } from '../roles/trainer-state.ts';
+import type { Outcome, SavedPart, ShardId } from '../roles/trainer-state.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import type { SavedStates } from '../shard/shard.ts';
 import { fillStates, saveStates } from '../shard/shard.ts';
@@ -89,6 +89,10 @@ export class ShardHost {
   readonly #watchdog = new Watchdog(WATCHDOG_MILLISECONDS);
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
+  /** Calls that are over, whose windows are still open. */
+  readonly #over: number[] = [];
+  /** It goes on, and what can wait does. */
+  #busy = false;
   /** Calls that have begun and wait for their data. */
   #loading: Promise<void> | undefined;
   #refused = 0;
@@ -165,6 +169,7 @@ export class ShardHost {
     this.#borders.begin(term);
     this.#session.reset();
     this.#commits.length = 0;
+    this.#over.length = 0;
     this.#calls.clear();
     const { states } = this.#plan.executable.program;
     if (from) {
@@ -256,7 +261,16 @@ export class ShardHost {
   }
 
   /** Goes on until it has to wait, or a call has ended: what it sends on the way leaves at once. */
-  async advance(): Promise<'send' | 'needs' | 'done' | 'idle'> {
+  async advance(): Promise<Outcome> {
+    this.#busy = true;
+    try {
+      return await this.#goOn();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #goOn(): Promise<Outcome> {
     for (;;) {
       if (this.#isHeldUp()) return 'needs';
       if (this.#loading) {
@@ -276,7 +290,7 @@ export class ShardHost {
           if (this.#borders.disputes !== undefined) return 'send';
           break;
         case 'needs':
-          this.#borders.settle();
+          this.#settle();
           this.#waits = this.#sendersOf(step.frames);
           this.#awaits = `shard ${this.#waits.slice(0, 4).join(', ')}`;
           return 'needs';
@@ -325,7 +339,13 @@ export class ShardHost {
 
   /** A packet of a border of this shard. */
   receive(from: number, packet: Uint8Array, way: Way): void {
-    this.#borders.receive(from, packet, way);
+    this.#borders.receive(from, packet, way, this.#busy);
+  }
+
+  /** All that no neighbour waits for, and that takes longer than a frame: windows of calls that are over, hashes. */
+  #settle(): void {
+    for (const call of this.#over.splice(0)) this.#borders.closeWindows(call);
+    this.#borders.settle();
   }
 
   get term(): number {
@@ -346,6 +366,7 @@ export class ShardHost {
 
   /** The state of now, kept here and stored in the mesh. @param last the sums end with it */
   async save(calls: number, last: boolean): Promise<SavedPart> {
+    this.#settle();
     const state = await this.#stateOfNow(true);
     const { hash } = state;
     const totals = { ...this.#totals };
@@ -383,14 +404,14 @@ export class ShardHost {
   async #finish(callIndex: number, results: Readonly<Record<string, Tensor>>): Promise<void> {
     const call = this.#calls.get(callIndex);
     this.#calls.delete(callIndex);
-    this.#borders.closeWindows(callIndex);
-    // All that has come of the call is in its record before the call is over there.
-    this.#borders.settle();
+    this.#over.push(callIndex);
+    const calls = callIndex + 1;
+    // All that has come is in the record before what is said of it there. Else the next call goes first.
+    if (call?.kind !== 'train' || endsStretch(this.deployment, calls)) this.#settle();
     if (!call) return;
     this.#sum(call, results);
     if (call.kind === 'evaluate') this.#log?.sums(callIndex, this.#totals);
     // At a cut it is saved, and signed with that.
-    const calls = callIndex + 1;
     if (endsStretch(this.deployment, calls) && !isCut(this.deployment, calls)) await this.#commit(calls);
     if (endsEpoch(this.deployment, calls)) this.#times.write();
   }

@@ -27,6 +27,7 @@ import {
 } from './header.ts';
 import { rootOf } from './merkle.ts';
 import { PacketPool } from './packet-pool.ts';
+import { ends, NOTHING, type Received, refuse } from './received.ts';
 import { BORDER_HEAD, decodeHead, writeBorderHead } from './routing.ts';
 import { directionOf, parseWindow, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
 
@@ -51,16 +52,6 @@ export interface ChannelOptions {
 /** Through the gateway, or straight from the other trainer. */
 export type Way = 'relay' | 'direct';
 
-export interface Received {
-  readonly frames: readonly Frame[];
-  /** To be sent back. */
-  readonly packets: readonly Uint8Array[];
-  /** Why the packet was refused: it is counted, nothing of it was taken. */
-  readonly refused?: string;
-  /** The border cannot go on in this term. */
-  readonly broken?: Broken;
-}
-
 /** Packets that may be on their way unconsumed; then the sender keeps its own. */
 export const CREDIT = 256;
 const ACK_EVERY = 32;
@@ -68,7 +59,6 @@ const ACK_EVERY = 32;
 const MAX_OPEN_CALLS = 4096;
 /** So often a sender is asked to sign a frame that may not be. */
 const MAX_ASKED = 3;
-const NOTHING: Received = { frames: [], packets: [] };
 
 export class BorderChannel {
   readonly #options: ChannelOptions;
@@ -104,6 +94,8 @@ export class BorderChannel {
   readonly #unanswered = new Map<number, Window>();
   #forgotten = 0;
   readonly #windows: Window[] = [];
+  /** Windows that have come while there was other work. */
+  readonly #unread: { readonly header: Header; readonly payload: Uint8Array }[] = [];
   bytesSent = 0;
   bytesReceived = 0;
 
@@ -175,10 +167,17 @@ export class BorderChannel {
     this.#sealed.give(packet);
   }
 
-  /** Does what can wait while there is nothing else to do: hashes what has gone and what has come. */
-  settle(): void {
+  /**
+   * Does what can wait while there is nothing else to do: hashes what has gone and what has come, and reads windows.
+   * @returns answers, and what a window has shown
+   */
+  settle(): Received {
     this.#settleSent();
     this.#settleTaken();
+    const read = this.#unread
+      .splice(0)
+      .map(({ header, payload }) => this.#in('signing', () => this.#readWindow(header, payload)));
+    return read.find(({ broken }) => broken) ?? { frames: [], packets: read.flatMap(({ packets }) => packets) };
   }
 
   #settleSent(): void {
@@ -228,8 +227,11 @@ export class BorderChannel {
     return [this.#seal(this.#control('resume', 0)), ...this.#flush()];
   }
 
-  /** @param message a binary message whose head names this border */
-  receive(message: Uint8Array, way: Way = 'relay'): Received {
+  /**
+   * @param message a binary message whose head names this border
+   * @param busy there is other work: what can wait is left to `settle`
+   */
+  receive(message: Uint8Array, way: Way = 'relay', busy = false): Received {
     const head = decodeHead(message);
     const keys = this.#keys;
     if (head?.kind !== 1) return refuse('no border packet');
@@ -252,15 +254,15 @@ export class BorderChannel {
       case 'resume':
         return this.#resume(packet.header);
       default:
-        return this.#take(packet.header, packet.payload, plain);
+        return this.#take(packet.header, packet.payload, plain, busy);
     }
   }
 
-  #take(header: Header, payload: Uint8Array, packet: Uint8Array): Received {
+  #take(header: Header, payload: Uint8Array, packet: Uint8Array, busy: boolean): Received {
     if (header.sequence < this.#expected) return NOTHING;
     if (header.sequence > this.#expected) return this.#nack('packets before it are missing', false);
     this.#lastCall = header.batch;
-    if (header.kind === 'window') return this.#in('signing', () => this.#takeWindow(header, payload));
+    if (header.kind === 'window') return this.#takeWindow(header, payload, busy);
     if (header.kind === 'signature') return this.#takeSignature(header, payload);
     const problem = this.#dataProblem(header, payload);
     if (problem !== undefined) return this.#nack(problem);
@@ -331,9 +333,16 @@ export class BorderChannel {
     return header.chunk === packets.length && fields.every((name) => header[name] === first[name]);
   }
 
-  /** The other end has closed a window: its root has to be ours; then it gets our signature. */
-  #takeWindow(header: Header, payload: Uint8Array): Received {
+  /** Two signatures that are looked at and one that is made take longer than a frame. */
+  #takeWindow(header: Header, payload: Uint8Array, busy: boolean): Received {
     this.#expected++;
+    if (!busy) return this.#in('signing', () => this.#readWindow(header, payload));
+    this.#unread.push({ header, payload });
+    return { frames: [], packets: this.#acks() };
+  }
+
+  /** The other end has closed a window: its root has to be ours; then it gets our signature. */
+  #readWindow(header: Header, payload: Uint8Array): Received {
     const { batch: call } = header;
     const window = parseWindow(payload);
     const key = this.#peerKey;
@@ -487,12 +496,4 @@ export class BorderChannel {
     // Of every packet: a call for each byte would take as long as its seal.
     return Buffer.compare(header.run, runTag) === 0 && Buffer.compare(header.plan, plan) === 0;
   }
-}
-
-function ends(broken: Broken): Received {
-  return { frames: [], packets: [], broken };
-}
-
-function refuse(refused: string): Received {
-  return { ...NOTHING, refused };
 }
