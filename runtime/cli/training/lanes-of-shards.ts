@@ -12,8 +12,10 @@ import { traceCall } from '../../shard/trace.ts';
 
 /** Samples of a share: whole vectors, whatever a device takes at a time, so that no value is a rest of them. */
 const VECTOR = 16;
-/** Operators of the graph: longer ones take long to load. */
-const MAX_OPERATORS = 4000;
+/** Operations of the graph: longer ones take long to make and to load. */
+const MAX_OPERATIONS = 4000;
+/** What is handed on is written and read once more: settling has to make so many times as many values. */
+const MIN_MADE = 8;
 /** Every thread has a copy of the others' weights, and so has the memory between them. */
 const MAX_WEIGHT_BYTES = 256 * 1024 * 1024;
 
@@ -26,7 +28,7 @@ export function lanesOfShards(sources: readonly ShardSource[], lanes: number): L
   );
   const batch = sources[0]?.schedule.functions.find((f) => f.name === TRAIN)?.batch ?? 0;
   const samples = batch / lanes;
-  if (!trace || lanes < 2 || samples % VECTOR !== 0) return undefined;
+  if (!trace || lanes < 2 || samples % VECTOR !== 0 || operationsIn(trace, programs) > MAX_OPERATIONS) return undefined;
   const settling = settlingIn(trace, programs, samples);
   const behind = trace.runs.flatMap((run, number) => (settling.has(number) ? [] : [{ ...run, run: number }]));
   const isOwn = (source: Source, shard: number): boolean =>
@@ -43,8 +45,10 @@ export function lanesOfShards(sources: readonly ShardSource[], lanes: number): L
     ...new Map(read.filter(({ run }) => settling.has(run)).map((made) => [madeName(made), made])).values(),
   ];
   const spliced = splice(SETTLE, settling, wanted);
-  if (!spliced || spliced.graph.nodes.length > MAX_OPERATORS) return undefined;
+  if (!spliced) return undefined;
   const { manifest, graph } = spliced;
+  const handed = manifest.outputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  if (valuesMade(settling) < MIN_MADE * handed) return undefined;
   const weights = weightsOf(manifest.states, programs, behind);
   if (weights.reduce((bytes, { shape }) => bytes + 4 * sizeOf(shape), 0) > MAX_WEIGHT_BYTES) return undefined;
   return {
@@ -60,19 +64,43 @@ export function lanesOfShards(sources: readonly ShardSource[], lanes: number): L
   };
 }
 
-/** Runs that compute values of samples from such values, each sample by itself, with nothing before them that does more. */
+function operationsIn({ runs }: Trace, programs: readonly Program[]): number {
+  const counts = programs.map(
+    ({ functions }) => new Map(functions.map((f) => [f.name, f.blocks.reduce((sum, { ops }) => sum + ops.length, 0)])),
+  );
+  return runs.reduce((sum, { shard, segment }) => sum + (counts[shard]?.get(segment) ?? 0), 0);
+}
+
+/**
+ * Runs that compute values of samples from such values, each sample by itself, and come before all that changes what
+ * they read.
+ */
 function settlingIn({ runs }: Trace, programs: readonly Program[], samples: number): Map<number, SplicedRun> {
   const settling = new Map<number, SplicedRun>();
   const sized = new Map<string, ProgramFunction | undefined>();
+  const changed = programs.map(() => new Set<string>());
   for (const [number, { shard, segment, tick, inputs }] of runs.entries()) {
     const program = programs[shard] as Program;
     const key = `${shard} ${segment}`;
     if (!sized.has(key)) sized.set(key, inSize(program, segment, samples));
     const f = sized.get(key);
     const known = Object.values(inputs).every((source) => 'field' in source || settling.has(source.run));
-    if (f && known) settling.set(number, { program, f, tick, inputs, stateName: (id) => stateName(shard, id) });
+    if (f && known && !valuesReadBy(f).some((id) => changed[shard]?.has(id)))
+      settling.set(number, { program, f, tick, inputs, stateName: (id) => stateName(shard, id) });
+    else
+      for (const { state } of program.functions.find((g) => g.name === segment)?.updates ?? [])
+        changed[shard]?.add(state);
   }
   return settling;
+}
+
+function valuesReadBy({ blocks, results }: ProgramFunction): string[] {
+  return [...blocks.flatMap(({ ops }) => ops.flatMap((op) => op.args)), ...results.map(({ value }) => value)];
+}
+
+function valuesMade(runs: ReadonlyMap<number, SplicedRun>): number {
+  const ops = [...runs.values()].flatMap(({ f }) => f.blocks.flatMap((block) => block.ops));
+  return ops.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
 /** The segment for so many samples; nothing where it mixes them, or changes a state. */

@@ -128,6 +128,7 @@ describe('batches are not shared', () => {
     { why: 'weights move while values settle', text: inBatches('ipc'), microbatches: 1, lanes: THREADS },
     { why: 'they are divided into microbatches', text: IL, microbatches: 2, lanes: THREADS },
     { why: 'a share is no whole number of vectors', text: inBatches('il', 24), microbatches: 1, lanes: THREADS },
+    { why: 'much would be handed on for little work', text: inBatches('z-il'), microbatches: 1, lanes: THREADS },
     { why: 'there is one thread', text: IL, microbatches: 1, lanes: 1 },
   ])('where $why', ({ text, microbatches, lanes }) => {
     const sources = sourcesOf(compileText(text, undefined, {}, microbatches), 2);
