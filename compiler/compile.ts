@@ -20,10 +20,14 @@ import type { Graph } from './4-graph/graph.ts';
 import { lowerGraph } from './4-graph/lower.ts';
 import { printGraph } from './4-graph/text.ts';
 import type { AtRest } from './5-program/arrivals.ts';
-import { passedInSteps } from './5-program/at-rest.ts';
+import { type Lowered, passedInSteps } from './5-program/at-rest.ts';
+import { withRate } from './5-program/auto-rate.ts';
 import { withSteps } from './5-program/auto-steps.ts';
-import { lowerProgram } from './5-program/lower.ts';
+import { keptValues } from './5-program/kept-values.ts';
+import { type LowerOptions, lowerProgram } from './5-program/lower.ts';
 import { runPasses } from './5-program/passes/index.ts';
+import { lowerProbe } from './5-program/probe.ts';
+import { reportReach } from './5-program/reach.ts';
 import type { CannotCut } from './6-partition/cannot-cut.ts';
 import { type CutOptions, cutModel, type Uncut } from './6-partition/cut-model.ts';
 import type { Machines } from './6-partition/problem.ts';
@@ -34,8 +38,9 @@ import { lowerEachToCpu } from './7-kernels/onnx/shards.ts';
 import { type BuiltPlan, builtOf, draftPlan, type PlanDraft, planBytes } from './8-plan/build.ts';
 import { withKernels } from './8-plan/kernels.ts';
 import { draftShardedPlan } from './8-plan/shards.ts';
-import { hasErrors, type Result } from './diagnostics/diagnostic.ts';
+import { type Diagnostic, hasErrors, type Result } from './diagnostics/diagnostic.ts';
 import { inOrder } from './diagnostics/in-order.ts';
+import { Reporter } from './diagnostics/reporter.ts';
 import { type Host, STANDARD } from './host.ts';
 
 /** Samples in one run of a prediction: enough for the products, little enough for one input. */
@@ -132,11 +137,27 @@ export function checkFile(
     const names = resolve(program);
     const namesResolved = !hasErrors([...loaded.diagnostics, ...names]);
     const checked = check(program, { ...options, namesResolved });
-    const found = [...loaded.diagnostics, ...names, ...checked.diagnostics];
+    const reached = checked.value && !hasErrors(checked.diagnostics) ? reachedBy(checked.value) : [];
+    const found = [...loaded.diagnostics, ...names, ...checked.diagnostics, ...reached];
     const diagnostics = inOrder(withoutConsequences(found, program.entry), path);
     const value = hasErrors(diagnostics) ? undefined : checked.value;
     return { value, diagnostics, program, source, texts };
   });
+}
+
+/** Tasks whose rule cannot reach a node. Where the cut decides which nodes keep values, it also decides this. */
+function reachedBy({ trains, predicts }: Checked): readonly Diagnostic[] {
+  const reporter = new Reporter();
+  for (const task of trains) {
+    const { model } = task;
+    const { graph, keeping } = keptValues(
+      lowerGraph(model),
+      task,
+      predicts.filter((p) => p.model === model),
+    );
+    if (!keeping) reportReach(graph, withSteps(task, graph), reporter);
+  }
+  return reporter.diagnostics;
 }
 
 /** One task of a file. */
@@ -145,6 +166,8 @@ export interface Selected {
   readonly model: ModelInstance;
   readonly task: TrainTask | undefined;
   readonly predicts: readonly PredictTask[];
+  /** Nodes that keep values, where an older plan or a run has decided: else the task's `values` and the cut do. */
+  readonly kept?: ReadonlySet<string> | undefined;
 }
 
 /** Its program, before the passes and behind them. */
@@ -170,18 +193,21 @@ export function buildProgram(
 ): Staged {
   const { model, predicts } = selected;
   return timed(observer, 'graph and program', () => {
-    const graph = lowerGraph(model);
-    const task = selected.task && withSteps(selected.task, graph);
+    const values = keptValues(lowerGraph(model), selected.task, predicts, selected.kept);
+    const written = { predictBatch: PREDICT_BATCH, microbatches };
+    const lowered = (from: Graph): Lowered => loweredFrom(from, selected, written);
+    const { graph, task, lower } = lowered(values.graph);
+    const { keeping } = values;
+    const borders = keeping && {
+      all: lowered(lowerGraph(model)),
+      keeping: (kept: ReadonlySet<string>) => lowered(keeping(kept)),
+    };
     observer.made?.({ stage: 'graph', name: graph.name, print: () => printGraph(graph) });
     const made = (name: string, program: Program): void =>
       observer.made?.({ stage: 'program', name, task: task?.name, print: () => printProgram(program) });
-    const written = { predictBatch: PREDICT_BATCH, microbatches };
-    const plain = lowerProgram(graph, task, predicts, written);
-    const lower = (atRest: AtRest): Program =>
-      atRest === 'rounding' ? plain : lowerProgram(graph, task, predicts, { ...written, atRest });
     const lanes = task ? lanesFor(graph, task) : 1;
     const lowerForOne = (atRest: AtRest): Program => withLanes(lower(atRest), { graph, task, atRest }, lanes);
-    const staged = { ...selected, task, graph, lower };
+    const staged = { ...selected, task, graph, lower, ...(borders ? { borders } : {}) };
     if (after === 'none') {
       const lowered = lowerForOne('rounding');
       made('none', lowered);
@@ -195,6 +221,28 @@ export function buildProgram(
     }
     return { ...staged, lowered: kept, program };
   });
+}
+
+/** What looks for the curvature of a task's energy (`5-program/probe.ts`), at any rate. */
+export function buildProbe({ model, task, predicts, kept }: Selected & { readonly task: TrainTask }): Program {
+  const { graph } = keptValues(lowerGraph(model), task, predicts, kept);
+  return runPasses(lowerProbe(graph, withSteps(withRate(task, 1), graph)));
+}
+
+/** The program of a graph, made when it is asked for. */
+function loweredFrom(
+  graph: Graph,
+  { task: asked, predicts }: Selected,
+  written: Pick<LowerOptions, 'predictBatch' | 'microbatches'>,
+): Lowered {
+  const task = asked && withSteps(asked, graph);
+  let plain: Program | undefined;
+  const lower = (atRest: AtRest): Program => {
+    if (atRest !== 'rounding') return lowerProgram(graph, task, predicts, { ...written, atRest });
+    plain ??= lowerProgram(graph, task, predicts, written);
+    return plain;
+  };
+  return { graph, task, lower };
 }
 
 /** Statements of a plan about its origin. */
@@ -244,7 +292,13 @@ export function buildPlan(
     if (cut.kind === 'impossible') return cut;
     const programs = cut.split.map((shard) => shard.program);
     const filesOf = lowerEachToCpu(programs, ({ path, bytes }) => observeGraphs(new Map([[path, bytes]]), observer));
-    const whole = { ...source, program: cut.program, cpu: new Map<string, Uint8Array>() };
+    const whole = {
+      ...source,
+      graph: cut.graph,
+      task: cut.task,
+      program: cut.program,
+      cpu: new Map<string, Uint8Array>(),
+    };
     const draft = draftShardedPlan(whole, { ...cut, shards: cut.split, filesOf, machines: fleet });
     return observed(draft, staged.graph.name, observer);
   });

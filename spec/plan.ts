@@ -52,10 +52,21 @@ export interface PlanData {
   readonly options: Readonly<Record<string, number | string | boolean>>;
 }
 
+/** Of a method with `rate = auto`. */
+export interface FoundRate {
+  readonly rate: number;
+  /** Largest eigenvalue of the energy's Hessian in the values, over the samples of the first batch. */
+  readonly curvature: number;
+}
+
 export interface PlanTraining {
   readonly task: string;
   /** For people: `IL, 8 ticks`. */
   readonly rule: string;
+  /** Absent: the model names the rate. */
+  readonly found?: FoundRate;
+  /** Which nodes keep values that settle, and their names; absent: all that are not exact as the model has them. */
+  readonly values?: { readonly at: 'clusters' | 'borders'; readonly nodes: readonly string[] };
   /** Ticks of inference in a batch, for rules that settle. */
   readonly ticks?: number;
   /** Number that the optimiser adds to the size of a gradient: an error below it moves no weight. */

@@ -21,6 +21,9 @@ export const WORDS: ReadonlySet<string> = new Set([
   // the last part of an epoch
   'drop',
   'keep',
+  // which nodes keep values
+  'all',
+  'borders',
   // schedules
   'clusters',
   'nodes',
@@ -89,7 +92,7 @@ export const COUNTERS: ReadonlyMap<string, string> = new Map([
 /** Names that the statements of a definition may read besides its parameters. */
 export const LEAVES: Readonly<Record<string, readonly string[]>> = {
   link: ['source', 'target', 'tick'],
-  node: ['z', 'mu', 'tick'],
+  node: ['z', 'mu', 'tick', 'distance'],
   optimizer: ['weight', 'gradient', 'rate', 'step', 'update', 'updates', 'sum_over_weights'],
   rate: ['update', 'updates'],
 };

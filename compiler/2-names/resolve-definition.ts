@@ -33,7 +33,7 @@ const NEEDED: Readonly<Record<Exclude<Definition['what'], 'cluster'>, readonly S
   topology: [],
 };
 
-const PARAMETER_TYPES = ['int', 'float', 'bool', 'text', 'word', 'list', 'function', 'init', 'rate'];
+const PARAMETER_TYPES = ['int', 'float', 'bool', 'text', 'word', 'list', 'function', 'init', 'rate', 'optimizer'];
 
 export function checkParameterType(parameter: Parameter, resolver: Resolver): void {
   const { type } = parameter;

@@ -23,12 +23,15 @@ export function elaborateBody(
   assembly: Assembly,
   environment: Environment,
 ): BodyResult {
-  const exposed = new Set<string>();
+  const exposed = new Set(body.flatMap((s) => (s.kind === 'expose' ? s.names.map((name) => name.text) : [])));
+  const isInternal = (name: string): boolean => prefix !== '' && !exposed.has(name);
   for (const statement of body) {
-    if (statement.kind === 'node') names.set(statement.name.text, addNodes(statement, prefix, assembly, environment));
+    if (statement.kind === 'node') {
+      const name = statement.name.text;
+      names.set(name, addNodes(statement, prefix, isInternal(name), assembly, environment));
+    }
     if (statement.kind === 'cluster')
       names.set(statement.name.text, addClusters(statement, prefix, assembly, environment));
-    if (statement.kind === 'expose') for (const name of statement.names) exposed.add(name.text);
   }
   for (const statement of body) if (statement.kind === 'link') wire(statement, prefix, assembly, environment);
   return { exposed };
@@ -45,7 +48,13 @@ function elementNames(name: string, count: number | undefined): string[] {
   return count === undefined ? [name] : Array.from({ length: count }, (_, i) => `${name}[${i}]`);
 }
 
-function addNodes(statement: NodeStatement, prefix: string, assembly: Assembly, environment: Environment): Term {
+function addNodes(
+  statement: NodeStatement,
+  prefix: string,
+  internal: boolean,
+  assembly: Assembly,
+  environment: Environment,
+): Term {
   const shape = typeShape(statement.type, environment, evaluate);
   const count = countOf(statement, environment);
   const rate = rateOf(statement, environment);
@@ -65,6 +74,7 @@ function addNodes(statement: NodeStatement, prefix: string, assembly: Assembly, 
       role: statement.role,
       shape,
       ...(rate === undefined ? {} : { rate }),
+      ...(internal ? { internal } : {}),
       ...part,
       span: statement.name.span,
     };

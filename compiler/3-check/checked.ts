@@ -2,7 +2,7 @@
  * The result of checking: every cluster expanded, every parameter fixed, every expression typed. Names are identities
  * (`cortex.column[3].high`), never positions.
  */
-import type { DataPart, PictureMoves } from '../../spec/plan.ts';
+import type { DataPart, FoundRate, PictureMoves } from '../../spec/plan.ts';
 import type { Sparsity } from '../../spec/topologies.ts';
 import type { Definition } from '../1-syntax/ast.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
@@ -89,6 +89,8 @@ export interface NodeInstance extends NodePart {
   readonly shape: Shape;
   /** Samples per second of a sense. */
   readonly rate?: number;
+  /** In a cluster that does not expose it. */
+  readonly internal?: true;
   readonly span: Span;
 }
 
@@ -158,6 +160,9 @@ export interface ClampInstance {
   readonly span: Span;
 }
 
+/** What clusters expose; or where shards meet. */
+export type ValuesAt = 'clusters' | 'borders';
+
 export interface TrainTask {
   readonly kind: 'train';
   readonly name: string;
@@ -180,6 +185,10 @@ export interface TrainTask {
   readonly batch: number;
   readonly epochs: number;
   readonly seed?: number;
+  /** The rate of its method, where that was `auto` and has been found, and the curvature that it is from. */
+  readonly found?: FoundRate;
+  /** Which nodes keep values that settle, the others being exact; absent: all. */
+  readonly values?: ValuesAt;
   /** The last part of an epoch is trained though it does not fill a batch; absent: it is left out. */
   readonly last?: 'keep';
   readonly span: Span;

@@ -14,7 +14,7 @@ import { ownKind } from './energy-kinds.ts';
 import { atHome, type Environment, shapeMistake } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import { makeInitializer } from './initializers.ts';
-import { TICK } from './noise-call.ts';
+import { DISTANCE, TICK } from './noise-call.ts';
 import { degreeIn } from './polynomial.ts';
 import { evaluateRules } from './rules-of-definition.ts';
 import { isKind, isPoison, type Term, tensor, valueKey } from './term.ts';
@@ -36,7 +36,7 @@ function makeNodePart(call: CallValue, shape: Shape, span: Span, environment: En
   const module = session.program.homes.get(definition);
   if (module === undefined) return undefined;
   const z = leaf('z', shape);
-  const names = new Map<string, Term>([['tick', TICK], ...Object.entries(call.arguments)]);
+  const names = new Map<string, Term>([['tick', TICK], ['distance', DISTANCE], ...Object.entries(call.arguments)]);
   names.set('z', tensor(z)).set('mu', tensor(leaf('mu', shape)));
   const home: Environment = {
     ...atHome(environment, module, names),

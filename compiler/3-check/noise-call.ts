@@ -9,6 +9,8 @@ import type { Evaluate } from './parameters.ts';
 import { isPoison, POISON, type Term, tensor } from './term.ts';
 
 export const TICK: Term = tensor(leaf('tick', [], false));
+/** Of a node alone. */
+export const DISTANCE: Term = tensor(leaf('distance', [], false));
 
 /** Draws of one definition. */
 const MAX_DRAWS = 16;

@@ -25,20 +25,58 @@ export function elaborateOptimizer(
   model: ModelInstance,
   environment: Environment,
 ): OptimizerInstance | undefined {
-  const { definition } = call;
-  const module = environment.session.program.homes.get(definition);
-  const rate = rateExpr(call.arguments.rate, environment);
-  if (module === undefined || rate === undefined) return undefined;
-  const home = atHome(environment, module, new Map<string, Term>(Object.entries(call.arguments)));
-  const states = statesOf(definition, home);
-  if (states === undefined) return undefined;
-  if (!dependsOnShape(definition)) {
-    const step = weightStepOf(definition, states, [], home);
+  const rules = rulesOf(call, environment);
+  if (rules === undefined) return undefined;
+  const { rate, states } = rules;
+  if (!dependsOnShape(call.definition)) {
+    const step = weightStepOf(rules, [], rules.home);
     return step && { name: call.name, rate, states, ...step };
   }
-  const ofWeights = stepsOfWeights(definition, states, model, home);
+  const ofWeights = stepsOfWeights(rules, model);
   const [first] = ofWeights?.values() ?? [];
   return first && ofWeights && { name: call.name, rate, states, ...first, ofWeights };
+}
+
+/** An optimizer with its arguments. */
+interface Rules {
+  readonly definition: Definition;
+  readonly home: Environment;
+  readonly rate: Expr;
+  /** With those of the optimizer inside. */
+  readonly states: States;
+  /** The optimizer that is its argument of that name. */
+  readonly inside?: { readonly parameter: string; readonly rules: Rules };
+}
+
+/** Undefined after a report. */
+function rulesOf(call: CallValue, environment: Environment): Rules | undefined {
+  const { definition } = call;
+  const { program, reporter } = environment.session;
+  const module = program.homes.get(definition);
+  if (module === undefined) return undefined;
+  const home = atHome(environment, module, new Map<string, Term>(Object.entries(call.arguments)));
+  const own = statesOf(definition, home);
+  const around = Object.entries(call.arguments).find(([, value]) => isOptimizer(value));
+  const inner = around && rulesOf(around[1] as CallValue, environment);
+  if (own === undefined || (around && inner === undefined)) return undefined;
+  const rate = inner?.rate ?? rateExpr(call.arguments.rate, environment);
+  if (rate === undefined) return undefined;
+  if (!around || !inner) return { definition, home, rate, states: own };
+  const twice = own.find(({ name }) => inner.states.some((s) => s.name === name));
+  const problem =
+    call.arguments.rate === undefined
+      ? twice && `both it and \`${inner.definition.name.text}\` have a state \`${twice.name}\``
+      : `\`rate\` is that of \`${around[0]}\`, the optimizer inside`;
+  if (problem !== undefined) {
+    reporter.report('definition/formula', definition.name.span, problem);
+    return undefined;
+  }
+  const inside = { parameter: around[0], rules: inner };
+  return { definition, home, rate, states: [...inner.states, ...own], inside };
+}
+
+function isOptimizer(value: Value): boolean {
+  return typeof value === 'object' && value.kind === 'call' && value.definition.what === 'optimizer';
 }
 
 type States = OptimizerInstance['states'];
@@ -66,22 +104,31 @@ function leaves(shape: Shape): Map<string, Term> {
   return names;
 }
 
-/** The statements for a weight of the shape. */
+/**
+ * The statements for a weight of the shape.
+ *
+ * @param home of the definition, with what is said of mistakes in shapes
+ * @param totals sums over all weights, to which those of this optimizer are added
+ */
 function weightStepOf(
-  { rules = [] }: Definition,
-  states: States,
+  { definition, states, inside: around }: Rules,
   shape: Shape,
   home: Environment,
+  totals: Expr[] = [],
 ): WeightStep | undefined {
   const names = leaves(shape);
   for (const { name } of states) names.set(name, tensor(leaf(name, shape, false)));
-  const totals: Expr[] = [];
   names.set('sum_over_weights', overWeights(totals, states));
+  const nextStates: WeightStep['nextStates'][number][] = [];
+  if (around) {
+    const own = new Set(around.rules.states.map((s) => s.name));
+    for (const name of own) names.delete(name);
+    names.set(around.parameter, stepInside(around, shape, home, totals, nextStates));
+  }
   const lets = new Map<string, Term>();
   const scope = inside(inside(home, names), lets);
-  const nextStates: WeightStep['nextStates'][number][] = [];
   let nextWeight: Expr | undefined;
-  for (const rule of rules) {
+  for (const rule of definition.rules ?? []) {
     if (rule.kind === 'let') lets.set(rule.name.text, evaluate(rule.value, scope));
     if (rule.kind !== 'next') continue;
     const value = toExpr(evaluate(rule.value, scope));
@@ -95,6 +142,37 @@ function weightStepOf(
     else nextStates.push({ name: rule.name.text, value });
   }
   return nextWeight && { nextStates, nextWeight, ...(totals.length > 0 ? { totals } : {}) };
+}
+
+/** The optimizer inside as a function of the gradient: what it makes of the weight. Its states move by that gradient. */
+function stepInside(
+  { parameter, rules }: NonNullable<Rules['inside']>,
+  shape: Shape,
+  home: Environment,
+  totals: Expr[],
+  nextStates: WeightStep['nextStates'][number][],
+): Term {
+  let asked = false;
+  return {
+    kind: 'function',
+    name: parameter,
+    apply: (gradient) => {
+      if (asked) throw new ShapeError(`\`${parameter}\` steps once: keep what it gives in a \`let\``);
+      asked = true;
+      const before = totals.length;
+      const step = weightStepOf(rules, shape, { ...rules.home, onShape: home.onShape }, totals);
+      if (step === undefined) throw new ShapeError(`\`${rules.definition.name.text}\` gives no step`);
+      const given = (expr: Expr): Expr => withGradient(expr, gradient);
+      for (let i = before; i < totals.length; i++) totals[i] = given(totals[i] as Expr);
+      nextStates.push(...step.nextStates.map(({ name, value }) => ({ name, value: given(value) })));
+      return given(step.nextWeight);
+    },
+  };
+}
+
+function withGradient(expr: Expr, gradient: Expr): Expr {
+  if (expr.kind === 'leaf') return expr.name === 'gradient' ? gradient : expr;
+  return expr.kind === 'apply' ? { ...expr, args: expr.args.map((arg) => withGradient(arg, gradient)) } : expr;
 }
 
 /** A sum over all elements of all weights, of what is known before any of them moves. */
@@ -121,12 +199,8 @@ function fits(shape: Shape, whole: Shape): boolean {
 }
 
 /** By the name of the weight; weights of one shape share what is worked out. The first mistake ends it. */
-function stepsOfWeights(
-  definition: Definition,
-  states: States,
-  model: ModelInstance,
-  home: Environment,
-): Map<string, WeightStep> | undefined {
+function stepsOfWeights(rules: Rules, model: ModelInstance): Map<string, WeightStep> | undefined {
+  const { home } = rules;
   const byShape = new Map<string, WeightStep>();
   const steps = new Map<string, WeightStep>();
   for (const owner of [...model.links, ...model.nodes])
@@ -142,9 +216,7 @@ function stepsOfWeights(
         );
       const step =
         byShape.get(key) ??
-        (thinned
-          ? thinnedStep(definition, states, shape, { ...home, onShape })
-          : weightStepOf(definition, states, shape, { ...home, onShape }));
+        (thinned ? thinnedStep(rules, shape, { ...home, onShape }) : weightStepOf(rules, shape, { ...home, onShape }));
       if (step === undefined) return undefined;
       byShape.set(key, step);
       steps.set(weight, step);
@@ -153,8 +225,8 @@ function stepsOfWeights(
 }
 
 /** Of a thinned link only the connections that exist count, and they have no axes. */
-function thinnedStep(definition: Definition, states: States, shape: Shape, home: Environment): WeightStep | undefined {
-  const step = weightStepOf(definition, states, shape, home);
+function thinnedStep(rules: Rules, shape: Shape, home: Environment): WeightStep | undefined {
+  const step = weightStepOf(rules, shape, home);
   if (step === undefined) return undefined;
   try {
     return {
@@ -164,7 +236,7 @@ function thinnedStep(definition: Definition, states: States, shape: Shape, home:
     };
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
-    shapeMistake(home, definition.name.span, error.message);
+    shapeMistake(home, rules.definition.name.span, error.message);
     return undefined;
   }
 }

@@ -148,6 +148,8 @@ function asType(value: Term, type: TypeExpression, home: Environment, evaluate: 
       return typeof value === 'number' || (isKind(value, 'call') && value.definition.what === 'rate')
         ? value
         : undefined;
+    case 'optimizer':
+      return isKind(value, 'call') && value.definition.what === 'optimizer' ? value : undefined;
     default:
       return undefined;
   }
@@ -163,6 +165,7 @@ export const PARAMETER_TYPES: Readonly<Record<string, string>> = {
   list: 'a list',
   function: 'a function of one tensor, such as `tanh`',
   init: 'an initialiser, such as `zeros` or `normal(0.1)`',
+  optimizer: 'an optimizer, such as `learn.adam()`',
   rate: 'a number or a rate, such as `learn.warmup_cosine(0.001)`',
 };
 

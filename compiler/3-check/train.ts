@@ -15,7 +15,7 @@ import { refuseStatements } from './statements.ts';
 /** Samples per weight step, and passes over the data, where a task does not say. */
 export const DEFAULT_BATCH = 128;
 export const DEFAULT_EPOCHS = 10;
-const SETTINGS = ['method', 'optimizer', 'batch', 'epochs', 'seed', 'sequence', 'last'];
+const SETTINGS = ['method', 'optimizer', 'batch', 'epochs', 'seed', 'sequence', 'last', 'values'];
 
 export interface Defaults {
   readonly method: CallValue | undefined;
@@ -55,6 +55,7 @@ export function elaborateTrain(
   const seed = settings.read('seed', wholeNumber(0));
   const sequence = settings.read('sequence', stepCount);
   const last = settings.read('last', word(['drop', 'keep']));
+  const values = settings.read('values', word(['all', 'clusters', 'borders']));
   if (method && method.value.definition.name.text === 'settle') {
     reporter.report('setting/type', method.span, '`settle` does not learn', {
       repair: '`learn.il(…)`',
@@ -106,14 +107,20 @@ export function elaborateTrain(
     batch: batch?.value ?? Math.ceil(DEFAULT_BATCH / replicas) * replicas,
     epochs: epochs?.value ?? DEFAULT_EPOCHS,
     ...(seed === undefined ? {} : { seed: seed.value }),
-    ...(isKeep(last?.value) ? { last: 'keep' } : {}),
+    ...(isWord(last?.value, 'keep') ? { last: 'keep' } : {}),
+    ...valuesAt(values?.value),
     span: train.name.span,
   };
   return { task, methodSpan: method?.span ?? train.name.span, clampsComplete: complete };
 }
 
-function isKeep(value: Value | undefined): boolean {
-  return typeof value === 'object' && 'kind' in value && value.kind === 'symbol' && value.name === 'keep';
+function isWord(value: Value | undefined, name: string): boolean {
+  return typeof value === 'object' && 'kind' in value && value.kind === 'symbol' && value.name === name;
+}
+
+function valuesAt(value: Value | undefined): Pick<TrainTask, 'values'> {
+  if (isWord(value, 'clusters')) return { values: 'clusters' };
+  return isWord(value, 'borders') ? { values: 'borders' } : {};
 }
 
 function validationOf(train: Train, environment: Environment): TrainTask['validation'] {

@@ -40,6 +40,7 @@ export function nodeLeaves(node: Pick<GraphNode, 'shape' | 'weights'>): Leaves {
   return new Map<string, Leaf>([
     ...settlingLeaves(node.shape),
     ...weightLeaves(node.weights),
+    ['distance', { shape: [], batched: false }],
     ['z', value],
     ['mu', value],
   ]);

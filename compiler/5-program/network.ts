@@ -14,6 +14,7 @@ import type { Value } from '../operators/operator.ts';
 import { atRest } from './arrivals.ts';
 import type { BlockBuilder } from './builder.ts';
 import { settlingBindings } from './chance.ts';
+import { distanceBinding } from './distance-binding.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
 import { isCompressed, matrixOf } from './sparse-weights.ts';
 
@@ -138,6 +139,7 @@ function exactValue(
   if (!value) throw new Error(`${node.name} is not exact`);
   builder.origin = nodeOrigin(node.name);
   const bindings = {
+    ...distanceBinding(network, node.name, value),
     ...settlingBindings(builder, network, `value ${node.name}`, value, node.shape, now),
     ...weightBindings(node, weights),
     mu: { value: mu },
@@ -278,6 +280,7 @@ function energyOf(
     prediction = alone.mu;
   }
   const bindings = {
+    ...distanceBinding(network, node.name, node.energy),
     ...settlingBindings(builder, network, `node ${node.name}`, node.energy, node.shape, now),
     ...nodeBindings(node, read, prediction, weights),
   };

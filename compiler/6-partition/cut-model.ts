@@ -2,8 +2,12 @@
 import { plainName } from '../../spec/names.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import type { ScheduleInstance, TrainTask } from '../3-check/checked.ts';
+import type { Graph } from '../4-graph/graph.ts';
 import { type Lowered, passedAtRest, passedInSteps } from '../5-program/at-rest.ts';
+import { ruleOf } from '../5-program/method.ts';
 import { runPassesByNode } from '../5-program/passes/index.ts';
+import { neverText, reachOf, repairOf } from '../5-program/reach.ts';
+import { cutAgain, keptBy } from './at-borders.ts';
 import { type CannotCut, mebibytes, notYet } from './cannot-cut.ts';
 import { type CutAt, constraintsOf } from './constraints.ts';
 import {
@@ -12,6 +16,7 @@ import {
   cutPieces,
   keepPlaces,
   levelPieces,
+  linePieces,
   type OldPlaces,
   spreadPieces,
 } from './cut-pieces.ts';
@@ -26,6 +31,8 @@ import type { Tiling } from './tiles/tiling.ts';
 
 /** A model whose program no pass has seen yet. */
 export interface Uncut extends ScheduledModel, Lowered {
+  /** `values = borders`: it is cut with all values, and then keeps those of some nodes. */
+  readonly borders?: { readonly all: Lowered; readonly keeping: (kept: ReadonlySet<string>) => Lowered };
   /** Never cut a node: every tick of a cut one costs more round trips between shards. */
   readonly wholeNodes?: boolean;
   /** Batches that begin before the weight step of the one before them, on predicted weights: 0 or 1. */
@@ -34,6 +41,9 @@ export interface Uncut extends ScheduledModel, Lowered {
 
 export interface CutModel {
   readonly kind: 'cut';
+  /** With the values that are kept, and the ticks that they need. */
+  readonly graph: Graph;
+  readonly task: TrainTask | undefined;
   /** Of the whole model, in tiles where it had to be cut. */
   readonly program: Program;
   readonly tiling: Tiling;
@@ -72,11 +82,9 @@ export function cutModel(uncut: Uncut, machines: Machines, options: CutOptions =
 }
 
 /** Shares as even as they can be. */
-function evenCut(
-  uncut: Uncut,
-  machines: Machines,
-  { old, pinned = new Map(), note, passed }: CutOptions,
-): CutModel | CannotCut {
+function evenCut(given: Uncut, machines: Machines, options: CutOptions): CutModel | CannotCut {
+  const { old, pinned = new Map(), note, passed } = options;
+  const uncut: Uncut = given.borders ? { ...given, ...given.borders.all } : given;
   const { checked, graph, wholeNodes = false, ahead = 0 } = uncut;
   const schedules = checked.schedules.filter((s) => s.model === graph.name);
   const refused = notYet(schedules);
@@ -126,9 +134,37 @@ function evenCut(
   }
   if (!best) return full ?? { kind: 'impossible', reason: `${graph.name} cannot be cut`, repair: 'add memory' };
   const { cut } = best;
-  const split = best.programs();
-  const nodes = split.map((_, shard) => cut.pieces.filter((_owner, i) => cut.part[i] === shard).map(plainName));
-  return { kind: 'cut', program: cut.program, tiling: cut.tiling, split, nodes };
+  const { task } = uncut;
+  if (!given.borders) return { ...placed(machines, cut), graph, task, program: cut.program, split: best.programs() };
+  const { lowered, ...at } = fewestBorders(given.borders, graph, [cut, ...(kept ? [] : [linePieces(cutting) ?? cut])]);
+  const short = tooFewTicks(lowered);
+  if (short) return short;
+  const again = cutAgain(at.cut, lowered.graph, passedByNode({ ...uncut, ...lowered }, passed));
+  const assignment = assignmentOf(lowered.graph, again.pieces, again.part);
+  const shards = { owners: again.owners, assignment, shards: machines.list.length };
+  const split = inOrder(splitting(again.program, shards).programs());
+  const tooMuch = tooLarge(graph.name, split, machines);
+  const model = { graph: lowered.graph, task: lowered.task, program: again.program, split };
+  return tooMuch ?? { ...placed(machines, again), ...model };
+}
+
+function placed(machines: Machines, { pieces, part, tiling }: CutPieces): Pick<CutModel, 'kind' | 'nodes' | 'tiling'> {
+  const nodes = machines.list.map((_, shard) => pieces.filter((_owner, i) => part[i] === shard).map(plainName));
+  return { kind: 'cut', nodes, tiling };
+}
+
+/** The cut with the fewest nodes that an error has to pass; of equals the first. */
+function fewestBorders(
+  { keeping }: NonNullable<Uncut['borders']>,
+  graph: Graph,
+  cuts: readonly [CutPieces, ...CutPieces[]],
+): { readonly cut: CutPieces; readonly lowered: Lowered } {
+  const [first, ...others] = cuts.map((cut) => {
+    const lowered = keeping(keptBy(graph, cut));
+    return { cut, lowered, hops: (lowered.task && reachOf(lowered.graph, lowered.task)?.hops) ?? 0 };
+  });
+  if (!first) throw new Error('no cut');
+  return others.reduce((least, found) => (found.hops < least.hops ? found : least), first);
 }
 
 /** Behind microbatches every shard moves its weights by itself, and an optimiser that reduces needs all of a weight. */
@@ -142,6 +178,17 @@ function passedByNode(uncut: Uncut, passed: CutOptions['passed']): Program {
   const { program, behind } = passedInSteps(uncut, runPassesByNode);
   for (const [name, current] of behind) passed(name, current);
   return program;
+}
+
+/** The cut decides how far errors have to come. */
+function tooFewTicks({ graph, task }: Lowered): CannotCut | undefined {
+  const reach = task && reachOf(graph, task);
+  if (!reach || reach.never.length === 0) return undefined;
+  return {
+    kind: 'impossible',
+    reason: neverText(ruleOf(task.method), reach),
+    repair: `${repairOf(reach)}; or fewer shards`,
+  };
 }
 
 function cutAtOf(schedules: readonly ScheduleInstance[]): CutAt {

@@ -3,6 +3,7 @@ import { type Owner, parseTile, plainName } from '../../spec/names.ts';
 import type { Plan } from '../../spec/plan.ts';
 import type { Program } from '../../spec/program.ts';
 import type { Graph } from '../4-graph/graph.ts';
+import { components } from '../4-graph/order.ts';
 import { type CannotCut, explain } from './cannot-cut.ts';
 import type { Constraints } from './constraints.ts';
 import { measureCosts } from './costs.ts';
@@ -116,6 +117,28 @@ export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
   const alike = Math.max(least * ALIKE, isFree(machines) ? bound * ALIKE_FREE : 0);
   const [best] = found.filter((c) => c.cut.bottleneck <= alike).sort((x, y) => x.volume - y.volume);
   return best?.cut ?? why ?? explain({ reason: 'too-few', most }, graph.name, nodes.cut.pieces, machines);
+}
+
+/**
+ * Whole nodes in the order in which errors come to them, cut into runs: as few borders on a way as there can be, where
+ * shares may be uneven for it.
+ */
+export function linePieces(cutting: Cutting): CutPieces | undefined {
+  const { graph, machines, constraints } = cutting;
+  if (constraints.together.length > 0 || constraints.pinned.size > 0) return undefined;
+  const tiled = tiledBy(cutting, new Map());
+  const numbers = new Map(graph.nodes.map(({ name }, i) => [name, i]));
+  const order = components(graph).flatMap(({ nodes }) => nodes.map((name) => numbers.get(name) as number));
+  const runs = cutLine(
+    Float64Array.from(order, (i) => tiled.cut.work[i] as number),
+    machines.list.length,
+  );
+  if (!runs) return undefined;
+  const part = new Int32Array(order.length);
+  order.forEach((i, at) => {
+    part[i] = runs[at] as number;
+  });
+  return fits(tiled.problem, part) ? candidate(tiled, part).cut : undefined;
 }
 
 /** The same pieces with units moved between them, so that what shards were found to do is even. */

@@ -19,6 +19,7 @@ import type { Checked, CheckInstance, DataField, DataReference, PredictTask, Tra
 import { readersOf } from '../3-check/starts.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { countFlops, countMemory } from '../5-program/cost.ts';
+import { valuesOf } from '../5-program/kept-values.ts';
 import { methodOf, RULE_NAMES } from '../5-program/method.ts';
 import type { Expr } from '../operators/expr.ts';
 import { canonicalJson, collected, sha256, textInto } from './canonical.ts';
@@ -103,7 +104,7 @@ export function draftPlan(source: PlanSource): PlanDraft {
     compiler: source.compiler,
     model: graph.name,
     source: source.modules.map((m) => ({ path: m.path, sha256: sha256(encode(m.text)) })),
-    ...(source.task && train ? { training: trainingOf(source.task, train, source.ahead ?? 0) } : {}),
+    ...(source.task && train ? { training: trainingOf(graph, source.task, train, source.ahead ?? 0) } : {}),
     predictions: source.predicts.flatMap((p) => predictionOf(p, program)),
     checks: source.checked.checks.filter((c) => names.has(c.task)).map(checkOf),
     shards: [shard],
@@ -133,12 +134,15 @@ export function planBytes(plan: Plan): Uint8Array {
   return canonicalJson(plan);
 }
 
-function trainingOf(task: TrainTask, f: ProgramFunction, ahead: number): PlanTraining {
+function trainingOf(graph: Graph, task: TrainTask, f: ProgramFunction, ahead: number): PlanTraining {
   const method = methodOf(task);
   const epsilon = epsilonOf(task.optimizer.nextWeight);
+  const values = valuesOf(graph, task);
   return {
     task: task.name,
     rule: describeRule(task),
+    ...(task.found === undefined ? {} : { found: task.found }),
+    ...(values === undefined ? {} : { values }),
     ...('steps' in method ? { ticks: method.steps } : {}),
     ...(epsilon === undefined ? {} : { epsilon }),
     data: dataOf(task.data),

@@ -112,6 +112,8 @@ export const CODES = {
   'setting/type': { severity: 'error', title: 'this setting needs another value' },
   'setting/unknown': { severity: 'error', title: 'there is no such setting' },
   'start/rule': { severity: 'error', title: 'this rule must begin at the forward sweep' },
+  'steps/few': { severity: 'warning', title: 'errors fade before they come to the first links' },
+  'steps/reach': { severity: 'error', title: 'some links never learn' },
   'start/twice': { severity: 'error', title: 'a node can begin at only one value' },
   'task/data': { severity: 'error', title: 'the task has no data' },
   'task/reads': { severity: 'warning', title: 'this task reads nothing' },

@@ -179,6 +179,7 @@ export const ERROR_CODES = {
   'predict/png': 'there is no picture to show',
   'probe/rule': 'this rule has no rate of inference',
   'progress/late': 'a trainer took too long',
+  'rate/auto': 'a rate cannot be found here',
   'record/away': 'the trainer that keeps the record does not answer',
   'record/damaged': 'the record of a stretch cannot be trusted',
   'record/missing': 'no trainer keeps this record',

@@ -17,6 +17,8 @@ export interface KeptRun {
   readonly model: string;
   readonly task: string;
   readonly seed: number;
+  /** One where nothing is said. */
+  readonly shards?: number;
   /** What a compilation takes too: `--set`, `--epochs`. */
   readonly settings?: readonly string[];
   /** Of a trial alone; the first of them as in `settings`. */
@@ -25,16 +27,31 @@ export interface KeptRun {
 
 /** The `done` event of the training. @throws Error when the command fails */
 export async function trainKept(run: KeptRun, data: string, context: Context): Promise<Record<string, unknown>> {
-  const { name, label, model, task, seed, settings = [], trial } = run;
+  const { name, label, model, task, seed, shards = 1, settings = [], trial } = run;
   const own = [...settings, ...(context.trial ? trial.settings : [])];
   const folder = join(context.root, '.cache', 'acceptance', context.trial ? 'trial' : 'runs', name);
   const goOn = !context.fresh && (await isOfThisProgram(folder, run, own, context.root));
   if (!goOn) removeFolder(folder);
   mkdirSync(join(folder, '..'), { recursive: true });
   const limits = context.trial ? trial.limits : [];
+  const cut = shards > 1 ? ['--shards', String(shards)] : [];
   const args = goOn
     ? ['train', '--resume', folder, '--data', data, '--json']
-    : ['train', model, task, '--data', data, '--seed', String(seed), '--out', folder, '--json', ...own, ...limits];
+    : [
+        'train',
+        model,
+        task,
+        '--data',
+        data,
+        '--seed',
+        String(seed),
+        '--out',
+        folder,
+        '--json',
+        ...cut,
+        ...own,
+        ...limits,
+      ];
   const end = await nmc(context.root, args, (line) => {
     for (const event of jsonLines([line]))
       if (event.event === 'epoch')
@@ -56,14 +73,15 @@ export async function accuracyOf(run: KeptRun, data: string, context: Context): 
 /** Whether a run folder holds the plan that the compiler makes today. */
 async function isOfThisProgram(
   folder: string,
-  { model, task }: KeptRun,
+  { model, task, shards = 1 }: KeptRun,
   settings: readonly string[],
   root: string,
 ): Promise<boolean> {
   const kept = join(folder, 'plan', 'plan.json');
   if (!existsSync(kept)) return false;
   const plan = join(root, '.cache', 'acceptance', 'plan');
-  const end = await nmc(root, ['compile', model, task, '-o', plan, '--json', ...settings]);
+  const cut = shards > 1 ? ['--partition', String(shards)] : [];
+  const end = await nmc(root, ['compile', model, task, '-o', plan, '--json', ...cut, ...settings]);
   const compiled = jsonLines(end.lines).find((event) => event.event === 'compiled');
   return compiled?.sha256 === createHash('sha256').update(readFileSync(kept)).digest('hex');
 }

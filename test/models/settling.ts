@@ -257,14 +257,33 @@ export class Settling {
     );
   }
 
-  /** Names of settling that a definition may read (section 5): the tick, or a draw for each element. */
-  #now(tape: Tape, owner: string, leaf: string, { shape }: GraphNode, sample: number, tick: number): Cells | undefined {
+  /** Names of settling that a definition may read (section 5): the tick, the distance, or a draw for each element. */
+  #now(tape: Tape, owner: string, leaf: string, node: GraphNode, sample: number, tick: number): Cells | undefined {
+    const { shape } = node;
     if (leaf === 'tick') return tape.leaves([], [tick]);
+    if (leaf === 'distance') return tape.leaves([], [this.#distance(node)]);
     if (!leaf.startsWith('noise:')) return undefined;
     const size = shape.reduce((a, b) => a * b, 1);
     const draw = (_: unknown, i: number): number =>
       this.#around.rounding(noiseAt(`${owner}:${leaf}`, i, sample, { ...this.#around, tick }));
     return tape.leaves(shape, Array.from({ length: size }, draw));
+  }
+
+  /** (5a), by trying all ways of one length after the other. */
+  #distance({ name }: GraphNode): number {
+    const { graph } = this.#network;
+    const isOutput = (node: string): boolean =>
+      this.#around.clamps.has(node) && graph.links.some((l) => l.target === node);
+    const most = graph.nodes.length;
+    const within = new Map(graph.nodes.filter((n) => isOutput(n.name)).map((n) => [n.name, 0]));
+    for (let round = 0; round < most; round++)
+      for (const { source, target, delay } of graph.links) {
+        const below = within.get(target);
+        if (below === undefined || delay > 0) continue;
+        const further = below + (nodeOf(graph, source).value ? 0 : 1);
+        if (further < (within.get(source) ?? most)) within.set(source, further);
+      }
+    return within.get(name) ?? -1;
   }
 
   #remembered(node: GraphNode, sample: number, delay: number): readonly number[] {

@@ -2,6 +2,7 @@
 import { lowerGraph } from '../../compiler/4-graph/lower.ts';
 import type { AtRest } from '../../compiler/5-program/arrivals.ts';
 import { passedAtRest } from '../../compiler/5-program/at-rest.ts';
+import { withSteps } from '../../compiler/5-program/auto-steps.ts';
 import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { cutModel } from '../../compiler/6-partition/cut-model.ts';
@@ -38,10 +39,11 @@ const webgpu: Device = {
 /** The first train block of a text with all predictions, lowered for `predictBatch` samples. */
 export function stagedText(text: string, predictBatch = 4): Staged {
   const all = checked(text);
-  const [task] = all.trains;
-  if (!task) throw new Error('no train block');
-  const predicts = all.predicts.filter((p) => p.model.name === task.model.name);
-  const graph = lowerGraph(task.model);
+  const [written] = all.trains;
+  if (!written) throw new Error('no train block');
+  const predicts = all.predicts.filter((p) => p.model.name === written.model.name);
+  const graph = lowerGraph(written.model);
+  const task = withSteps(written, graph);
   const lanes = lanesFor(graph, task);
   const lower = (atRest: AtRest): Program => lowerProgram(graph, task, predicts, { predictBatch, atRest });
   const lowerForOne = (atRest: AtRest): Program => withLanes(lower(atRest), { graph, task, atRest }, lanes);

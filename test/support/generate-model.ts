@@ -33,7 +33,7 @@ ${links.join('\n')}
 train learn_it of generated on data.glyphs.train {
   clamp pixels = (sample.image / 255 - 0.5) / 0.5
   clamp label = one_hot(sample.digit, 10)
-  method = learn.il(steps = 8, rate = 0.05)
+  method = learn.pc_alm(rate = 0.05)
   optimizer = learn.adamw(rate = learn.warmup_cosine(0.0003))
 }
 

@@ -48,6 +48,13 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
     ['f32[64]', 'f32[12]'],
     ticks(8, 4),
   ],
+  'deep.pcn': [
+    pictures('6, 7'),
+    flat(42),
+    ['depth: int = 32', 'depth: int = 7'],
+    ['width: int = 32', 'width: int = 10'],
+    ['/ 255 - 0.1307) / 0.3081', '/ 255 - 0.5) / 0.5'],
+  ],
   'digits.pcn': [pictures('6, 7'), flat(42), hidden(128, 33), ticks(8, 4)],
   'fan_out.pcn': [
     pictures('6, 7'),

@@ -1,5 +1,6 @@
 /** From a file on disk to a plan in memory, for every command that needs one. */
 import type { Checked, TrainTask } from '../../../compiler/3-check/checked.ts';
+import { isAutoRate } from '../../../compiler/5-program/auto-rate.ts';
 import type { OldPlaces } from '../../../compiler/6-partition/cut-pieces.ts';
 import type { Machines } from '../../../compiler/6-partition/problem.ts';
 import { type BuiltPlan, builtOf, type PlanDraft } from '../../../compiler/8-plan/build.ts';
@@ -19,6 +20,7 @@ import type { Diagnostic } from '../../../compiler/diagnostics/diagnostic.ts';
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
 import { fileHost, type Host } from '../../../compiler/host.ts';
+import type { Plan } from '../../../spec/plan.ts';
 import type { Program } from '../../../spec/program.ts';
 import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
@@ -140,9 +142,20 @@ function debugMade(made: Made): void {
     void made.print().then((text) => debug('kernels', `${made.name}\n${text}`));
 }
 
-/** Graph, program and passes. */
+/** Graph, program and passes. @throws UserError `rate/auto` */
 export function buildStages(selected: Selected, after?: string, microbatches = 1): Staged {
+  assertRate(selected);
   return buildProgram(selected, { after, microbatches }, OBSERVER);
+}
+
+/** A rate that is to be found when the training begins is not known before. @throws UserError `rate/auto` */
+export function assertRate({ task }: Selected): void {
+  if (!task || !isAutoRate(task)) return;
+  throw new UserError(
+    'rate/auto',
+    `${task.name} has \`rate = auto\`, which is found when its training begins`,
+    `train or deploy the model file itself, or name a rate in its method, as \`rate = 0.1\``,
+  );
 }
 
 /** The same without the passes where the model is cut: they run on it as it is cut then, every node by itself. */
@@ -178,13 +191,15 @@ export interface Cut {
   readonly pinned?: ReadonlyMap<string, number>;
   /** Of an older plan, to move as little as is worth it. */
   readonly old?: OldPlaces;
+  /** That plan. */
+  readonly from?: Plan;
 }
 
 /** `--mesh FILE`, or `--partition K`: a shard for each machine, in the order of the file. */
 export async function meshCutOf(args: CutArguments): Promise<Cut> {
   const path = args.mesh;
   const older = args.from;
-  const old = older === undefined ? {} : { old: await oldPlaces(older) };
+  const old = older === undefined ? {} : await oldPlaces(older);
   const asked = { ...cutOf(args.partition), ...old };
   if (path === undefined) return asked;
   const [{ readMesh }, { machinesOf }] = await Promise.all([
@@ -204,13 +219,14 @@ export async function meshCutOf(args: CutArguments): Promise<Cut> {
   return { shards, machines, pinned, ...old };
 }
 
-/** `--from PLAN`: where its pieces are, by the names of machines. */
-async function oldPlaces(folder: string): Promise<OldPlaces> {
+/** `--from PLAN`: it, and where its pieces are, by the names of machines. */
+async function oldPlaces(folder: string): Promise<Pick<Cut, 'old' | 'from'>> {
   const [{ openPlan }, { placesIn }] = await Promise.all([
     import('../planning/open-plan.ts'),
     import('../../../compiler/6-partition/cut-pieces.ts'),
   ]);
-  return placesIn(openPlan(folder).plan);
+  const { plan } = openPlan(folder);
+  return { old: placesIn(plan), from: plan };
 }
 
 /** A model that is not cut has to fit the one machine. */

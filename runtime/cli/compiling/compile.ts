@@ -13,10 +13,12 @@ import { UserError } from '../../support/errors.ts';
 import { formatBytes, formatCount } from '../../support/format-numbers.ts';
 import { printed } from '../../support/printable.ts';
 import { withProgress } from '../../support/progress.ts';
+import { asPlanned } from '../planning/as-planned.ts';
 import { cutText, planRate } from '../planning/plan-rate.ts';
 import { EXIT } from '../shell/command.ts';
 import { precisionOf } from '../shell/command-device.ts';
 import { timed } from '../shell/debug.ts';
+import { valuesText } from '../shell/values-text.ts';
 import {
   buildStagesFor,
   type CheckedModel,
@@ -36,8 +38,9 @@ import { widthParameterOf } from './width-parameter.ts';
 export default async function (args: CompileArguments): Promise<number> {
   const path = fileArgument(args.file);
   const model = checkModel(path, args);
-  const selected = selectTask(model, args.task, args);
   const cut = await meshCutOf(args);
+  const asked = selectTask(model, args.task, args);
+  const selected = cut.from ? asPlanned(asked, cut.from) : asked;
   const whole = buildStagesFor(cut.shards, selected);
   const precision = precisionOf(args);
   if (precision !== 'f32' && cut.shards > 1)
@@ -59,7 +62,8 @@ export default async function (args: CompileArguments): Promise<number> {
   const { plan, shards } = draft.whole();
   const rate = planRate(plan, shards ?? []);
   if (args.json) {
-    const told = rate ? { rate } : {};
+    const values = plan.training?.values;
+    const told = { ...(rate ? { rate } : {}), ...(values ? { values } : {}) };
     emit({ event: 'compiled', out: folder, sha256: hash, model: plan.model, shards: plan.shards.length, ...told });
     return EXIT.done;
   }
@@ -73,6 +77,7 @@ export default async function (args: CompileArguments): Promise<number> {
       (plan.training
         ? `work    ${(flops / 1e6).toFixed(1)} MFLOP a batch of ${plan.training.batch} (${plan.training.rule})\n`
         : '') +
+      (plan.training?.values ? `${valuesText(plan.training.values)}\n` : '') +
       (gain === undefined ? '' : `rate    ${gain}\n`) +
       printed`wrote   ${folder} (sha256 ${hash.slice(0, 12)}…)    next: ${nmc`show ${folder}`}\n`,
   );

@@ -4,6 +4,7 @@ import { runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { lowerProbe } from '../../../compiler/5-program/probe.ts';
 import type { Staged } from '../../../compiler/compile.ts';
 import type { PlanTraining } from '../../../spec/plan.ts';
+import type { Program } from '../../../spec/program.ts';
 import { feedBatches } from '../../data/feed.ts';
 import type { Device, FieldData } from '../../device/device.ts';
 import { type Beginning, openShard } from '../../shard/shard.ts';
@@ -30,7 +31,7 @@ export interface Probed {
 }
 
 /** @throws UserError `probe/rule` for a rule that does not settle */
-export async function probe({ staged, training, data, device, begin, seed }: Probed): Promise<Probe> {
+export async function probe({ staged, training, ...probed }: Probed): Promise<Probe> {
   const { task, graph } = staged;
   const method = task && methodOf(task);
   if (!task || !method || !hasSettling(method))
@@ -39,13 +40,20 @@ export async function probe({ staged, training, data, device, begin, seed }: Pro
       `--probe tries rates of inference, and ${training.rule} has none`,
       'leave out --probe',
     );
-  const program = runPasses(lowerProbe(graph, task));
+  const curvature = await curvatureOf(runPasses(lowerProbe(graph, task)), { training, ...probed });
+  return { curvature, limit: (2 * (1 + method.momentum)) / curvature, rate: method.rate };
+}
+
+/** @param program of a probe */
+export async function curvatureOf(
+  program: Program,
+  { training, data, device, begin, seed }: Omit<Probed, 'staged'>,
+): Promise<number> {
   const files = device.name === 'cpu' ? await lowerHere()(program, device) : new Map();
   const shard = await openShard(device, { program, files }, () => begin, 'probe');
   try {
     const results = await shard.run('probe', await firstBatch(training, data, seed), { batch: 0, batches: 1, step: 0 });
-    const curvature = results.curvature?.[0] ?? Number.NaN;
-    return { curvature, limit: (2 * (1 + method.momentum)) / curvature, rate: method.rate };
+    return results.curvature?.[0] ?? Number.NaN;
   } finally {
     await shard.close();
   }

@@ -1,4 +1,5 @@
 /** `nmc deploy`: a plan, with its data, onto the trainers of a mesh. */
+import { isAutoRate } from '../../../compiler/5-program/auto-rate.ts';
 import { pipelineProblem } from '../../../compiler/5-program/pipeline.ts';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
 import type { Staged } from '../../../compiler/compile.ts';
@@ -38,7 +39,10 @@ import type { RatedTrainer } from '../planning/predict-rate.ts';
 import { type RatedShard, rated } from '../planning/rated-shard.ts';
 import { verifyForeign } from '../planning/verify-foreign.ts';
 import { EXIT } from '../shell/command.ts';
+import { commandDevice } from '../shell/command-device.ts';
 import { packageVersion } from '../shell/package-root.ts';
+import { valuesText } from '../shell/values-text.ts';
+import { beforeRate, withFoundRate } from '../training/found-rate.ts';
 import { chosenSettings, type TrainSettings, trainingOf } from '../training/train-settings.ts';
 import { dataOpener, dataRecord, openTrainingData } from '../training/training-data.ts';
 import { assertFits, assertPlanFits, tellChoice } from './deploy-fit.ts';
@@ -114,10 +118,12 @@ export default async function (args: DeployArguments): Promise<number> {
       const watched = { link, connect, run: deployment.run, mesh, plan, training, batches: batchesOf(deployment) };
       return await watchRun({ ...watched, json: args.json });
     }
-    if (args.json) emit({ event: 'deployed', run: deployment.run, shards: deployment.shards });
+    const { values } = training;
+    if (args.json)
+      emit({ event: 'deployed', run: deployment.run, shards: deployment.shards, ...(values ? { values } : {}) });
     else
       process.stdout.write(
-        printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n  ${nmc`status ${mesh}`}\n  ${nmc`logs ${deployment.run} ${mesh}`}\n  ${nmc`fetch ${deployment.run} ${mesh}`}\n`,
+        printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n${values ? `  ${valuesText(values)}\n` : ''}  ${nmc`status ${mesh}`}\n  ${nmc`logs ${deployment.run} ${mesh}`}\n  ${nmc`fetch ${deployment.run} ${mesh}`}\n`,
       );
     return EXIT.done;
   } finally {
@@ -155,10 +161,13 @@ function prepare(args: DeployArguments): Prepared {
     return { finish: () => Promise.resolve(wanted) };
   }
   const model = checkModel(path, args);
-  const selected = requireTask(selectTask(model, args.task, args), path);
+  const wanted = requireTask(selectTask(model, args.task, args), path);
+  // Where the rate is to be found, everything is planned before, as with any other.
+  const selected = beforeRate(wanted);
   const schedules = schedulesOf(selected);
   const asked = askedSchedule(args, schedules);
-  const whole = { ...buildStages(selected), task: selected.task };
+  const staged = buildStages(selected);
+  const whole = { ...staged, task: staged.task ?? selected.task };
   const pipelined = isPipelined(asked);
   const shardsSaid = saidShards(args, schedules);
   // One shard has no neighbours: its model's settings for shards do not concern it.
@@ -179,11 +188,17 @@ function prepare(args: DeployArguments): Prepared {
           : { microbatches: given?.value ?? 1, wholeNodes: false };
       const { microbatches, wholeNodes } = division;
       const divided = microbatches > 1 && shards > 1;
-      const staged = divided ? buildStages(selected, undefined, microbatches) : whole;
       const ahead = divided ? (asked.ahead?.value ?? 0) : 0;
-      const { plan, files } = planOf(model, { ...staged, wholeNodes, ahead }, cut);
-      const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
+      const planned = (of: Trained | Staged) => planOf(model, { ...of, wholeNodes, ahead }, cut);
+      const stagesOf = (of: typeof selected) => buildStages(of, undefined, divided ? microbatches : 1);
       const chosen = chosenSettings(args, path, selected.task);
+      const before = planned(divided ? stagesOf(selected) : whole);
+      const { plan, files } = isAutoRate(wanted.task)
+        ? planned(
+            stagesOf(await withFoundRate(wanted, { plan: before.plan, chosen, device: await commandDevice('cpu') })),
+          )
+        : before;
+      const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
       const said = {
         ...saidBy(asked, shards, ahead),
         shards: shardsSaid?.by ?? (trainers.length > 0 ? CHOSEN : 'the default'),

@@ -7,6 +7,7 @@ import { formatBytes, formatCount } from '../../support/format-numbers.ts';
 import { printed } from '../../support/printable.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { EXIT } from '../shell/command.ts';
+import { valuesText } from '../shell/values-text.ts';
 import { openPlan } from './open-plan.ts';
 import { figuresOf, type PlanFigures, type ShardFigures } from './plan-figures.ts';
 import { cutText, type PlanRate, planRate } from './plan-rate.ts';
@@ -66,6 +67,7 @@ export function textOf(plan: Plan, figures: RatedFigures): string {
   const { model, compiler, task, rule, batch } = figures;
   const head = `${model} · ${compiler}${task === null ? '' : ` · ${task}: ${rule}, batches of ${batch}`}`;
   const ends = [
+    ...(plan.training?.values ? [valuesText(plan.training.values)] : []),
     ...plan.predictions.map((p) => `predict ${p.task}: ${p.reads.map((r) => r.name).join(', ')}`),
     ...plan.checks.map((c) => `check ${c.text}`),
   ];

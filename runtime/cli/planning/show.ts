@@ -1,7 +1,8 @@
 /** `nmc show`: any stage of the compiler as text, the graph as a picture. */
 
+import { withRate } from '../../../compiler/5-program/auto-rate.ts';
 import { passes } from '../../../compiler/5-program/passes/index.ts';
-import { compile, type Made, type Staged } from '../../../compiler/compile.ts';
+import { compile, type Made, type Selected, type Staged } from '../../../compiler/compile.ts';
 import { hasErrors } from '../../../compiler/diagnostics/diagnostic.ts';
 import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-error.ts';
 import { closest } from '../../../compiler/diagnostics/suggest.ts';
@@ -12,7 +13,7 @@ import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { ownPath } from '../../support/safe-path.ts';
-import { fileArgument, OBSERVER, selectTask, settings } from '../compiling/compile-model.ts';
+import { assertRate, fileArgument, OBSERVER, selectTask, settings } from '../compiling/compile-model.ts';
 import { EXIT } from '../shell/command.ts';
 import { compilerName } from '../shell/package-root.ts';
 import type { ShowArguments } from './options.ts';
@@ -53,7 +54,7 @@ function stagesOf(path: string, until: ShownStage, args: ShowArguments) {
     { host, path },
     {
       check: { set: settings(args) },
-      select: (checked) => [selectTask({ checked, path }, args.task, {})],
+      select: (checked) => [shown(selectTask({ checked, path }, args.task, {}), until)],
       until,
       after: until === 'ast' ? undefined : checkedPass(args.after),
       compiler: compilerName(),
@@ -68,6 +69,13 @@ function stagesOf(path: string, until: ShownStage, args: ShowArguments) {
   );
   if (!file.source || hasErrors(file.diagnostics)) throw new DiagnosticsError(file.diagnostics, file.texts);
   return { made, staged };
+}
+
+/** A graph is the same at any rate. @throws UserError `rate/auto` */
+function shown(selected: Selected, until: ShownStage): Selected {
+  const { task } = selected;
+  if (until !== 'graph') assertRate(selected);
+  return task ? { ...selected, task: withRate(task, 1) } : selected;
 }
 
 function assertReadable(found: ReadResult): void {

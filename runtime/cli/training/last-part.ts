@@ -15,6 +15,7 @@ import { openShards } from '../../shard/shards.ts';
 import { assertDropsLast } from '../../shard/trainable.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import { buildStages, type CheckedModel, planOf } from '../compiling/compile-model.ts';
+import { asPlanned } from '../planning/as-planned.ts';
 import { openPlan, openShardsOf } from '../planning/open-plan.ts';
 
 export const LAST_PLAN = 'last-plan';
@@ -53,7 +54,7 @@ export async function lastPart(of: LastPartOf): Promise<LastPart | undefined> {
       training,
       `with ${batch} samples left for ${task.replicas} replicas (--limit ${samples - odd} fits)`,
     );
-  const staged = buildStages({ ...selected, task: { ...task, batch }, predicts: [] });
+  const staged = buildStages(asPlanned({ ...selected, task: { ...task, batch }, predicts: [] }, plan));
   const made = planOf(model, staged);
   const { program, files } = made;
   const sources = [{ executable: { program, files }, schedule: wholeSchedule(program) }];

@@ -18,6 +18,7 @@ import type { RunConfig } from '../../store/run-config.ts';
 import type { Run } from '../../store/run-folder.ts';
 import { UserError } from '../../support/errors.ts';
 import { buildStages, checkModel, planOf, settings } from '../compiling/compile-model.ts';
+import { asPlanned } from '../planning/as-planned.ts';
 import { openPlanOfRun } from '../planning/open-plan.ts';
 
 /**
@@ -41,15 +42,14 @@ function tasksOf(run: Run, path: string, host: Host): VerifiedPlan {
   const set = Object.entries(settingsOf(run.config)).map(([name, value]) => `${name}=${value}`);
   const file = checkModel(path, { set }, host);
   const model = modelIn(file.checked, run.config.model, path);
-  const graph = lowerGraph(model);
   const trained = trainedModel(run.config);
-  if (trained) assertSame(differences(lowerGraph(trained.model), graph), run, path);
-  const { programs } = openPlanOfRun(run.directory);
-  assertSame(otherWeights(weightsOf(programs), weightsOf([{ states: parameterStates(graph) }])), run, path);
+  if (trained) assertSame(differences(lowerGraph(trained.model), lowerGraph(model)), run, path);
+  const { plan: planned, programs } = openPlanOfRun(run.directory);
   const own = file.checked.trains.filter((task) => task.model.name === model.name);
   const task = trained?.task ?? own.find((t) => t.name === run.config.task) ?? own[0];
   const predicts = file.checked.predicts.filter((p) => p.model.name === model.name);
-  const staged = buildStages({ checked: file.checked, model, task, predicts });
+  const staged = buildStages(asPlanned({ checked: file.checked, model, task, predicts }, planned));
+  assertSame(otherWeights(weightsOf(programs), weightsOf([{ states: parameterStates(staged.graph) }])), run, path);
   const functions = staged.program.functions.filter((f) => f.role === 'predict');
   const states = staged.program.states.filter((s) => s.role !== 'optimizer');
   const program = { ...staged.program, states, functions };

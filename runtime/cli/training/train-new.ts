@@ -1,8 +1,10 @@
 /** A training from the beginning: compile, open everything at once, make the run folder, go. */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { lowerGraph } from '../../../compiler/4-graph/lower.ts';
+import { isAutoRate } from '../../../compiler/5-program/auto-rate.ts';
 import { parameterStates } from '../../../compiler/5-program/lower.ts';
 import { type BuiltPlan, dataOf, planBytes } from '../../../compiler/8-plan/build.ts';
+import type { Staged } from '../../../compiler/compile.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import type { Device } from '../../device/device.ts';
@@ -28,6 +30,7 @@ import { inMicrobatches } from '../compiling/microbatches.ts';
 import { probe } from '../compiling/probe.ts';
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
+import { beforeRate, type Trained, withFoundRate } from './found-rate.ts';
 import { type LastPart, lastPart } from './last-part.ts';
 import { openTraining } from './open-shards.ts';
 import type { TrainArguments } from './options.ts';
@@ -50,20 +53,26 @@ export async function trainNew(
   const path = fileArgument(args.file);
   const model = checkModel(path, args);
   reporter.warnings(model.warnings, model.texts);
-  const selected = requireTask(selectTask(model, args.task, args), path);
-  const chosen = chosenSettings(args, path, selected.task);
+  const written = requireTask(selectTask(model, args.task, args), path);
+  const chosen = chosenSettings(args, path, written.task);
   const weights = args.weights;
   const given = weights === undefined ? undefined : openRun(weights).readParameters();
   // Reading and drawing go on beside compiling, which leaves gaps for what has been read.
   const open = dataOpener(chosen);
-  const early = open(dataOf(selected.task.data));
+  const early = open(dataOf(written.task.data));
   await Promise.race([early.catch(() => undefined), setTimeout(HEAD_START_MILLISECONDS)]);
-  const drawing = given ? undefined : drawStates(parameterStates(lowerGraph(selected.model)), chosen.seed);
+  const drawing = given ? undefined : drawStates(parameterStates(lowerGraph(written.model)), chosen.seed);
   const cut = cutOf(args.shards);
-  const staged = buildStagesFor(cut.shards, selected);
-  await setImmediate();
-  const divided = inMicrobatches(selected, staged, cut.shards, args);
-  const built = planOf(model, divided, cut);
+  const rateFor = (plan: Plan) => withFoundRate(written, { plan, chosen, device, weights: given });
+  const compiled = async (of: Trained) => {
+    const whole = buildStagesFor(cut.shards, of);
+    await setImmediate();
+    return { staged: whole, built: planOf(model, inMicrobatches(of, whole, cut.shards, args), cut) };
+  };
+  const selected = isAutoRate(written.task)
+    ? await reporter.waiting('looking for the rate', rateFor((await compiled(beforeRate(written))).built.plan))
+    : written;
+  const { staged, built } = await compiled(selected);
   const { plan } = built;
   const sources = sourcesOf(built);
   const states = sources.flatMap((s) => s.executable.program.states);
@@ -83,7 +92,7 @@ export async function trainNew(
       const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
       const drawn = drawing && (await drawing);
       const begin = { seed: chosen.seed, statistics, ...(given && { weights: given }), ...(drawn && { drawn }) };
-      const probed = { staged, training, data, device, begin, seed: chosen.seed };
+      const probed = { staged: asCut(staged, plan), training, data, device, begin, seed: chosen.seed };
       if (args.probe) reporter.probed(await probe(probed));
       else watching.push(watchRate(probed, flopsOf(plan), reporter));
       return begin;
@@ -122,6 +131,13 @@ function sourcesOf({ program, files, shards }: BuiltPlan): ShardSource[] {
   return shards
     ? shards.map(({ schedule, ...executable }) => ({ executable, schedule }))
     : [{ executable: { program, files }, schedule: wholeSchedule(program) }];
+}
+
+/** With the values that the cut keeps. */
+function asCut(staged: Staged, { training, shards }: Plan): Staged {
+  const { borders } = staged;
+  if (!borders || shards.length === 1) return staged;
+  return { ...staged, ...borders.keeping(new Set(training?.values?.nodes)) };
 }
 
 /** By path within the run. */

@@ -1,5 +1,5 @@
 /** A training for people: what begins, a bar for each epoch, a plot, the checks and the next command. */
-import type { Plan, PlanTraining } from '../../../spec/plan.ts';
+import type { FoundRate, Plan, PlanTraining } from '../../../spec/plan.ts';
 import type { CheckResult } from '../../shard/checks.ts';
 import type { TrainingData } from '../../shard/trainable.ts';
 import { nmc } from '../../support/command-text.ts';
@@ -12,6 +12,7 @@ import type { EpochReport } from '../../training/epoch-report.ts';
 import { probeText } from '../compiling/probe.ts';
 import { EXIT } from '../shell/command.ts';
 import { showDiagnostics } from '../shell/show-diagnostics.ts';
+import { valuesText } from '../shell/values-text.ts';
 import { sampleOf } from './sample-file.ts';
 import type { Reporter } from './train-report.ts';
 import { storedChecks } from './train-report-json.ts';
@@ -48,10 +49,13 @@ export function humanReporter(): Reporter {
     },
     warnings: (warnings, texts) => showDiagnostics(process.stderr, warnings, texts),
     note: (line) => progress.note(line),
-    start: (plan, training, device) =>
+    start: (plan, training, device) => {
       out(
         `${plan.model} (${training.task}) · ${parametersText(plan)} · ${training.rule} · ${device.name} (${device.description})`,
-      ),
+      );
+      if (training.values) out(valuesText(training.values));
+      if (training.found) out(foundText(training.found));
+    },
     data: (data, training) => out(`data   ${dataText(data)}${leftOutText(data, training)}`),
     probed: (found) => out(probeText(found)),
     rateTooLarge: (found) => out(probeText(found)),
@@ -86,6 +90,10 @@ export function humanReporter(): Reporter {
       return EXIT.done;
     },
   };
+}
+
+function foundText({ rate, curvature }: FoundRate): string {
+  return `rate   ${rate}, from the largest curvature of the first batch, ${curvature.toPrecision(3)}    (rate = auto)`;
 }
 
 function idleText(nodes: readonly string[]): string {

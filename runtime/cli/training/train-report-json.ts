@@ -29,6 +29,8 @@ export function jsonReporter(): Reporter {
         ...(device.precision === undefined ? {} : { precision: device.precision }),
         parameters: plan.shards.reduce((sum, s) => sum + s.parameterCount, 0),
         flopsPerBatch: plan.shards.reduce((sum, s) => sum + s.flopsPerBatch, 0),
+        ...(training.found ? { found: training.found } : {}),
+        ...(training.values ? { values: training.values } : {}),
       }),
     data: () => undefined,
     probed: ({ curvature, limit, rate }) => emit({ event: 'probe', curvature, limit, rate, stable: rate <= limit }),

@@ -6,6 +6,7 @@ import { casesPart } from './cases.ts';
 import { containerPart } from './container.ts';
 import { cortexPart } from './cortex.ts';
 import { cutsPart } from './cuts.ts';
+import { deepPart } from './deep.ts';
 import { dryRunPart } from './dry-run.ts';
 import { epochReportsPart } from './epoch-reports.ts';
 import { fanOutPart } from './fan-out.ts';
@@ -53,6 +54,7 @@ export const parts: readonly Part[] = [
   cortexPart,
   ...mnistParts,
   vggPart,
+  deepPart,
   linksPart,
   dryRunPart,
   remotePart,

@@ -1,0 +1,71 @@
+/** `deep.pcn`: 32 layers by every rule that reaches them, beside plain inference learning, over ten seeds. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { accuracyOf, type KeptRun } from '../kept-run.ts';
+import { type Context, notRun, type Part, type Row } from '../row.ts';
+
+const MODEL = 'dsl-examples/deep.pcn';
+const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+
+interface Task {
+  readonly task: string;
+  readonly what: string;
+  readonly shards?: number;
+  /** By how much backpropagation may be better, as a mean over the seeds; absent: shown alone. */
+  readonly most?: number;
+}
+
+const TASKS: readonly Task[] = [
+  // The same steps, whose sums are taken in another order: a few samples of 10,000 more or less.
+  { task: 'fixed_prediction', what: 'fixed prediction', most: 0.001 },
+  { task: 'pc_alm', what: 'PC-ALM, a value node for each layer', most: 0.02 },
+  { task: 'borders', what: 'IL at the borders of 4 shards, T = 3', shards: 4, most: 0.003 },
+  { task: 'borders_alm', what: 'PC-ALM at the borders of 8 shards, T = 7', shards: 8, most: 0.003 },
+  { task: 'il', what: 'IL, a value node for each layer' },
+];
+
+export const deepPart: Part = {
+  name: 'deep',
+  what: `${MODEL}: 32 layers by six rules, ten seeds`,
+  takes: 'an hour; kept and resumed',
+  run,
+};
+
+const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+const points = (share: number): string => `${(100 * share).toFixed(2)} points`;
+const mean = (all: readonly number[]): number => all.reduce((sum, a) => sum + a, 0) / all.length;
+
+async function run(context: Context): Promise<readonly Row[]> {
+  const baseline = 'backpropagation, MNIST, one epoch';
+  if (context.data === undefined || !existsSync(join(context.data, 'mnist')))
+    return [notRun('deep-bp', baseline, 'shown', 'no data (--data DIR or $NMC_DATA must hold mnist/)')];
+  const seeds = context.trial ? SEEDS.slice(0, 1) : SEEDS;
+  const { data } = context;
+  const accuracies = async (task: Pick<Task, 'task' | 'shards'>): Promise<number[]> => {
+    const found: number[] = [];
+    for (const seed of seeds) found.push(await accuracyOf(runOf(task, seed), data, context));
+    return found;
+  };
+  const bp = await accuracies({ task: 'bp' });
+  const each = (all: readonly number[]): string => all.map((a) => (100 * a).toFixed(2)).join(' ');
+  const rows: Row[] = [
+    { name: 'deep-bp', what: baseline, target: 'shown', measured: `${percent(mean(bp))} (${each(bp)})` },
+  ];
+  for (const { most, ...task } of TASKS) {
+    const found = await accuracies(task);
+    const behind = mean(bp) - mean(found);
+    const row: Row = {
+      name: `deep-${task.task.replace('_', '-')}`,
+      what: task.what,
+      target: most === undefined ? 'shown' : `at most ${points(most)} behind backpropagation, seed by seed in the mean`,
+      measured: `${percent(mean(found))}, ${points(behind)} behind (${each(found)})`,
+    };
+    rows.push(most === undefined || context.trial ? row : { ...row, holds: behind <= most });
+  }
+  return rows;
+}
+
+function runOf({ task, shards = 1 }: Pick<Task, 'task' | 'shards'>, seed: number): KeptRun {
+  const trial = { settings: [], limits: ['--limit', '1024'] };
+  return { name: `deep-${task}-${seed}`, label: `deep ${task} seed ${seed}`, model: MODEL, task, seed, shards, trial };
+}
