@@ -9,7 +9,7 @@ import { parseMemory } from '../../spec/names.ts';
 import { type ProgramFunction, sizeOf } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { unitConnections } from '../../spec/topologies.ts';
-import { checked } from '../support/check-source.ts';
+import { checkedTooShort } from '../support/check-source.ts';
 import { Interpreter, type InterpreterOptions, type Position, type Rounding, type Start } from './interpreter.ts';
 
 export interface Model {
@@ -45,7 +45,7 @@ const SEED = 5;
 export const beginning = { seed: SEED, statistics: new Map() };
 
 export function compiled(text: string): Model {
-  const all = checked(text);
+  const all = checkedTooShort(text);
   const [task] = all.trains;
   if (!task) throw new Error('no train block');
   const selected = { checked: all, model: task.model, task, predicts: [] };

@@ -25,8 +25,8 @@ export function drawnCut(staged: Staged, text: string): readonly ShardProgram[] 
   return rng.bits(1) % PER_COMPILED === 0 ? compiledCut(staged, most) : randomCut(staged, most, rng);
 }
 
-/** @param most shards; fewer where there cannot be so many */
-export function compiledCut(staged: Staged, most: number): readonly ShardProgram[] | undefined {
+/** With the values that one shard keeps. @param most shards; fewer where there cannot be so many */
+export function compiledCut({ borders: _, ...staged }: Staged, most: number): readonly ShardProgram[] | undefined {
   for (let shards = most; shards > 1; shards--) {
     const cut = cutModel(staged, scheduledMachines(staged, shards));
     if (cut.kind === 'cut') return cut.split;

@@ -88,7 +88,6 @@ const settlingNodes: fc.Arbitrary<string> = fc.oneof(
   options(activation, start).map((o) => `correlated(${o})`),
   fc.constantFrom('categorical()', 'categorical(act = tanh)'),
   fc.constantFrom('firmer()', 'firmer(act = tanh)', 'langevin()', 'langevin(act = sigmoid)'),
-  fc.constantFrom('nearer()', 'nearer(act = tanh)', 'spiking()', 'spiking(act = sigmoid)'),
 );
 
 const freeNodes: fc.Arbitrary<string> = fc.oneof(

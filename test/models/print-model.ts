@@ -25,14 +25,6 @@ node firmer(act: function = identity, start: init = zeros) {
   energy 0.5 * (1 + tick / 4) * (z - mu) ^ 2
 }
 
-node nearer(act: function = identity, start: init = zeros) {
-  energy 0.5 * (1 + 0.25 * distance) * (z - mu) ^ 2
-}
-
-node spiking(act: function = identity, start: init = zeros) {
-  energy 0.5 * select(tick == distance, 1, 0.5) * (z - mu) ^ 2
-}
-
 node langevin(act: function = identity, start: init = zeros) {
   energy 0.5 * (z - mu) ^ 2 + noise(0.1) * z
 }
@@ -67,20 +59,14 @@ function fitting({ stages, further, optimizer, begin, ...model }: Description): 
   const equalsBp = /z_il/.test(rule.text);
   const isFixed = /fixed/.test(rule.text);
   const node = (text: string): string => {
-    const timeless = text.replace(
-      isFixed ? /firmer|spiking|nearer|langevin|correlated/ : /firmer|spiking|nearer|langevin/,
-      'gaussian',
-    );
+    const timeless = text.replace(isFixed ? /firmer|langevin|correlated/ : /firmer|langevin/, 'gaussian');
     // Rules that equal backpropagation refuse a precision at free nodes, or one that is learned.
     return equalsBp || isFixed ? timeless.replace(/, precision = \w+|precision = \w+(, )?/, '') : timeless;
   };
   const link = (text: string): string => text.replace('drifting', 'dense');
   return {
     ...model,
-    outputNode: {
-      ...model.outputNode,
-      node: model.outputNode.node.replace(/firmer|spiking|nearer|langevin/, 'gaussian'),
-    },
+    outputNode: { ...model.outputNode, node: model.outputNode.node.replace(/firmer|langevin/, 'gaussian') },
     stages: stages.map((s) => ({ ...s, node: node(s.node), link: link(s.link) })),
     further: further.map((f) => ({ ...f, kind: link(f.kind), apart: false })),
     optimizer: equalsBp ? optimizer.replace('clipped', 'recorded') : optimizer,
@@ -197,7 +183,7 @@ function isExact(stage: Stage | undefined): boolean {
 
 /** A definition of the library, or of the model's own file. */
 function own(library: string, call: string): string {
-  return /^(firmer|nearer|spiking|langevin|scaling|drifting)/.test(call) ? call : `${library}.${call}`;
+  return /^(firmer|langevin|scaling|drifting)/.test(call) ? call : `${library}.${call}`;
 }
 
 /** Of a chain: each element predicts the next. */

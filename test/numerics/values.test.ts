@@ -140,13 +140,13 @@ describe('borders', () => {
 
   test('a node that is cut into tiles, and its neighbours, keep their values', async () => {
     const staged = buildProgram(selected(chainText({ values: 'values = borders' })));
-    const cut = cutOf(staged, 8);
+    const cut = cutOf(staged, 12);
     expect(cut.tiling.size).toBeGreaterThan(0);
     for (const { source, target } of cut.graph.links)
       if (cut.tiling.has(source) || cut.tiling.has(target))
         for (const name of [source, target]) expect(settled(cut)).toContain(name);
     expectAlike(
-      await inShards(staged, 8),
+      await inShards(staged, 12),
       await inOne(
         buildProgram({ ...selected(chainText({ values: 'values = borders' })), kept: new Set(settled(cut)) }),
       ),
