@@ -33,6 +33,8 @@ export function openWithin(executable: Executable): DeviceSession {
     computed: () => computed,
     write: (state, values) => queue(() => engine.write(state, values)),
     read: (state) => queue(() => engine.read(state)),
+    readPart: (state, begin, end) => queue(() => engine.read(state, begin, end)),
+    writePart: (state, begin, values) => queue(() => engine.writePart(state, begin, values)),
     run: (name, inputs, position) =>
       queue(async () => {
         const began = performance.now();

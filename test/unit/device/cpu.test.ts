@@ -5,7 +5,7 @@ import { withLanes } from '../../../compiler/7-kernels/onnx/lanes.ts';
 import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { apply, type Expr } from '../../../compiler/operators/expr.ts';
 import { CpuEngine, type LaneRun } from '../../../runtime/device/cpu/engine.ts';
-import { openHere } from '../../../runtime/device/cpu/here.ts';
+import { openHere, openWithin } from '../../../runtime/device/cpu/here.ts';
 import type { DeviceSession, FieldData, Position } from '../../../runtime/device/device.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
 import { parseProgram } from '../../../spec/program-text.ts';
@@ -52,6 +52,21 @@ describe.each(Object.keys(methods) as (keyof typeof methods)[])('%s', (method) =
     for (const [name, weight] of b) expect(relativeError(a.get(name) ?? [], weight), name).toBeLessThan(1e-5);
     await cpu.close();
   });
+});
+
+test('a session of short runs reads and writes its states in parts, as one in a thread does', async () => {
+  const graph = chain([17, 9, 3], { act: tanh });
+  const task = trainTask(graph, { method: methods.il, batch: 5, clamped: ['l0', 'l2'] });
+  const program = runPasses(lowerProgram(graph, task, [], { predictBatch: 4 }));
+  const session = openWithin({ program, files: lowerToCpu(program) });
+  await initialise(session, program, 3);
+  const [state = { id: '' }] = program.states.filter((s) => s.role === 'parameter');
+  const whole = await session.read(state.id);
+  expect(await session.readPart?.(state.id, 2, 7)).toEqual(whole.slice(2, 7));
+  await session.writePart?.(state.id, 2, Float32Array.of(1, 2, 3));
+  whole.set([1, 2, 3], 2);
+  expect(await session.read(state.id)).toEqual(whole);
+  await session.close();
 });
 
 const gelu = (x: Expr): Expr => apply('gelu', [x]);
