@@ -44,8 +44,8 @@ export function chainHolds(
 
 type Hashed = (leaf: Uint8Array) => void;
 
-/** Packets that wait to be hashed hold their memory: no more than this many. */
-const MAX_PENDING = 8;
+/** Packets that wait to be hashed hold their memory: no more than this many, a frame of 4 MiB. */
+const MAX_PENDING = 16;
 
 /** The data packets of one call in one direction, as an end has sent or taken them. */
 export class CallPackets {

@@ -3,8 +3,8 @@ import { ofPresent, zeroedBytes } from '../support/bounded.ts';
 
 /** Smaller ones are made anew: they cost nothing. */
 const MIN_BYTES = 1024;
-/** Of one size that lie here unused. */
-const MAX_FREE = 8;
+/** Of one size that lie here unused: as many as a frame of 4 MiB has. */
+const MAX_FREE = 16;
 const MAX_SIZES = 64;
 
 export class PacketPool {
