@@ -31,13 +31,18 @@ export class RunningNatsMesh extends RunningMesh {
     for (let i = 0; i < synchronizers; i++) this.gateways = [...this.gateways, await this.#synchronizer(i)];
     this.address = this.gateways[0]?.address ?? '';
     this.names = Array.from({ length: trainers }, (_, i) => `trainer-${i + 1}`);
-    for (const [i, name] of this.names.entries()) this.pids = [...this.pids, await this.#trainer(i, name)];
+    for (const [i, name] of this.names.entries()) await this.#trainer(i, name);
     await waitUntil('all trainers', async () => (await this.members()) === trainers, UP_WITHIN);
+    this.pids = (await this.#trainers()).map(({ pid }) => Number(pid));
   }
 
   /** Trainers that the mesh hears. */
   async members(): Promise<number> {
-    return ((await this.status()).trainers as Json[]).length;
+    return (await this.#trainers()).length;
+  }
+
+  async #trainers(): Promise<readonly Json[]> {
+    return ((await this.status()).trainers ?? []) as Json[];
   }
 
   /** Of the server of NATS. */
@@ -81,11 +86,11 @@ export class RunningNatsMesh extends RunningMesh {
     return { address, key, pid: child.pid ?? 0 };
   }
 
-  async #trainer(number: number, name: string): Promise<number> {
+  async #trainer(number: number, name: string): Promise<void> {
     const [{ invite } = {}] = await this.json('keys', 'invite');
     const { address, key } = this.gateways[number % this.gateways.length] ?? { address: '', key: '' };
     const args = ['join', address, '--fingerprint', key, '--name', name, '--state', join('trainers', name), '--json'];
-    return this.#start(args, { NMC_INVITE: String(invite) }).pid ?? 0;
+    this.#start(args, { NMC_INVITE: String(invite) });
   }
 
   #start(args: readonly string[], more: Readonly<Record<string, string>> = {}): ChildProcess {

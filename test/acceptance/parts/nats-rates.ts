@@ -6,26 +6,29 @@ import { RunningMesh } from '../mesh/running-mesh.ts';
 import { type Context, notRun, type Row } from '../row.ts';
 
 const SHARDS = [1, 8];
+/** To try the harness. */
+const TRIED = [1, 2];
 const SECONDS = 12;
 const LEAST = 0.9;
 const TARGET = `>= ${LEAST} of embedded`;
 
-const whatOf = (shards: number): string => `mnist.pcn in lockstep on ${shards} of 8 trainers: in NATS against embedded`;
+const whatOf = (shards: number): string => `mnist.pcn in ${shards} shards in lockstep: in NATS against embedded`;
 
 export async function rates(context: Context): Promise<readonly Row[]> {
   const name = 'nats-rates';
-  const { data, root } = context;
+  const { data, root, trial } = context;
   if (data === undefined)
     return SHARDS.map((shards) => notRun(name, whatOf(shards), TARGET, 'needs MNIST (--data DIR)'));
   const [embedded, nats] = [new RunningMesh(root, 'nats-rates-embedded'), new RunningNatsMesh(root, 'nats-rates')];
-  const trainers = Math.max(...SHARDS);
+  const counts = trial ? TRIED : SHARDS;
+  const trainers = Math.max(...counts);
   try {
     for (const mesh of [embedded, nats]) {
       context.progress(`starts ${trainers} trainers`);
       await mesh.up(trainers, 0);
     }
     const rows: Row[] = [];
-    for (const shards of SHARDS) {
+    for (const shards of counts) {
       const sums = new Map<RunningMesh, number>();
       // What else the machine does falls on both.
       for (const mesh of [embedded, nats, nats, embedded]) {
@@ -36,7 +39,13 @@ export async function rates(context: Context): Promise<readonly Row[]> {
       }
       const [theirs, own] = [sums.get(nats) ?? 0, sums.get(embedded) ?? 0];
       const measured = `${theirs.toFixed(0)} of ${own.toFixed(0)} samples/s: ${(theirs / own).toFixed(2)}`;
-      rows.push({ name, what: whatOf(shards), target: TARGET, measured, holds: theirs / own >= LEAST });
+      rows.push({
+        name,
+        what: whatOf(shards),
+        target: TARGET,
+        measured,
+        ...(trial ? {} : { holds: theirs / own >= LEAST }),
+      });
     }
     return rows;
   } finally {
