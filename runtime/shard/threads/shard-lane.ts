@@ -80,6 +80,11 @@ export class ShardLane {
     return this.#start.plan.name;
   }
 
+  /** Loads the graph before it is wanted. */
+  async prepare(): Promise<void> {
+    await this.#engine.prepare(SETTLE);
+  }
+
   /** Settles its share, and waits until all have settled theirs. */
   async settle({ position, share, written }: LaneBatch): Promise<void> {
     if (this.#hasMoved) this.#take(({ moves }) => moves);

@@ -190,6 +190,7 @@ async function carryOut(request: Exclude<ShardRequest, { readonly kind: 'call' |
   }
   if (request.kind === 'lane') {
     lane = new ShardLane(request.start, engines);
+    await lane.prepare();
     return undefined;
   }
   const engine = engines.get(number);
