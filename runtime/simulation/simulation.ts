@@ -5,30 +5,27 @@
  */
 import { stream } from '../../spec/random.ts';
 import type { Ending } from '../driver/ending.ts';
-import type { ShardCalls } from '../driver/ports.ts';
 import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
 import { TrainerDriver } from '../driver/trainer-driver.ts';
-import { emptySynchronizer, isActive, TICK_MS } from '../roles/synchronizer.ts';
+import { emptySynchronizer, TICK_MS } from '../roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
-import { shardName } from '../roles/trainer-state.ts';
-import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Faults } from './faults.ts';
+import { Invariants, type Living } from './invariants.ts';
 import { answerTo } from './virtual-devices.ts';
+import { type SimulatedRun, VirtualHost } from './virtual-host.ts';
 import { type Served, VirtualPredictor } from './virtual-predictor.ts';
-import { VirtualShard } from './virtual-shard.ts';
+import type { VirtualShard } from './virtual-shard.ts';
 
-export interface SimulationOptions {
-  readonly deployment: Deployment;
+export interface SimulationOptions extends SimulatedRun {
+  /** Trainings beside it. @param at virtual milliseconds when each is deployed */
+  readonly beside?: readonly (SimulatedRun & { readonly at: number })[];
   readonly nodes: number;
+  /** Bytes that each of them lends, all of them by default. */
+  readonly memory?: (node: number) => number;
   readonly seed: number;
   readonly faults: Faults;
-  /** By shard, those between which there is a border; absent: each and the next one. */
-  readonly borders?: readonly (readonly number[])[];
-  /** Milliseconds of a call on a trainer, and its ticks: after each one it hears of its neighbours; absent: one. */
-  readonly call: number;
-  readonly ticks?: number;
   /** Virtual milliseconds after which it ends in any case. */
   readonly until: number;
   /** That a predictor is asked in a second; nothing: there is none. */
@@ -37,12 +34,27 @@ export interface SimulationOptions {
   readonly note?: (before: SynchronizerState, event: SynchronizerEvent, at: number, step: Step) => void;
 }
 
+/** What has become of a training. */
+export interface SimulatedEnd {
+  readonly run: string;
+  readonly phase: string;
+  /** Virtual milliseconds from its deployment to its end; to that of the simulation where it has none. */
+  readonly time: number;
+  readonly epochs: number;
+  /** Names of the states in its newest snapshot, by shard. */
+  readonly parts: readonly string[];
+}
+
 export interface SimulationResult {
   readonly phase: string;
   /** Virtual milliseconds. */
   readonly time: number;
   readonly epochs: number;
   readonly kills: number;
+  /** All trainings, that of `phase` and `epochs` first. */
+  readonly runs: readonly SimulatedEnd[];
+  /** Shards that a trainer had no memory for when it was to load them. */
+  readonly withoutRoom: number;
   /** Longest time in which a shard had no owner while a trainer was free. */
   readonly longestWithoutOwner: number;
   /** Violations of what must always hold, in words. Empty in a sound run. */
@@ -59,6 +71,7 @@ type Happening =
   | { readonly kind: 'up'; readonly node: number }
   | { readonly kind: 'down'; readonly node: number; readonly life: number }
   | { readonly kind: 'connect'; readonly node: number; readonly life: number }
+  | { readonly kind: 'deploy'; readonly run: SimulatedRun }
   | { readonly kind: 'to-synchronizer'; readonly node: number; readonly connection: number; readonly message: Message }
   | { readonly kind: 'to-trainer'; readonly node: number; readonly connection: number; readonly message: Message }
   /** Of a shard of the node: what was under way has ended. */
@@ -88,6 +101,10 @@ interface Node {
 }
 
 const RECONNECT_MS = 250;
+const CORES = 2;
+const ALL_MEMORY = 1e12;
+const HASH_DIGITS = 64;
+const ENDED: readonly string[] = ['done', 'failed'];
 /** Milliseconds in which the synchronizer's machine looks at a blob. */
 const LOOK_MS = 5;
 /** Losses of a predictor's questions, as many times as those of messages: each is several. */
@@ -97,9 +114,8 @@ function keyOf(node: number): string {
   return `node-${node}`;
 }
 
-/** Of a chain of shards. */
-function nextTo(shard: number, shards: number): number[] {
-  return [shard - 1, shard + 1].filter((n) => n >= 0 && n < shards);
+function livingOf({ key, life, connection, driver }: Node): Living {
+  return { key, life, connected: connection !== 0, shards: Object.values(driver.state.shards) };
 }
 
 export function simulate(options: SimulationOptions): SimulationResult {
@@ -113,18 +129,18 @@ class Simulation {
   readonly #predictor: VirtualPredictor | undefined;
   readonly #rng;
   readonly #stored = new Map<string, StoredRun>();
-  /** Who has held which shard in which term: never two. */
-  readonly #holders = new Map<string, string>();
+  /** By name: those that were deployed. */
+  readonly #runs = new Map<string, SimulatedRun & { readonly at: number }>();
+  readonly #ends = new Map<string, number>();
   readonly #indexOf: ReadonlyMap<string, number>;
-  readonly #violations: string[] = [];
-  readonly #orphans = new Map<number, number>();
+  readonly #invariants = new Invariants();
   #draws = 0;
   #now = 0;
   #connections = 0;
   /** Of the life of now. */
   #sync: SynchronizerDriver | undefined;
   #kills = 0;
-  #longest = 0;
+  #withoutRoom = 0;
   #trace = 0x811c9dc5;
   #events = 0;
 
@@ -144,33 +160,54 @@ class Simulation {
   }
 
   run(): SimulationResult {
-    const { faults, until, deployment } = this.#options;
+    const { faults, until, beside = [] } = this.#options;
     this.#restart();
     for (const node of this.#nodes.keys()) this.#queue.add(this.#uniform() * 1000, { kind: 'up', node });
     if (faults.synchronizerLives)
       this.#queue.add(this.#exponential(faults.synchronizerLives), { kind: 'synchronizer-down' });
     this.#queue.add(TICK_MS, { kind: 'tick' });
-    this.#synchronize({ kind: 'deploy', deployment, hash: '0'.repeat(64) });
+    this.#deploy(this.#options);
+    for (const run of beside) this.#queue.add(run.at, { kind: 'deploy', run });
     for (let next = this.#queue.next(); next && next.at <= until; next = this.#queue.next()) {
       this.#now = next.at;
       this.#note(`${next.at.toFixed(3)} ${next.what.kind} ${'node' in next.what ? next.what.node : ''}`);
       this.#happen(next.what);
-      const phase = this.#stored.get(deployment.run)?.phase;
-      if (phase === 'done' || phase === 'failed') break;
+      for (const [run, { phase }] of this.#stored)
+        if (ENDED.includes(phase) && !this.#ends.has(run)) this.#ends.set(run, this.#now);
+      if (this.#ends.size === 1 + beside.length) break;
     }
-    const run = this.#stored.get(deployment.run);
     const served = this.#predictor?.end();
+    const runs = [this.#options, ...beside].map(({ deployment }) => this.#endOf(deployment.run));
     return {
       ...(served ? { served } : {}),
-      phase: run?.phase ?? 'none',
+      phase: runs[0]?.phase ?? 'none',
       time: this.#now,
-      epochs: run?.term ?? 0,
+      epochs: runs[0]?.epochs ?? 0,
+      runs,
       kills: this.#kills,
-      longestWithoutOwner: this.#longest,
-      violations: [...this.#violations, ...(served?.violations ?? [])],
+      withoutRoom: this.#withoutRoom,
+      longestWithoutOwner: this.#invariants.longestWithoutOwner,
+      violations: [...this.#invariants.violations, ...(served?.violations ?? [])],
       trace: (this.#trace >>> 0).toString(16).padStart(8, '0'),
       events: this.#events,
     };
+  }
+
+  #endOf(run: string): SimulatedEnd {
+    const { phase = 'none', term = 0, manifests = [] } = this.#stored.get(run) ?? {};
+    const time = (this.#ends.get(run) ?? this.#now) - (this.#runs.get(run)?.at ?? this.#now);
+    return { run, phase, time, epochs: term, parts: manifests.at(-1)?.parts ?? [] };
+  }
+
+  /** While the mesh is away, its user tries again. */
+  #deploy(run: SimulatedRun): void {
+    const { deployment } = run;
+    if (!this.#sync) {
+      this.#queue.add(this.#now + RECONNECT_MS, { kind: 'deploy', run });
+      return;
+    }
+    this.#runs.set(deployment.run, { ...run, at: this.#now });
+    this.#synchronize({ kind: 'deploy', deployment, hash: '0'.repeat(HASH_DIGITS) });
   }
 
   #happen(what: Happening): void {
@@ -178,7 +215,11 @@ class Simulation {
       case 'tick':
         this.#queue.add(this.#now + TICK_MS, { kind: 'tick' });
         if (this.#sync) this.#synchronize({ kind: 'tick' });
-        this.#watchOwners();
+        if (this.#sync) this.#invariants.gives(this.#sync.state);
+        this.#invariants.owns([...this.#stored.values()], this.#now, this.#nodes.filter((n) => n.alive).map(livingOf));
+        return;
+      case 'deploy':
+        this.#deploy(what.run);
         return;
       case 'up':
         this.#up(what.node);
@@ -276,7 +317,8 @@ class Simulation {
       return;
     }
     node.connection = ++this.#connections;
-    const capability = { cores: 2, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: node.key };
+    const memory = this.#memoryOf(index);
+    const capability = { cores: CORES, memory, rate: 1e9, upload: 0, download: 0, machine: node.key };
     const instance = node.life.toString(16).padStart(16, '0');
     this.#up2sync(index, { type: 'member', name: node.key, instance, capability });
     this.#drive(index, ({ driver }) => driver.connected());
@@ -359,20 +401,26 @@ class Simulation {
     const node = this.#node(index);
     if (!node.alive) return;
     what(node);
-    this.#watchHolders(node);
+    this.#invariants.holds(livingOf(node));
+  }
+
+  #memoryOf(node: number): number {
+    return this.#options.memory?.(node) ?? ALL_MEMORY;
   }
 
   /** A trainer whose network, clock and shards are made up. */
   #newDriver(index: number, life: number): TrainerDriver<VirtualShard> {
     const key = keyOf(index);
-    const { deployment, call, ticks = 1, borders } = this.#options;
     const later = (milliseconds: number, what: () => void): void =>
       this.#queue.add(this.#now + milliseconds, { kind: 'work', node: index, life, what });
-    const open = (shard: number, calls: ShardCalls): VirtualShard => {
-      const neighbours = borders ? (borders[shard] ?? []) : nextTo(shard, deployment.shards);
-      const uniform = (): number => this.#uniform();
-      return new VirtualShard({ shard, deployment, key, neighbours, call, ticks, uniform, later, calls });
-    };
+    const host = new VirtualHost({
+      ...{ key, later, cores: CORES, memory: this.#memoryOf(index) },
+      uniform: () => this.#uniform(),
+      runOf: (run) => this.#runs.get(run),
+      withoutRoom: () => {
+        this.#withoutRoom++;
+      },
+    });
     return new TrainerDriver<VirtualShard>({
       link: {
         send: (message) => this.#up2sync(index, message),
@@ -388,10 +436,7 @@ class Simulation {
           return () => undefined;
         },
       },
-      host: {
-        open: (at, _deployment, calls, { done }) => done(open(at.shard, calls)),
-        close: (_at, _shard, { done }) => done(),
-      },
+      host,
       log: () => undefined,
     });
   }
@@ -400,34 +445,6 @@ class Simulation {
   #carry(packet: Uint8Array, to: string): void {
     const node = this.#indexOf.get(to);
     if (node !== undefined) this.#queue.add(this.#now + this.#delay(), { kind: 'packet', node, packet });
-  }
-
-  #watchHolders(node: Node): void {
-    for (const { run, term, shard } of Object.values(node.driver.state.shards)) {
-      const name = `${run}/${term}/${shard}`;
-      const holder = `${node.key}#${node.life}`;
-      const before = this.#holders.get(name);
-      if (before !== undefined && before !== holder)
-        this.#violations.push(`${name} has two owners: ${before} and ${holder}`);
-      this.#holders.set(name, holder);
-    }
-  }
-
-  /** How long each shard is without a living owner of the newest term while a trainer is free. */
-  #watchOwners(): void {
-    const { deployment } = this.#options;
-    const run = this.#stored.get(deployment.run);
-    if (!run || !isActive(run)) return;
-    const free = this.#nodes.some((n) => n.alive && n.connection !== 0);
-    for (let shard = 0; shard < deployment.shards; shard++) {
-      const owner = this.#nodes.find((n) => n.key === run.owners[shard]);
-      const held =
-        owner?.alive && owner.driver.state.shards[shardName({ run: deployment.run, shard })]?.term === run.term;
-      if (held || !free) this.#orphans.delete(shard);
-      else this.#orphans.set(shard, this.#orphans.get(shard) ?? this.#now);
-      const since = this.#orphans.get(shard);
-      if (since !== undefined) this.#longest = Math.max(this.#longest, this.#now - since);
-    }
   }
 
   #node(index: number): Node {

@@ -1,7 +1,8 @@
 /**
  * A shard in virtual time behind the port of a trainer's driver: its device is a time, its frames are counts. A call is
  * so many ticks of each of its microbatches; a tick needs the neighbours' tick before it of the same microbatch, and
- * the call is done when all has been computed here and at every neighbour.
+ * the call is done when all has been computed here and at every neighbour. Its state is a number that depends on its run
+ * and on every training call that it has gone through, so that a call too many, or of another run, is seen.
  */
 import type { Ending } from '../driver/ending.ts';
 import type { DrivenShard, Neighbour, ShardCalls } from '../driver/ports.ts';
@@ -27,6 +28,8 @@ export interface VirtualShardOptions {
   readonly ticks: number;
   readonly uniform: () => number;
   readonly later: (milliseconds: number, what: () => void) => void;
+  /** The same of work for a core of its machine, which other shards may have first. */
+  readonly compute: (milliseconds: number, what: () => void) => void;
   readonly calls: ShardCalls;
 }
 
@@ -35,6 +38,7 @@ const RESTORING = [200, 300] as const;
 const SAVING = 50;
 /** Of what follows the head of a packet: how far the sender is, and whether it asks the reader to say the same. */
 const BODY_BYTES = 9;
+const HASH_DIGITS = 64;
 
 export class VirtualShard implements DrivenShard {
   readonly #options: VirtualShardOptions;
@@ -47,6 +51,7 @@ export class VirtualShard implements DrivenShard {
   #offers = 0;
   #calls = 0;
   #begun = 0;
+  #state = 0;
   /** Ticks of microbatches since the run began, and all that were ever computed here. */
   #computed = 0;
   #ticks = 0;
@@ -74,6 +79,7 @@ export class VirtualShard implements DrivenShard {
     this.#term = term;
     this.#calls = from?.calls ?? 0;
     this.#begun = this.#calls;
+    this.#state = from ? Number.parseInt(from.blob, 16) : 0;
     this.#computed = this.#calls * this.#steps;
     this.#commits = [];
     for (const known of [this.#owners, this.#agreed, this.#heard]) known.clear();
@@ -106,12 +112,12 @@ export class VirtualShard implements DrivenShard {
   }
 
   advance({ done }: Ending<Outcome>): void {
-    const { call, uniform, later } = this.#options;
+    const { call, uniform, compute } = this.#options;
     if (this.#calls < this.#begun && this.#computed >= this.#callEnd && this.#without(this.#callEnd).length === 0) {
       this.#endCall();
       done('done');
     } else if (this.#computed < this.#begun * this.#steps && this.#without(this.#needed).length === 0) {
-      later((call / this.#steps) * (0.9 + 0.2 * uniform()), () => {
+      compute((call / this.#steps) * (0.9 + 0.2 * uniform()), () => {
         this.#computed++;
         this.#ticks++;
         for (const shard of this.#owners.keys()) this.#say(shard, false);
@@ -121,7 +127,8 @@ export class VirtualShard implements DrivenShard {
   }
 
   save(_calls: number, _last: boolean, { done }: Ending<SavedPart>): void {
-    this.#options.later(SAVING, () => done(NO_PART));
+    const hash = this.#hash;
+    this.#options.later(SAVING, () => done({ ...NO_PART, blob: hash, hash }));
   }
 
   forget(): void {
@@ -183,7 +190,21 @@ export class VirtualShard implements DrivenShard {
     const { deployment } = this.#options;
     this.#calls++;
     if (lastChange(deployment, this.#calls) !== this.#calls) return;
-    this.#commits.push({ calls: this.#calls, hash: NO_PART.hash, sig: '' });
+    this.#state = this.#mixed(this.#calls);
+    this.#commits.push({ calls: this.#calls, hash: this.#hash, sig: '' });
+  }
+
+  get #hash(): string {
+    return this.#state.toString(16).padStart(HASH_DIGITS, '0');
+  }
+
+  /** FNV-1a over the state, the run, the shard and what happens to it. */
+  #mixed(what: number): number {
+    const { deployment, shard } = this.#options;
+    let hash = 0x811c9dc5;
+    for (const byte of Buffer.from(`${this.#state}/${deployment.run}/${deployment.seed}/${shard}/${what}`))
+      hash = Math.imul(hash ^ byte, 0x01000193);
+    return hash >>> 0;
   }
 
   #hear(from: number, computed: number): boolean {

@@ -154,6 +154,8 @@ export type FetchArguments = Given<typeof FETCH>;
 export const SIMULATE = {
   ...JSON_LINES,
   nodes: whole('trainers (default: one for each shard)', { least: 1, most: 10_000 }),
+  runs: whole('trainings of the plan at once, deployed a second apart (default: 1)', { least: 1, most: 100 }),
+  'max-memory': whole('MB that shards may use, of each trainer (default: no bound)', { least: 1 }),
   seed: whole('seed of all random choices; the same seed gives the same trace', { least: 0 }),
   faults: text('JSON file: latency, jitter, loss, lives, away, synchronizerLives (milliseconds)'),
   requests: whole('a second, to a predictor that follows the run; each must get an answer or a reason', {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { RECORDED_PIECE } from '../../net/recording-shapes.ts';
 import { type RecordedPiece, Recording } from '../../roles/recording.ts';
 import type { Faults } from '../../simulation/faults.ts';
-import { simulate } from '../../simulation/simulation.ts';
+import { type SimulatedEnd, simulate } from '../../simulation/simulation.ts';
 import type { Served } from '../../simulation/virtual-predictor.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
 import { nmc } from '../../support/command-text.ts';
@@ -22,7 +22,9 @@ import { neighboursIn, simulatedDeployment } from './simulated-plan.ts';
 const CALM: Faults = { latency: 20, jitter: 10, loss: 0 };
 const NUMBERS = ['latency', 'jitter', 'loss', 'lives', 'away', 'synchronizerLives'] as const;
 const RUN = 'simulated';
-const HOUR = 3600 * 1000;
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+const MEGABYTE = 1e6;
 /** Of a call, by default. */
 const CALL_MILLISECONDS = 20;
 
@@ -38,21 +40,21 @@ export default async function (args: SimulateArguments): Promise<number> {
   const nodes = args.nodes ?? plan.shards.length;
   const batches = args.batches ?? 100;
   const requests = args.requests;
-  const result = simulate({
-    ...(requests === undefined ? {} : { requests }),
-    nodes,
-    seed,
-    faults: faultsOf(args.faults),
-    call: CALL_MILLISECONDS,
-    until: HOUR,
-    ...(recording ? { note: (...noted) => recording.note(...noted) } : {}),
-    borders: neighboursIn(plan),
-    ticks: training.ticks ?? 1,
+  const lent = args['max-memory'];
+  const runs = Array.from({ length: args.runs ?? 1 }, (_, i) => ({
+    ...{ borders: neighboursIn(plan), call: CALL_MILLISECONDS, ticks: training.ticks ?? 1, at: i * SECOND },
     deployment: simulatedDeployment(plan, training, {
-      ...{ run: RUN, batches, seed },
+      ...{ run: i === 0 ? RUN : `${RUN}-${i + 1}`, batches, seed: seed + i },
       epochs: args.epochs ?? training.epochs,
       snapshotEvery: args['snapshot-every'] ?? Math.max(1, Math.floor(batches / 4)),
     }),
+  }));
+  const [first, ...beside] = runs as [(typeof runs)[number], ...typeof runs];
+  const result = simulate({
+    ...{ ...first, beside, nodes, seed, faults: faultsOf(args.faults), until: HOUR },
+    ...(requests === undefined ? {} : { requests }),
+    ...(lent === undefined ? {} : { memory: () => lent * MEGABYTE }),
+    ...(recording ? { note: (...noted) => recording.note(...noted) } : {}),
   });
   if (recording && recordTo !== undefined)
     writeFileAtomic(
@@ -67,11 +69,17 @@ export default async function (args: SimulateArguments): Promise<number> {
     const { phase, time, epochs, kills, longestWithoutOwner, violations, trace, events, served } = result;
     process.stdout.write(
       printableLines(
-        `seed ${seed}: ${phase} after ${(time / 1000).toFixed(1)} s of virtual time, ${events} events (trace ${trace})\n${kills} kills, ${epochs} epochs of owners, a shard without an owner for ${(longestWithoutOwner / 1000).toFixed(1)} s at most\n${served ? servedText(served) : ''}${violations.length === 0 ? 'never two owners of a shard' : violations.join('\n')}\n`,
+        `seed ${seed}: ${phase} after ${(time / 1000).toFixed(1)} s of virtual time, ${events} events (trace ${trace})\n${beside.length > 0 ? runsText(result.runs) : ''}${kills} kills, ${epochs} epochs of owners, a shard without an owner for ${(longestWithoutOwner / 1000).toFixed(1)} s at most\n${served ? servedText(served) : ''}${violations.length === 0 ? 'never two owners of a shard, and no trainer over its memory' : violations.join('\n')}\n`,
       ),
     );
   }
-  return result.phase === 'done' && result.violations.length === 0 ? EXIT.done : EXIT.checkFailed;
+  return result.runs.every(({ phase }) => phase === 'done') && result.violations.length === 0
+    ? EXIT.done
+    : EXIT.checkFailed;
+}
+
+function runsText(runs: readonly SimulatedEnd[]): string {
+  return runs.map(({ run, phase, time }) => `${run}: ${phase} after ${(time / 1000).toFixed(1)} s\n`).join('');
 }
 
 function servedText({ asked, answered, refused, reloads, longest }: Served): string {
