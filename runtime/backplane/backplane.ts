@@ -41,7 +41,7 @@ export interface BlobSink {
 
 export interface BlobSource {
   readonly bytes: number;
-  /** @returns nothing behind the last one; the receiver checks the hash */
+  /** @returns nothing behind the last one; what it has given may be used until it is asked again. The receiver checks the hash */
   next(): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }

@@ -1,4 +1,7 @@
-/** A blob read in pieces; the hash is computed on the way, so that its end says whether it is undamaged. */
+/**
+ * A blob read in pieces, each into the memory of the one before it; the hash is computed on the way, so that its end says
+ * whether it is undamaged.
+ */
 import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 
@@ -10,6 +13,7 @@ export class BlobReader {
   readonly #name: string;
   readonly #hash: Hash = createHash('sha256');
   readonly #damaged: () => void;
+  readonly #buffer: Uint8Array;
   #read = 0;
 
   /** @param damaged called where the bytes do not have the hash */
@@ -18,15 +22,16 @@ export class BlobReader {
     this.#file = file;
     this.#name = name;
     this.#damaged = damaged;
+    this.#buffer = new Uint8Array(Math.min(PIECE_BYTES, bytes));
   }
 
-  /** @returns nothing behind the last one */
+  /** As `BlobSource.next`. */
   async next(): Promise<Uint8Array | undefined> {
     if (this.#read >= this.bytes) return undefined;
-    const piece = new Uint8Array(Math.min(PIECE_BYTES, this.bytes - this.#read));
-    const { bytesRead } = await this.#file.read(piece, 0, piece.length, this.#read);
+    const length = Math.min(PIECE_BYTES, this.bytes - this.#read);
+    const { bytesRead } = await this.#file.read(this.#buffer, 0, length, this.#read);
     if (bytesRead === 0) throw new Error(`blob ${this.#name} has become shorter`);
-    const read = piece.subarray(0, bytesRead);
+    const read = this.#buffer.subarray(0, bytesRead);
     this.#hash.update(read);
     this.#read += bytesRead;
     if (this.#read === this.bytes && this.#hash.digest('hex') !== this.#name) this.#damaged();

@@ -247,7 +247,8 @@ function streamOfSource(source: BlobSource): ReadableStream<Uint8Array> {
   return new ReadableStream({
     async pull(controller) {
       const piece = await source.next();
-      if (piece) return controller.enqueue(piece);
+      // What reads the stream may be behind: the source is asked again before that has used it.
+      if (piece) return controller.enqueue(piece.slice());
       controller.close();
       await source.close();
     },

@@ -72,10 +72,11 @@ async function withFile(path: SafePath, put: RecordBringerOptions['put']): Promi
     const { size: bytes } = await file.stat();
     const pieces = (): Pieces => {
       let at = 0;
+      const piece = new Uint8Array(PIECE_BYTES);
       const next = async (): Promise<Uint8Array | undefined> => {
-        const { buffer, bytesRead } = await file.read(new Uint8Array(PIECE_BYTES), 0, PIECE_BYTES, at);
+        const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, at);
         at += bytesRead;
-        return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
+        return bytesRead === 0 ? undefined : piece.subarray(0, bytesRead);
       };
       return { bytes, next };
     };

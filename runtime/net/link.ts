@@ -2,6 +2,7 @@
 import type { WebSocket } from 'ws';
 import type { BlobWriter } from '../backplane/blob-writer.ts';
 import { EnvironmentError } from '../support/errors.ts';
+import { freeNow } from '../support/free-now.ts';
 import type { Envelopes } from '../wire/envelope.ts';
 import { hex } from '../wire/hash.ts';
 import type { Message, Question } from '../wire/messages.ts';
@@ -152,7 +153,10 @@ export class GatewayLink implements Link {
     const head = decodeHead(bytes);
     if (head?.kind === BORDER) this.#options.onBorder?.(bytes);
     if (head?.kind === PROBE) this.#options.onProbe?.(bytes);
-    if (head?.kind === BLOB) this.#incoming.add(hex(head.hash), head.offset, head.total, bytes.subarray(BLOB_HEAD));
+    if (head?.kind !== BLOB) return;
+    this.#incoming.add(hex(head.hash), head.offset, head.total, bytes.subarray(BLOB_HEAD));
+    // It was copied, or written: a blob that is larger than the memory left would be garbage for longer than it may.
+    if (bytes.length === bytes.buffer.byteLength) freeNow(bytes);
   }
 
   async #put(hash: string, pieces: Pieces): Promise<void> {
