@@ -1,19 +1,13 @@
 /** The plan of a shard, from the mesh to a trainer: counted before a file of it is fetched, and again before its data. */
-import type { State } from '../../spec/program.ts';
-import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Device, Executable } from '../device/device.ts';
 import type { ShardId } from '../roles/trainer-state.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { BlobSource } from './shard-data.ts';
-import { type MemoryLedger, shardNeeds } from './shard-memory.ts';
+import { type CountedShard, type MemoryLedger, shardNeeds } from './shard-memory.ts';
 
 /** A shard as a plan has it: read and checked, and nothing made of it. */
-export interface OpenedPlan {
-  readonly schedule: ShardSchedule;
-  readonly states: readonly State[];
-  /** Bytes that the plan says of it. */
-  readonly memory: number;
+export interface OpenedPlan extends CountedShard {
   readonly lower: () => Promise<Executable>;
 }
 
@@ -34,8 +28,8 @@ export async function fetchPlan(
   ledger.holdPlan(at, deployment);
   const files = new Map<string, Uint8Array>();
   for (const file of deployment.plan) files.set(file.path, await blob(file.blob, file.bytes));
-  const { schedule, states, memory, lower } = await openPlan(files, at.shard);
+  const opened = await openPlan(files, at.shard);
   const element = device.name === 'reference' ? Float64Array.BYTES_PER_ELEMENT : Float32Array.BYTES_PER_ELEMENT;
-  ledger.holdShard(at, shardNeeds(deployment, schedule, states, memory, element));
-  return { schedule, executable: await lower() };
+  ledger.holdShard(at, shardNeeds(deployment, at.shard, opened, element));
+  return { schedule: opened.schedule, executable: await opened.lower() };
 }

@@ -1,19 +1,17 @@
 /** A deployment from a plan and its data: everything in blobs, and the record that names them. */
 import { randomBytes } from 'node:crypto';
-import type { PlanField, PlanTraining } from '../../spec/plan.ts';
+import type { PlanTraining } from '../../spec/plan.ts';
 import type { ShardFunction } from '../../spec/schedule.ts';
-import { allocate, type Dataset, type Field, findField, sizeOf } from '../data/dataset.ts';
 import type { Standardization } from '../data/statistics.ts';
 import type { VerifiedPlan } from '../plan/verify-plan.ts';
 import type { TrainingData } from '../shard/trainable.ts';
-import { boundedCount, listOf, MAX_ELEMENTS, rowNumbers } from '../support/bounded.ts';
 import { batchesOf, usualSnapshots } from '../training/calls.ts';
-import type { Evaluation } from '../training/evaluations.ts';
-import { evaluatedOn, runOf } from '../training/run.ts';
-import type { BlobRef, ColumnRef, DataRef, Deployment, ShardNeeds } from '../wire/deployment.ts';
+import { runOf } from '../training/run.ts';
+import type { BlobRef, Deployment, ShardNeeds } from '../wire/deployment.ts';
+import { bytesOf, dataRefs } from './data-refs.ts';
 import { LazyBlobs } from './lazy-blobs.ts';
+import { neededMemory, needingPlan } from './needed-memory.ts';
 import { readsOf, totalsOf } from './shard-data.ts';
-import { planNeeds, shardNeeds, sumOfNeeds } from './shard-memory.ts';
 
 export interface DeploymentSource {
   readonly verified: Pick<VerifiedPlan, 'plan' | 'programs' | 'schedules' | 'files'>;
@@ -40,9 +38,6 @@ export interface MadeDeployment {
   /** By hash. Each is made when it is asked for. */
   readonly blobs: ReadonlyMap<string, Uint8Array>;
 }
-
-/** Of one piece of a column. */
-const PIECE_BYTES = 4 * 1024 * 1024;
 
 export function makeDeployment(source: DeploymentSource): MadeDeployment {
   const { verified, training, data, epochs, seed, codec } = source;
@@ -76,12 +71,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
         totals: totalsOf(schedule, evaluations),
       };
     }),
-    train: dataRef(data.train, training.inputs, blobs),
-    checks: evaluatedOn({ evaluations }, data).map((dataset, i) => {
-      const { function: name, field } = evaluations[i] as Evaluation;
-      const inputs = plan.predictions.find((p) => p.function === name)?.inputs ?? [];
-      return dataRef(dataset as Dataset, inputs, blobs, field);
-    }),
+    ...dataRefs(plan, training, data, blobs),
     statistics: [...source.statistics].map(([field, { mean, scale }]) => ({
       field,
       mean: blobOf(bytesOf(mean)),
@@ -104,19 +94,14 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     codec,
     source: source.source,
   };
-  return { deployment: { ...deployment, needs: countedNeeds(deployment, verified) }, blobs };
-}
-
-/** With everything that a trainer counts, so that no shard is placed where it would be refused. */
-function countedNeeds(
-  deployment: Deployment,
-  { programs, schedules }: DeploymentSource['verified'],
-): Deployment['needs'] {
-  const shared = sumOfNeeds(planNeeds(deployment));
-  return deployment.needs.map((need, i) => {
-    const own = shardNeeds(deployment, scheduleOf(schedules, i), programs[i]?.states ?? [], need.memory);
-    return { ...need, memory: shared + sumOfNeeds(own) };
+  // With everything that a trainer counts, so that no shard is placed where it would be refused.
+  const { batch, stretches } = deployment;
+  const memory = neededMemory({
+    ...{ ...needingPlan(verified), batch, sends: deployment.needs, data: deployment },
+    ...(stretches ? { stretches } : {}),
   });
+  const needs = deployment.needs.map((need, i) => ({ ...need, memory: memory[i] ?? need.memory }));
+  return { deployment: { ...deployment, needs }, blobs };
 }
 
 /** Functions that leave another state behind on any shard: they keep what was, for the next step of a sequence. */
@@ -136,34 +121,4 @@ function scheduleOf(schedules: VerifiedPlan['schedules'], shard: number): Verifi
   const schedule = schedules[shard];
   if (!schedule) throw new Error(`the plan has no schedule of shard ${shard}`);
   return schedule;
-}
-
-/** @param inputs what is fed of it, @param answers a field that is compared, whole sequences of it */
-function dataRef(dataset: Dataset, inputs: readonly PlanField[], blobs: LazyBlobs, answers?: string): DataRef {
-  const names = [...inputs.map((f) => f.name), ...(answers === undefined ? [] : [answers])];
-  const columns = [...new Set(names)].map((name): ColumnRef => {
-    const field = findField(dataset, name);
-    const rows = rowsOfPiece(field);
-    const count = boundedCount(Math.ceil(dataset.length / rows), MAX_ELEMENTS, `pieces of ${name}`);
-    const pieces = listOf(count, (i) => blobs.add(() => rowsAt(dataset, name, i * rows, rows)));
-    const steps = inputs.find((f) => f.name === name)?.steps;
-    return { name, type: field.type, shape: field.shape, ...(steps === undefined ? {} : { steps }), blobs: pieces };
-  });
-  return { name: dataset.name, length: dataset.length, columns, ...(dataset.moved ? { moved: dataset.moved } : {}) };
-}
-
-function rowsOfPiece(field: Field): number {
-  return Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, sizeOf(field) * allocate(field, 0).BYTES_PER_ELEMENT)));
-}
-
-/** Bytes of some rows of a field, fewer at the end. */
-function rowsAt(dataset: Dataset, name: string, from: number, most: number): Uint8Array {
-  const count = boundedCount(Math.min(most, dataset.length - from), MAX_ELEMENTS, dataset.name);
-  const values = allocate(findField(dataset, name), count);
-  dataset.gather(name, rowNumbers(count, from), values);
-  return bytesOf(values);
-}
-
-function bytesOf(values: ArrayBufferView): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -6,10 +6,10 @@ import { type State, sizeOf } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import { UserError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
-import type { ColumnRef, DataRef, Deployment } from '../wire/deployment.ts';
+import type { ColumnRef, DataRef, Deployment, ShardNeeds } from '../wire/deployment.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/envelope.ts';
 import { bytesOf, isHeld } from './disk-columns.ts';
-import { maxPendingBytes } from './records/entries.ts';
+import { maxPendingBytes } from './records/pending.ts';
 import { readsOf } from './shard-data.ts';
 import { isStreamed } from './streamed-state.ts';
 
@@ -29,21 +29,34 @@ const ROW_NUMBER_BYTES = 8;
 /** A tensor's line in the head of a part, without its name. */
 const HEAD_LINE_BYTES = 512;
 
+/** What is counted of a deployment: how large its parts are, not what is in them. */
+export interface Counted extends Pick<Deployment, 'train' | 'checks' | 'batch' | 'evaluations' | 'stretches'> {
+  readonly plan: readonly { readonly bytes: number }[];
+  readonly needs: readonly Pick<ShardNeeds, 'sends'>[];
+  readonly statistics: readonly { readonly field: string; readonly mean: { readonly bytes: number } }[];
+}
+
+export interface CountedShard {
+  readonly schedule: ShardSchedule;
+  readonly states: readonly State[];
+  /** Bytes that the plan says of it: its states and the values of one batch. */
+  readonly memory: number;
+}
+
 /** Memory that all shards of one run share: the record, and the plan's files, as they come and as they are loaded. */
-export function planNeeds(deployment: Deployment): Need[] {
-  const files = deployment.plan.reduce((sum, f) => sum + f.bytes, 0);
+export function planNeeds({ plan }: Pick<Counted, 'plan'>): Need[] {
+  const files = plan.reduce((sum, f) => sum + f.bytes, 0);
   return [
     { what: 'the record of the deployment', bytes: 2 * MAX_RECORD_BYTES },
     { what: 'the files of the plan', bytes: 2 * files },
   ];
 }
 
-/** Memory of one shard. @param memory that the plan says of it: its states and the values of one batch */
+/** Memory of one shard. @param shard its number */
 export function shardNeeds(
-  deployment: Deployment,
-  schedule: ShardSchedule,
-  states: readonly State[],
-  memory: number,
+  deployment: Counted,
+  shard: number,
+  { schedule, states, memory }: CountedShard,
   elementBytes = Float32Array.BYTES_PER_ELEMENT,
 ): Need[] {
   const { train, checks, batch, evaluations } = deployment;
@@ -68,10 +81,7 @@ export function shardNeeds(
     { what: 'a piece of a column on its way', bytes: 2 * largest },
     { what: 'statistics', bytes: 2 * means },
     { what: 'snapshots', bytes: snapshotBytes(states, elementBytes) },
-    {
-      what: 'frames on their way into the record',
-      bytes: deployment.stretches ? maxPendingBytes(deployment.stretches.bytes) : 0,
-    },
+    { what: 'frames on their way into the record', bytes: maxPendingBytes(deployment, shard) },
   ];
 }
 

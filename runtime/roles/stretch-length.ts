@@ -77,16 +77,23 @@ export function stretchesOf(
 ): NonNullable<Deployment['stretches']> {
   const measured = machines.filter(({ costs }) => costs !== undefined);
   const known = measured.length > 0 ? measured : [DEFAULT_MACHINE];
-  const costs = needs.flatMap(({ work, sends }, shard) => {
-    const came = needs.flatMap((need) => need.sends.filter(({ to }) => to === shard));
-    const taken = came.reduce((sum, { bytes, frames }) => sum + bytes + frames * TAKEN_BYTES, 0);
-    const sent = sends.reduce((sum, { frames }) => sum + frames * SENT_BYTES, 0);
-    return known.map((machine) => ({
-      ...stretchCostsOn(work, machine, needs.length === 1),
-      frames: taken + sent,
-    }));
+  const costs = needs.flatMap(({ work }, shard) => {
+    const frames = recordedBytes(needs, shard) ?? 0;
+    return known.map((machine) => ({ ...stretchCostsOn(work, machine, needs.length === 1), frames }));
   });
   return { batches: stretchLength(costs).batches, bytes: RECORD_BYTES, keep: KEPT_BYTES };
+}
+
+/**
+ * Bytes that a training batch adds to the record of a shard.
+ * @returns nothing where the deployment, of an older version, does not say what is sent
+ */
+export function recordedBytes(needs: readonly Pick<ShardNeeds, 'sends'>[], shard: number): number | undefined {
+  if (needs.some(({ sends }) => !sends)) return undefined;
+  const came = needs.flatMap(({ sends = [] }) => sends.filter(({ to }) => to === shard));
+  const taken = came.reduce((sum, { bytes, frames }) => sum + bytes + frames * TAKEN_BYTES, 0);
+  const sent = needs[shard]?.sends?.reduce((sum, { frames }) => sum + frames * SENT_BYTES, 0) ?? 0;
+  return taken + sent;
 }
 
 /** Costs of one shard on a machine, but for what its frames leave in the record. */

@@ -80,7 +80,7 @@ async function fetchesRecord(run: string): Promise<void> {
 }
 
 test('a run that no trainer has room for waits, and begins when the other is stopped', async () => {
-  await small.start(1, '--max-memory', '100');
+  await small.start(1, '--max-memory', '36');
   const first = await deploy(small, ['--limit', '320', '--epochs', '100000']);
   const stateOf = async (run: string): Promise<string | undefined> =>
     (await small.status()).runs.find((r) => r.run === run)?.state;

@@ -10,6 +10,7 @@ import { planToDot } from '../../compiler/8-plan/svg.ts';
 import { executablesOf } from '../../runtime/cli/compiling/plan-executables.ts';
 import { openPlan } from '../../runtime/cli/planning/open-plan.ts';
 import { figuresOf } from '../../runtime/cli/planning/plan-figures.ts';
+import { planMemory } from '../../runtime/cli/planning/plan-memory.ts';
 import { rateOf, textOf } from '../../runtime/cli/planning/show-plan.ts';
 import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
 import { fieldArrays } from '../../runtime/device/device.ts';
@@ -87,7 +88,8 @@ test.each([
         if (!found) continue;
         accepted++;
         // What is shown of an accepted plan is of shards that it has.
-        expect(textOf(found.plan, { ...figuresOf(found.plan), rate: rateOf(found) })).toContain(found.plan.model);
+        const figures = { ...figuresOf(found.plan, planMemory(found)), rate: rateOf(found) };
+        expect(textOf(found.plan, figures)).toContain(found.plan.model);
         expect(planToDot(found.plan)).toContain('graph');
       }
     } finally {

@@ -37,6 +37,8 @@ interface Placed {
   readonly verified: VerifiedPlan;
   readonly said: SaidBy;
   readonly placement: PlacementNeeds;
+  /** Bytes by shard, as its trainer counts them. */
+  readonly memory: readonly number[];
   /** Keys of trainers by shard, where the user names them. */
   readonly on?: readonly string[];
   readonly whole?: () => RatedShard;
@@ -65,14 +67,14 @@ export function showPlacement(
 type Figures = ReturnType<typeof figuresOf>;
 
 function figuresOf(
-  { verified, placement, on, whole, run }: Placed,
+  { verified, placement, memory, on, whole, run }: Placed,
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16',
 ) {
   const { plan } = verified;
   const { microbatches = 1, batch } = trainingOf(plan);
-  const needs = plan.shards.map(({ memory, flopsPerBatch: flops }, i) => ({
-    ...{ memory, flops, bytes: 0 },
+  const needs = plan.shards.map(({ flopsPerBatch: flops }, i) => ({
+    ...{ memory: memory[i] ?? 0, flops, bytes: 0 },
     ...placement.needs[i],
   }));
   const saved = run && { snapshotEvery: run.snapshotEvery };
@@ -82,12 +84,12 @@ function figuresOf(
   const predicted = problem === undefined ? predictRate(divided, owners, trainers, codec) : undefined;
   const epoch =
     run && predicted && predictEpoch({ shards: divided, owners, trainers, codec }, run, 1 / predicted.batchesPerSecond);
-  const memory = needs.reduce((sum, need) => sum + need.memory, 0);
-  const alone = aloneRate(divided, whole?.(), memory, trainers, codec);
+  const all = needs.reduce((sum, need) => sum + need.memory, 0);
+  const alone = aloneRate(divided, whole?.(), all, trainers, codec);
   const used = trainers.filter((t) => owners.includes(t.key));
   const nameOf = (key: string | undefined): string | null => trainers.find((t) => t.key === key)?.name ?? null;
   const shards = plan.shards.map((s, i) => ({
-    ...{ shard: s.id, trainer: nameOf(owners[i]), memory: s.memory, flopsPerBatch: s.flopsPerBatch },
+    ...{ shard: s.id, trainer: nameOf(owners[i]), memory: memory[i] ?? 0, flopsPerBatch: s.flopsPerBatch },
     ...{ nodes: s.nodes.length, busy: predicted?.busy[i] ?? null },
   }));
   const batchesPerSecond = predicted?.batchesPerSecond ?? null;
@@ -103,7 +105,7 @@ function figuresOf(
     borders: problem === undefined ? placedBorders(divided, owners, trainers) : [],
     linksUnknown: unknownLinks(used),
     shared: used.filter((t) => t.work && t.work.length > 0).map((t) => t.name),
-    missing: missingOf(problem, used),
+    missing: missingOf(problem, used, run !== undefined),
   };
 }
 
@@ -153,12 +155,13 @@ function epochText(epoch: Figures['epoch']): string {
   return `epoch    ${formatDuration(seconds)}, of it ${parts.join(', ')}: ${samplesPerSecond.toFixed(0)} samples/s\n`;
 }
 
-function missingOf(problem: string | undefined, used: readonly RatedTrainer[]): string[] {
+function missingOf(problem: string | undefined, used: readonly RatedTrainer[], hasData: boolean): string[] {
   const unmeasured = used.filter((t) => t.capability.rate <= 0);
   const names = unmeasured.map((t) => t.name).join(', ');
   return [
     ...(problem === undefined ? [] : [problem]),
     ...(unmeasured.length > 0 ? [`${names} has not measured what it can do yet`] : []),
+    ...(hasData ? [] : ['the data, of which memory counts one batch']),
   ];
 }
 

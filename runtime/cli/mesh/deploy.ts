@@ -6,14 +6,16 @@ import type { Staged } from '../../../compiler/compile.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
+import { sizesOf } from '../../net/data-refs.ts';
 import type { Link } from '../../net/link.ts';
 import { makeDeployment } from '../../net/make-deployment.ts';
+import { neededMemory, needingPlan } from '../../net/needed-memory.ts';
 import { isPlanFolder } from '../../plan/plan-folder.ts';
 import { planInMemory } from '../../plan/plan-memory.ts';
 import { PLAN_FILE } from '../../plan/plan-source.ts';
 import { type VerifiedPlan, verifyPlan } from '../../plan/verify-plan.ts';
 import { stretchesOf } from '../../roles/stretch-length.ts';
-import { assertDropsLast, assertTrainable } from '../../shard/trainable.ts';
+import { assertDropsLast, assertTrainable, type TrainingData } from '../../shard/trainable.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
@@ -77,10 +79,19 @@ export default async function (args: DeployArguments): Promise<number> {
     assertDropsLast(training, 'on a mesh');
     const on = ownersAsked(args.on, plan.shards.length, trainers);
     const placement = placementNeeds(ratedShards(verified), codec);
+    const stretches = stretchesOf(
+      placement.needs,
+      trainers.map((t) => t.capability),
+    );
     if (args['dry-run']) {
-      const run = await lengthsHere(verified, chosen, args['snapshot-every']);
+      const data = await dataHere(verified, chosen);
+      const run = data && lengthsOf(verified, chosen, data, args['snapshot-every']);
+      const memory = neededMemory({
+        ...{ ...needingPlan(verified), batch: training.batch, sends: placement.needs, stretches },
+        ...(data ? { data: sizesOf(plan, training, data) } : {}),
+      });
       const more = { ...(on ? { on } : {}), ...(whole ? { whole } : {}), ...(run ? { run } : {}) };
-      return showPlacement({ verified, said, placement, ...more }, trainers, codec, args.json);
+      return showPlacement({ verified, said, placement, memory, ...more }, trainers, codec, args.json);
     }
     assertPlanFits(plan, trainers, model.fitting);
     tellChoice(said, plan.shards.length, trainers.length, args.json);
@@ -101,14 +112,11 @@ export default async function (args: DeployArguments): Promise<number> {
       source: { ...source, compiler: packageVersion() },
       trainedOn: dataRecord(plan, training, data),
       placement,
-      stretches: stretchesOf(
-        placement.needs,
-        trainers.map((t) => t.capability),
-      ),
+      stretches,
       ...(on ? { on } : {}),
     });
     // With columns, snapshots and records, as the mesh counts: a run that waits for ever is refused here.
-    assertFits(plan.model, deployment.needs, trainers);
+    assertFits(plan.model, deployment.needs, trainers, model.fitting);
     const { missing } = await ask(link, { what: 'missing', blobs: [...blobs.keys()] });
     for (const hash of missing) await link.putBlob(hash, blobs.get(hash) ?? new Uint8Array(0));
     await ask(link, { what: 'deploy', deployment });
@@ -131,20 +139,26 @@ export default async function (args: DeployArguments): Promise<number> {
   }
 }
 
-/** Lengths of an epoch; nothing where the data are not here, which planning can do without. */
-async function lengthsHere(
-  { plan }: VerifiedPlan,
-  chosen: TrainSettings,
-  snapshotEvery: number | undefined,
-): Promise<SavedRun | undefined> {
+/** Nothing where they are not here, which planning can do without. */
+async function dataHere({ plan }: VerifiedPlan, chosen: TrainSettings): Promise<TrainingData | undefined> {
   const training = trainingOf(plan);
   try {
-    const run = runOf(plan, training, await openTrainingData(plan, training, dataOpener(chosen)), chosen.epochs);
-    return { ...run, snapshotEvery: snapshotEvery ?? usualSnapshots(batchesOf(run)) };
+    return await openTrainingData(plan, training, dataOpener(chosen));
   } catch (error) {
     if (error instanceof UserError) return undefined;
     throw error;
   }
+}
+
+/** Lengths of an epoch. */
+function lengthsOf(
+  { plan }: VerifiedPlan,
+  { epochs }: TrainSettings,
+  data: TrainingData,
+  snapshotEvery: number | undefined,
+): SavedRun {
+  const run = runOf(plan, trainingOf(plan), data, epochs);
+  return { ...run, snapshotEvery: snapshotEvery ?? usualSnapshots(batchesOf(run)) };
 }
 
 /** What can be told before anybody is asked, and the rest. */

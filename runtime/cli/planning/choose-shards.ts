@@ -9,6 +9,8 @@ import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.t
 import { batchFlops, shardMemory } from '../../../compiler/6-partition/shards/work.ts';
 import type { Staged } from '../../../compiler/compile.ts';
 import { TRAIN } from '../../../spec/names.ts';
+import { neededMemory } from '../../net/needed-memory.ts';
+import { stretchesOf } from '../../roles/stretch-length.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
 import { placementNeeds } from './placement-needs.ts';
 import { placeOn, predictRate, type RatedTrainer } from './predict-rate.ts';
@@ -34,8 +36,9 @@ export interface Division {
 }
 
 interface Cut {
-  readonly needs: readonly { readonly memory: number; readonly flops: number; readonly bytes: number }[];
-  readonly rated: () => RatedShard[];
+  /** By shard: bytes that a plan says of it, and FLOP of a batch. */
+  readonly shards: readonly { readonly memory: number; readonly flops: number }[];
+  readonly rated: readonly RatedShard[];
 }
 
 /** @returns nothing where none of them fits. @param note told what is being tried */
@@ -50,14 +53,12 @@ export function chooseShards(
   for (const shards of TRIED.filter((count) => count <= trainers.length)) {
     note(`looking at ${shards} ${shards === 1 ? 'shard' : 'shards'}`);
     const cut = cutInto(staged, shards);
-    if (!cut) continue;
+    if (!cut || !mayFit(cut, trainers)) continue;
     const division = shards > 1 ? parts : undefined;
-    const shardsOf = cut.rated();
-    const { needs, pace } = placementNeeds(shardsOf, codec, division);
-    const timed = cut.needs.map((need, i) => ({ ...need, ...needs[i] }));
-    const { owners, problem } = placeOn(timed, trainers, { pace, microbatches: division?.microbatches ?? 1 });
+    const { needs, pace } = needsOf(cut, staged, trainers, { codec, ...(division ? { parts: division } : {}) });
+    const { owners, problem } = placeOn(needs, trainers, { pace, microbatches: division?.microbatches ?? 1 });
     if (problem !== undefined) continue;
-    const rate = predictRate(shardsOf, owners, trainers, codec, division)?.batchesPerSecond;
+    const rate = predictRate(cut.rated, owners, trainers, codec, division)?.batchesPerSecond;
     if (!best) best = { shards, ...(rate === undefined ? {} : { batchesPerSecond: rate }) };
     else if (rate !== undefined && rate > (best.batchesPerSecond ?? 0) * WORTH) {
       best = { shards, batchesPerSecond: rate };
@@ -71,20 +72,49 @@ export function chooseShards(
 export function fittingShards(staged: Staged, trainers: readonly RatedTrainer[], beyond: number): number | undefined {
   for (const shards of TRIED.filter((count) => count > beyond)) {
     const cut = cutInto(staged, shards);
-    if (cut && placeOn(cut.needs, trainers).problem === undefined) return shards;
+    if (cut && mayFit(cut, trainers) && placeOn(needsOf(cut, staged, trainers).needs, trainers).problem === undefined)
+      return shards;
   }
   return undefined;
+}
+
+/** By what plans say, which is a part of what trainers count: quickly. */
+function mayFit({ shards }: Cut, trainers: readonly RatedTrainer[]): boolean {
+  const needs = shards.map((shard) => ({ ...shard, bytes: 0 }));
+  return placeOn(needs, trainers).problem === undefined;
+}
+
+/** Memory as trainers count it, but for the files of the plan, which are not written, and the data. */
+function needsOf(
+  { shards, rated }: Cut,
+  { task }: Staged,
+  trainers: readonly RatedTrainer[],
+  { codec, parts }: Division = { codec: 'f32' },
+) {
+  const { needs, pace } = placementNeeds(rated, codec, parts);
+  const stretches = stretchesOf(
+    needs,
+    trainers.map((t) => t.capability),
+  );
+  const counted = rated.map(({ program, schedule }, i) => ({
+    ...{ states: program.states, schedule },
+    memory: shards[i]?.memory ?? 0,
+  }));
+  const memory = neededMemory({ shards: counted, batch: task?.batch ?? 1, sends: needs, stretches });
+  return {
+    needs: shards.map(({ flops }, i) => ({ ...{ memory: memory[i] ?? 0, flops, bytes: 0 }, ...needs[i] })),
+    pace,
+  };
 }
 
 function cutInto(staged: Staged, shards: number): Cut | undefined {
   if (shards === 1) {
     const { program } = staged;
-    const memory = countMemory(program);
     const whole = { program, schedule: wholeSchedule(program) };
-    return { needs: [{ memory, flops: 1, bytes: 0 }], rated: () => [rated(whole)] };
+    return { shards: [{ memory: countMemory(program), flops: 1 }], rated: [rated(whole)] };
   }
   const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }), { quickest: true });
   if (cut.kind === 'impossible') return undefined;
-  const needs = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, TRAIN), bytes: 0 }));
-  return { needs, rated: () => cut.split.map(rated) };
+  const needs = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, TRAIN) }));
+  return { shards: needs, rated: cut.split.map(rated) };
 }

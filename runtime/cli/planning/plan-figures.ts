@@ -9,7 +9,7 @@ export interface ShardFigures {
   readonly nodes: number;
   readonly holds: readonly string[];
   readonly parameters: number;
-  /** Bytes, and of how many that its machine has. */
+  /** Bytes as its trainer counts them, as if one batch were all data, and of how many that its machine has. */
   readonly memory: number;
   readonly memoryLimit: number | null;
   readonly flopPerBatch: number;
@@ -60,7 +60,8 @@ export interface PlanFigures {
   }[];
 }
 
-export function figuresOf(plan: Plan): PlanFigures {
+/** @param memory by shard, as trainers count it */
+export function figuresOf(plan: Plan, memory: readonly number[]): PlanFigures {
   const { training, predicted } = plan;
   const borders = plan.borders
     .flatMap((b) => b.flows)
@@ -72,7 +73,7 @@ export function figuresOf(plan: Plan): PlanFigures {
       bytesPerBatch: 4 * valuesPerBatch,
     }));
   const bytes = traffic(borders);
-  const shards = plan.shards.map((s, i) => shardFigures(plan, s, i, bytes));
+  const shards = plan.shards.map((s, i) => shardFigures(plan, { ...s, memory: memory[i] ?? s.memory }, i, bytes));
   const sum = (value: (s: ShardFigures) => number | null): number => shards.reduce((n, s) => n + (value(s) ?? 0), 0);
   return {
     model: plan.model,

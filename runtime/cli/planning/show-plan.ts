@@ -10,6 +10,7 @@ import { EXIT } from '../shell/command.ts';
 import { valuesText } from '../shell/values-text.ts';
 import { openPlan } from './open-plan.ts';
 import { figuresOf, type PlanFigures, type ShardFigures } from './plan-figures.ts';
+import { planMemory } from './plan-memory.ts';
 import { cutText, type PlanRate, planRate } from './plan-rate.ts';
 
 export interface ShowPlanOptions {
@@ -20,8 +21,9 @@ export interface ShowPlanOptions {
 }
 
 export async function showPlan(folder: string, { json, svg, html }: ShowPlanOptions): Promise<number> {
-  const { plan, programs, schedules } = openPlan(folder);
-  const figures = { ...figuresOf(plan), rate: rateOf({ plan, programs, schedules }) };
+  const verified = openPlan(folder);
+  const { plan, programs } = verified;
+  const figures = { ...figuresOf(plan, planMemory(verified)), rate: rateOf(verified) };
   if (svg !== undefined || html !== undefined) return draw({ plan, programs }, figures, { json, svg, html });
   if (json) {
     emit({ ...figures });

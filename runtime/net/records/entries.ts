@@ -19,14 +19,6 @@ const CHECK_BYTES = 8;
 /** Of one body. */
 export const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
 
-const MIN_PENDING_BYTES = 8 * 1024 * 1024;
-const MAX_PENDING_BYTES = 32 * 1024 * 1024;
-
-/** Bytes of frames that may wait for the disk. @param bytes of the record of one stretch */
-export function maxPendingBytes(bytes: number): number {
-  return Math.min(MAX_PENDING_BYTES, Math.max(MIN_PENDING_BYTES, 2 * bytes));
-}
-
 export interface EntryHead {
   readonly kind: EntryKind;
   readonly bytes: number;

@@ -7,6 +7,7 @@ import { reasonOf } from '../../../spec/reason-of.ts';
 import { makePrivateFolder, moveFileSoon, openForWriting, removeFileSoon } from '../../support/safe-files.ts';
 import { folderOf, type SafePath } from '../../support/safe-path.ts';
 import { MAGIC } from './entries.ts';
+import { BLOCK_BYTES } from './pending.ts';
 
 /** Services that a write needs, and waits for. */
 export interface WritingPort {
@@ -19,7 +20,6 @@ export interface WritingPort {
   readonly pending: (bytes: number) => void;
 }
 
-const BLOCK_BYTES = 1024 * 1024;
 /** Blocks that were written and wait to be filled again: the memory of new ones costs more than what is copied there. */
 const FREE_BLOCKS: Buffer[] = [];
 const MAX_FREE_BLOCKS = 16;

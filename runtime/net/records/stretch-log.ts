@@ -17,7 +17,8 @@ import type { SignedState } from '../../wire/state-signature.ts';
 import { directionOf, type Window } from '../../wire/window.ts';
 import type { Pieces } from '../send-blob.ts';
 import { encodeStatePieces } from '../shard-state.ts';
-import { type EntryKind, entryHead, MAX_ENTRY_BYTES, maxPendingBytes, wordsEntry } from './entries.ts';
+import { type EntryKind, entryHead, MAX_ENTRY_BYTES, wordsEntry } from './entries.ts';
+import { maxPendingBytes } from './pending.ts';
 import { RecordFile, type WritingPort } from './record-file.ts';
 
 export const RECORD_FORMAT = 'nmc-record-2';
@@ -94,6 +95,7 @@ const LARGE_BYTES = 64 * 1024;
 
 export class StretchLog implements FrameLog {
   readonly #options: LogOptions;
+  readonly #mostPending: number;
   readonly #open = new Map<number, OpenRecord>();
   readonly #closing = new Set<Promise<void>>();
   #completing: Promise<unknown> = Promise.resolve();
@@ -109,12 +111,12 @@ export class StretchLog implements FrameLog {
 
   constructor(options: LogOptions) {
     this.#options = options;
+    this.#mostPending = maxPendingBytes(options.deployment, options.shard);
   }
 
   /** Why the shard has to wait, in words: the record may not be left behind. */
   get waits(): string | undefined {
-    const most = maxPendingBytes(this.#options.deployment.stretches?.bytes ?? 0);
-    const late = this.#pending > most + this.#state;
+    const late = this.#pending > this.#mostPending + this.#state;
     const why = this.#trouble === undefined ? undefined : `room for the record of its stretch: ${this.#trouble}`;
     const waits = why ?? (late ? 'the disk to take the record of its stretch' : undefined);
     this.#waiting = waits !== undefined;

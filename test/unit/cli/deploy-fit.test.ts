@@ -5,6 +5,8 @@ import { buildStages, checkModel, requireTask, selectTask } from '../../../runti
 import { assertPlanFits } from '../../../runtime/cli/mesh/deploy-fit.ts';
 import { chooseShards, fittingShards } from '../../../runtime/cli/planning/choose-shards.ts';
 import type { RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
+import { neededMemory } from '../../../runtime/net/needed-memory.ts';
+import { wholeSchedule } from '../../../runtime/shard/whole.ts';
 import type { Costs } from '../../../spec/costs.ts';
 import { temporaryFolder, writeTiny } from '../../support/nmc.ts';
 
@@ -18,6 +20,9 @@ const COSTS: Costs = {
   ...{ call: 1e-5, value: 1e-6, valueByte: 0, operation: 1e-6, byte: 1e-10, flop: 1e-9, stateByte: 0, frame: 1e-5 },
   ...{ frameByte: 1e-9, speedup: 1 },
 };
+
+/** Bytes of frames that may wait for the record of a small shard. */
+const RECORDED = 2 * 2 ** 20;
 
 /** On machines of their own. @param roundTrip milliseconds to the synchronizer */
 function trainers(count: number, roundTrip: number, memory = 1e9): RatedTrainer[] {
@@ -40,9 +45,18 @@ test('the number of shards is the one that trains fastest: one where links are s
 test('one shard is chosen where nothing is measured, more where one does not fit, and none where nothing fits', () => {
   const unmeasured = trainers(2, 1).map((t) => ({ ...t, capability: { ...t.capability, rate: 0 } }));
   expect(chooseShards(staged, unmeasured, { codec: 'f32' })).toEqual({ shards: 1 });
-  expect(
-    chooseShards(staged, trainers(4, 100, 0.75 * countMemory(staged.program)), { codec: 'f32' })?.shards,
-  ).toBeGreaterThan(1);
+  const { program } = staged;
+  const shard = { states: program.states, schedule: wholeSchedule(program), memory: countMemory(program) };
+  const [whole = 0] = neededMemory({ shards: [shard], batch: 64, sends: [{ sends: [] }] });
+  // Of which each shard has a part, and all have what a trainer holds whatever it trains.
+  const [beside = 0] = neededMemory({
+    shards: [{ ...shard, states: [], memory: 0 }],
+    batch: 64,
+    sends: [{ sends: [] }],
+  });
+  expect(whole).toBeGreaterThan(beside + shard.memory);
+  const lent = (whole + beside) / 2 + RECORDED;
+  expect(chooseShards(staged, trainers(4, 100, lent), { codec: 'f32' })?.shards).toBeGreaterThan(1);
   expect(chooseShards(staged, trainers(4, 100, 1000), { codec: 'f32' })).toBeUndefined();
   expect(fittingShards(staged, trainers(2, 1, 1000), 1)).toBeUndefined();
 });
