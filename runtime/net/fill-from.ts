@@ -1,8 +1,9 @@
 /** States of a device from a part of a snapshot that is never in memory as a whole. */
 import type { State } from '../../spec/program.ts';
-import { sameShape, sizeOf } from '../../spec/program.ts';
+import { sizeOf } from '../../spec/program.ts';
 import type { BlobSource } from '../backplane/backplane.ts';
 import type { DeviceSession } from '../device/device.ts';
+import { isPlain, PART_ELEMENTS } from '../shard/in-parts.ts';
 import { fillStates, isKept, isParameter } from '../shard/shard.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
 import type { TensorEntry } from '../store/safetensors-header.ts';
@@ -10,7 +11,6 @@ import { boundedCount } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
 import { headOf, PieceReader } from './piece-reader.ts';
 import { partName } from './shard-state.ts';
-import { PART_ELEMENTS } from './streamed-state.ts';
 
 /** Bytes of the head of a part for one tensor, beside its name. */
 const HEAD_BYTES = 512;
@@ -52,12 +52,6 @@ export async function fillFrom(
   if ((await pieces.hashOfAll()) !== blob) throw damaged(blob);
   const others = states.filter((s) => !isKept(s) || byName.has(partName(s.id, isParameter(s))));
   await fillStates(device, others, { tensors: [] }, false);
-}
-
-/** Whether the device takes its values as they are. */
-function isPlain({ shape, init, members }: State, entry: TensorEntry): boolean {
-  const kind = init.kind === 'copy' ? init.of.kind : init.kind;
-  return entry.dtype === 'F32' && !members && kind !== 'thinned' && sameShape(shape, entry.shape);
 }
 
 function tensorOf(name: string, { dtype, shape }: TensorEntry, bytes: ArrayBuffer): NamedTensor {

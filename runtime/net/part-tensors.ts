@@ -1,8 +1,8 @@
 /** Tensors of a part of a snapshot that lies on the disk, each read when it is wanted and not kept. */
 import type { BlobFiles } from '../backplane/blob-files.ts';
 import type { SavedStates } from '../shard/shard.ts';
-import type { NamedTensor } from '../store/safetensors.ts';
-import { parseHeader, type TensorEntry } from '../store/safetensors-header.ts';
+import { tensorOnDisk } from '../store/safetensors.ts';
+import { parseHeader } from '../store/safetensors-header.ts';
 import { boundedCount, zeroedBytes } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
 import { splitByRole } from './shard-state.ts';
@@ -21,27 +21,9 @@ export function readPartTensors(files: Pick<BlobFiles, 'readAt' | 'size'>, blob:
   const headBytes = Number(new DataView(length.buffer).getBigUint64(0, true));
   const begin = LENGTH_BYTES + headBytes;
   const { entries } = parseHeader(take(LENGTH_BYTES, headBytes), size - begin, corrupt, 'a part of a snapshot');
-  return splitByRole(
-    entries.map((entry) => tensorOf(entry, () => take(begin + entry.begin, entry.end - entry.begin).buffer)),
-  );
-}
-
-function tensorOf({ name, dtype, shape }: TensorEntry, bytes: () => ArrayBuffer): NamedTensor {
-  if (dtype === 'F32')
-    return {
-      ...{ name, dtype, shape },
-      get data() {
-        return new Float32Array(bytes());
-      },
-    };
-  if (dtype === 'F64')
-    return {
-      ...{ name, dtype, shape },
-      get data() {
-        return new Float64Array(bytes());
-      },
-    };
-  throw new UserError('weights/type', `${name} holds ${dtype}, not floating-point numbers`);
+  const other = entries.find(({ dtype }) => dtype !== 'F32' && dtype !== 'F64');
+  if (other) throw new UserError('weights/type', `${other.name} holds ${other.dtype}, not floating-point numbers`);
+  return splitByRole(entries.map((entry) => tensorOnDisk(entry, (at, bytes) => take(begin + entry.begin + at, bytes))));
 }
 
 function corrupt(place: string, expectation: string): UserError {

@@ -3,11 +3,11 @@
 import { initialPart } from '../../spec/initialise.ts';
 import { type State, sizeOf } from '../../spec/program.ts';
 import type { Device, DeviceSession, Executable } from '../device/device.ts';
+import { PART_ELEMENTS } from '../shard/in-parts.ts';
 import { fillStates, isKept } from '../shard/shard.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { BlobSource } from './shard-data.ts';
-import { PART_ELEMENTS } from './streamed-state.ts';
 
 /**
  * Several shards may share this machine: one thread of computation each, which also fixes the order of sums. Where every

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { type State, sizeOf } from '../../spec/program.ts';
 import type { DeviceSession } from '../device/device.ts';
+import { PART_ELEMENTS } from '../shard/in-parts.ts';
 import { isKept, isParameter, saveStates } from '../shard/shard.ts';
 import { inFileOrder, safetensorsHead } from '../store/safetensors.ts';
 import { freeNow } from '../support/free-now.ts';
@@ -15,8 +16,6 @@ import { PART_METADATA, partName, STATE_HASH, stateHash, tensorHead } from './sh
 const LARGE_STATE_BYTES = 16e6;
 /** A tensor goes to the connection and to the disk in pieces of this size. */
 const PIECE_BYTES = 256 * 1024;
-/** Elements that are read of a device at a time. */
-export const PART_ELEMENTS = 512 * 1024;
 
 type Readable = Pick<DeviceSession, 'read' | 'readPart'>;
 

@@ -9,6 +9,7 @@ import type { NamedTensor } from '../store/safetensors.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { formatBytes } from '../support/format-numbers.ts';
 import type { Drawn } from './draw-states.ts';
+import { isPlain, PART_ELEMENTS } from './in-parts.ts';
 import { type Sizes, sizesIn } from './sizes.ts';
 
 export interface Shard {
@@ -105,14 +106,16 @@ export function assertFits(states: readonly State[]): void {
  * @param fresh the session has just been opened: its states are zero
  */
 export async function fillStates(
-  session: Pick<DeviceSession, 'write'>,
+  session: Pick<DeviceSession, 'write' | 'writePart'>,
   all: readonly State[],
   beginning: Beginning,
   fresh = true,
 ): Promise<void> {
   const states = all.filter((s) => s.role !== 'value' && (s.role !== 'sum' || !fresh));
   const valuesFor = beginnings(beginning);
+  const partly = 'tensors' in beginning ? await filledInParts(session, states, beginning.tensors) : NONE;
   for (const state of states) {
+    if (partly.has(state)) continue;
     if (fresh && 'seed' in beginning && !beginning.weights && memberStates(state).every(beginsAtZero)) continue;
     if (state.role === 'sum') {
       await session.write(state.id, new Float32Array(sizeOf(state.shape)));
@@ -124,6 +127,28 @@ export async function fillStates(
     if (given.length === 1 && !state.members) await session.write(state.id, alone(given[0] as Tensor));
     else if (given.length === parts.length) await session.write(state.id, join(state, given));
   }
+}
+
+const NONE: ReadonlySet<State> = new Set();
+
+/** Large ones whose values lie on the disk, which are never in memory as a whole. @returns those that have them now */
+async function filledInParts(
+  session: Pick<DeviceSession, 'writePart'>,
+  states: readonly State[],
+  tensors: readonly NamedTensor[],
+): Promise<ReadonlySet<State>> {
+  if (!session.writePart) return NONE;
+  const byName = new Map(tensors.map((t) => [t.name, t]));
+  const filled = new Set<State>();
+  for (const state of states) {
+    const tensor = byName.get(state.id);
+    const size = sizeOf(state.shape);
+    if (tensor?.dtype !== 'F32' || !tensor.part || !isPlain(state, tensor) || size <= PART_ELEMENTS) continue;
+    for (let at = 0; at < size; at += PART_ELEMENTS)
+      await session.writePart(state.id, at, tensor.part(at, Math.min(size, at + PART_ELEMENTS)));
+    filled.add(state);
+  }
+  return filled;
 }
 
 /** Another thread is sent all the memory that an array lies in: one tensor, not the file that it is a view of. */

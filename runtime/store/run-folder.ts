@@ -21,7 +21,7 @@ import { ownPath, type SafePath } from '../support/safe-path.ts';
 import { appendRow, type MetricsRow, readMetrics, rewindMetrics, type StoredRow } from './metrics.ts';
 import { modelCard, type TrainingReport } from './model-card.ts';
 import { parseRunConfig, printRunConfig, type RunConfig } from './run-config.ts';
-import { type NamedTensor, readSafetensors, writeSafetensors } from './safetensors.ts';
+import { type NamedTensor, openSafetensors, readSafetensors, writeSafetensors } from './safetensors.ts';
 import {
   listSnapshots,
   pruneSnapshots,
@@ -45,6 +45,8 @@ export interface Run {
   latestSnapshot(): RunState;
   /** The parameters in `model.safetensors`. @throws UserError `weights/...` */
   readParameters(): readonly NamedTensor[];
+  /** The same where none is kept in memory: `data` are read whenever they are asked for, while the work is under way. */
+  withParameters<T>(work: (parameters: readonly NamedTensor[]) => Promise<T>): Promise<T>;
   readMetrics(): readonly StoredRow[];
 }
 
@@ -89,6 +91,15 @@ export function openRun(directory: string): Run {
     config,
     latestSnapshot: () => newestSound(directory).state,
     readParameters: () => readSafetensors(join(directory, MODEL_FILE)).tensors,
+    // A training puts another file into its place; the one that is open stays as it is.
+    withParameters: async (work) => {
+      const file = openSafetensors(join(directory, MODEL_FILE));
+      try {
+        return await work(file.tensors);
+      } finally {
+        file.close();
+      }
+    },
     readMetrics: () => readMetrics(directory),
   };
 }

@@ -1,7 +1,14 @@
 /** The tensors that our weight files hold, and the element types of the safetensors format that we use. */
 
 export type NamedTensor =
-  | { readonly name: string; readonly dtype: 'F32'; readonly shape: readonly number[]; readonly data: Float32Array }
+  | {
+      readonly name: string;
+      readonly dtype: 'F32';
+      readonly shape: readonly number[];
+      readonly data: Float32Array;
+      /** Elements of one that lies on the disk, in memory of their own; absent where all of it is in memory. */
+      readonly part?: (begin: number, end: number) => Float32Array<ArrayBuffer>;
+    }
   | { readonly name: string; readonly dtype: 'F64'; readonly shape: readonly number[]; readonly data: Float64Array }
   | { readonly name: string; readonly dtype: 'I32'; readonly shape: readonly number[]; readonly data: Int32Array }
   | { readonly name: string; readonly dtype: 'I64'; readonly shape: readonly number[]; readonly data: BigInt64Array }
@@ -30,8 +37,9 @@ export function tensorBytes({ data }: NamedTensor): Uint8Array {
 /** The same tensor under another name; data that are read when they are asked for are not read for that. */
 export function renamed(tensor: NamedTensor, name: string): NamedTensor {
   const { dtype, shape } = tensor;
+  const part = tensor.dtype === 'F32' && tensor.part ? { part: tensor.part } : {};
   const view = {
-    ...{ name, dtype, shape },
+    ...{ name, dtype, shape, ...part },
     get data() {
       return tensor.data;
     },

@@ -8,7 +8,7 @@ import { errorCode, readAt, writeFileAtomic } from '../support/atomic.ts';
 import { EnvironmentError, UserError } from '../support/errors.ts';
 import { openForReading } from '../support/safe-files.ts';
 import type { SafePath } from '../support/safe-path.ts';
-import { parseHeader, type TensorEntry } from './safetensors-header.ts';
+import { type Corrupt, type Header, parseHeader, type TensorEntry } from './safetensors-header.ts';
 import { ELEMENT_BYTES, elementCount, type NamedTensor, type TensorFile, tensorBytes } from './safetensors-types.ts';
 
 export type { NamedTensor, TensorFile, TensorType } from './safetensors-types.ts';
@@ -105,18 +105,67 @@ export function readSafetensors(source: string | Uint8Array, label = 'weights'):
   if (typeof source !== 'string') {
     return readFrom({ name: label, size: source.byteLength, read: (at, length) => source.slice(at, at + length) });
   }
+  const file = openFile(source);
+  try {
+    return readFrom(file);
+  } finally {
+    file.close();
+  }
+}
+
+/** A file whose tensors are read whenever their data are asked for, and not kept, until it is closed. */
+export interface OpenTensorFile extends TensorFile {
+  close(): void;
+}
+
+/** @throws UserError as `readSafetensors` does */
+export function openSafetensors(path: string): OpenTensorFile {
+  const file = openFile(path);
+  try {
+    const { entries, metadata, begin } = headIn(file);
+    const tensors = entries.map((entry) =>
+      tensorOnDisk(entry, (at, bytes) => file.read(begin + entry.begin + at, bytes)),
+    );
+    return { tensors, metadata, close: file.close };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+/** @param read bytes from a place of the tensor on, in memory of their own */
+export function tensorOnDisk(
+  entry: TensorEntry,
+  read: (at: number, bytes: number) => Uint8Array<ArrayBuffer>,
+): NamedTensor {
+  const { name, dtype, shape, begin, end } = entry;
+  const part = (from: number, to: number): Float32Array<ArrayBuffer> =>
+    new Float32Array(read(ELEMENT_BYTES.F32 * from, ELEMENT_BYTES.F32 * (to - from)).buffer);
+  const tensor = {
+    ...{ name, dtype, shape },
+    get data() {
+      return toTensor(entry, read(0, end - begin)).data;
+    },
+    ...(dtype === 'F32' ? { part } : {}),
+  };
+  return tensor as NamedTensor;
+}
+
+function openFile(path: string): ByteSource<Uint8Array<ArrayBuffer>> & { readonly close: () => void } {
   let descriptor: number;
   try {
-    descriptor = openForReading(source);
+    descriptor = openForReading(path);
   } catch (error) {
-    throw openingError(error, source);
+    throw openingError(error, path);
   }
+  const close = (): void => closeSync(descriptor);
   try {
     const stat = fstatSync(descriptor);
-    if (!stat.isFile()) throw new UserError('weights/missing', `${source} is not a file`, 'name a .safetensors file');
-    return readFrom({ name: source, size: stat.size, read: (at, length) => readAt(descriptor, at, length) });
-  } finally {
-    closeSync(descriptor);
+    if (!stat.isFile()) throw new UserError('weights/missing', `${path} is not a file`, 'name a .safetensors file');
+    return { name: path, size: stat.size, read: (at, length) => readAt(descriptor, at, length), close };
+  } catch (error) {
+    close();
+    throw error;
   }
 }
 
@@ -128,14 +177,26 @@ export function viewSafetensors(bytes: Uint8Array, label: string): TensorFile {
   return readFrom({ name: label, size: bytes.byteLength, read: (at, length) => bytes.subarray(at, at + length) });
 }
 
-interface ByteSource {
+interface ByteSource<B extends Uint8Array = Uint8Array> {
   readonly name: string;
   readonly size: number;
   /** A copy, or a view: what is not aligned is copied. */
-  readonly read: (position: number, length: number) => Uint8Array;
+  readonly read: (position: number, length: number) => B;
 }
 
 function readFrom(source: ByteSource): TensorFile {
+  const { entries, metadata, begin, corrupt } = headIn(source);
+  const tensors = entries.map((entry) => {
+    const bytes = source.read(begin + entry.begin, entry.end - entry.begin);
+    if (bytes.byteLength !== entry.end - entry.begin)
+      throw corrupt(`tensor "${entry.name}"`, 'the file ends inside it');
+    return toTensor(entry, bytes);
+  });
+  return { tensors, metadata };
+}
+
+/** What a file says of its tensors, and where their data begin. */
+function headIn(source: ByteSource): Header & { readonly begin: number; readonly corrupt: Corrupt } {
   const corrupt = (place: string, expectation: string): UserError =>
     new UserError(
       'weights/corrupt',
@@ -149,14 +210,9 @@ function readFrom(source: ByteSource): TensorFile {
     const bound = Math.min(MAX_HEADER_BYTES, source.size - 8);
     throw corrupt('byte 0', `expected a header length of at most ${bound}, found ${headerLength}`);
   }
-  const header = parseHeader(source.read(8, headerLength), source.size - 8 - headerLength, corrupt, source.name);
-  const tensors = header.entries.map((entry) => {
-    const bytes = source.read(8 + headerLength + entry.begin, entry.end - entry.begin);
-    if (bytes.byteLength !== entry.end - entry.begin)
-      throw corrupt(`tensor "${entry.name}"`, 'the file ends inside it');
-    return toTensor(entry, bytes);
-  });
-  return { tensors, metadata: header.metadata };
+  const begin = 8 + headerLength;
+  const header = parseHeader(source.read(8, headerLength), source.size - begin, corrupt, source.name);
+  return { ...header, begin, corrupt };
 }
 
 function toTensor({ name, dtype, shape }: TensorEntry, bytes: Uint8Array): NamedTensor {

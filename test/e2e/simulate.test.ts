@@ -49,3 +49,18 @@ test('a simulation without a plan, or with a file that is not a recording, says 
   expect(wrong).toMatchObject({ code: 2 });
   expect(wrong.stderr).toContain('is not a recording');
 });
+
+test('several trainings of a plan at once share trainers, and each comes to its end', async () => {
+  expect((await nmc(['compile', model, '--partition', '2', '--out', 'several.plan'], { cwd: folder })).code).toBe(0);
+  const options = ['--runs', '3', '--nodes', '2', '--batches', '20', '--epochs', '1'];
+  const simulated = await nmc(['simulate', 'several.plan', ...options, '--json'], { cwd: folder });
+  expect(simulated.code, simulated.stderr + simulated.stdout).toBe(0);
+  const [told] = jsonLines(simulated);
+  expect(told?.runs).toMatchObject(['simulated', 'simulated-2', 'simulated-3'].map((run) => ({ run, phase: 'done' })));
+  const said = await nmc(['simulate', 'several.plan', ...options], { cwd: folder });
+  expect(said.stdout).toMatch(/simulated-3: done after \d+\.\d s/);
+  // No trainer has room for a shard: all of them wait for ever.
+  const none = await nmc(['simulate', 'several.plan', ...options, '--max-memory', '1'], { cwd: folder });
+  expect(none.code).toBe(1);
+  expect(none.stdout).toContain('simulated-2: waiting');
+});

@@ -7,7 +7,8 @@ import { piecesOf, piecesWhile, sendBlob } from '../../runtime/net/send-blob.ts'
 import { drawStates } from '../../runtime/net/shard-device.ts';
 import { snapshotBytes } from '../../runtime/net/shard-memory.ts';
 import { decodeState, encodeState, stateHash } from '../../runtime/net/shard-state.ts';
-import { PART_ELEMENTS, StreamedState } from '../../runtime/net/streamed-state.ts';
+import { StreamedState } from '../../runtime/net/streamed-state.ts';
+import { PART_ELEMENTS } from '../../runtime/shard/in-parts.ts';
 import { fillStates, saveStates } from '../../runtime/shard/shard.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import { initialValues } from '../../spec/initialise.ts';
@@ -207,4 +208,41 @@ describe('a device that is read and written in parts', () => {
     for (const [id, values] of from.values) expect(bytesOf(to.values.get(id)).equals(bytesOf(values))).toBe(true);
     expect(to.largest()).toBe(PART_ELEMENTS);
   });
+
+  test('takes tensors that lie on the disk in parts, and others as a whole', async () => {
+    const device = parted();
+    const wholes: string[] = [];
+    const drawn = new Map(long.map((s) => [s.id, initialValues(s, 5)]));
+    const tensors = long.map(({ id, shape }) => ({
+      ...{ name: id, dtype: 'F32' as const, shape },
+      get data() {
+        wholes.push(id);
+        return drawn.get(id) ?? new Float32Array(0);
+      },
+      part: (begin: number, end: number) => (drawn.get(id) ?? new Float32Array(0)).slice(begin, end),
+    }));
+    const small: State = { id: 's', shape: [3], role: 'parameter', init: zero };
+    const held = { name: 's', dtype: 'F32' as const, shape: [3], data: Float32Array.of(1, 2, 3) };
+    device.values.set('s', new Float32Array(3));
+    await fillStates(device, [...long, small], { tensors: [...tensors, held] });
+    expect(wholes).toEqual([]);
+    expect(device.largest()).toBe(PART_ELEMENTS);
+    for (const { id } of long) expect(bytesOf(device.values.get(id)).equals(bytesOf(drawn.get(id)))).toBe(true);
+    expect(device.values.get('s')).toEqual(held.data);
+  });
+});
+
+test('a blob on the disk is read into the memory of one piece, whose hash is looked at', async () => {
+  const cache = new BlobCache(temporaryFolder());
+  const bytes = Uint8Array.from({ length: 700_000 }, (_, i) => i % 251);
+  const source = await cache.readPieces(cache.put(bytes));
+  const memory = new Set<ArrayBufferLike>();
+  const copies: Uint8Array[] = [];
+  for (let piece = await source?.next(); piece; piece = await source?.next()) {
+    memory.add(piece.buffer);
+    copies.push(piece.slice());
+  }
+  await source?.close();
+  expect(memory.size).toBe(1);
+  expect(Buffer.concat(copies).equals(bytes)).toBe(true);
 });

@@ -4,12 +4,10 @@ import type { State } from '../../../spec/program.ts';
 import { ask } from '../../net/ask.ts';
 import type { Link } from '../../net/link.ts';
 import { soundDeployment } from '../../net/read-deployment.ts';
-import { mostPartBytes } from '../../net/shard-memory.ts';
-import { decodeState } from '../../net/shard-state.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { StoredRun } from '../../roles/synchronizer-state.ts';
 import type { SavedStates } from '../../shard/shard.ts';
-import { joinTiles, joinTilesLate } from '../../shard/tiles.ts';
+import { joinTilesLate } from '../../shard/tiles.ts';
 import { createRun } from '../../store/create-run.ts';
 import type { JsonValue } from '../../store/run-config.ts';
 import type { RunState } from '../../store/run-folder.ts';
@@ -35,15 +33,8 @@ export async function askRun(link: Link, run: string): Promise<FetchedRun> {
   return answer;
 }
 
-/** The state of the newest manifest, of all shards together. @throws UserError `mesh/no-snapshot` */
-export async function fetchState(link: Link, run: FetchedRun, { programs }: VerifiedPlan): Promise<RunState> {
-  const parts: SavedStates[] = [];
-  for (const [shard, blob] of newestManifest(run).parts.entries())
-    parts.push(decodeState(await link.getBlob(blob, mostPartBytes(programs[shard]?.states ?? []))));
-  return stateOf(run, parts, programs, joinTiles);
-}
-
-function newestManifest(run: FetchedRun): FetchedRun['manifests'][number] {
+/** @throws UserError `mesh/no-snapshot` */
+export function newestManifest(run: FetchedRun): FetchedRun['manifests'][number] {
   const manifest = run.manifests.at(-1);
   if (manifest) return manifest;
   throw new UserError(
@@ -53,12 +44,11 @@ function newestManifest(run: FetchedRun): FetchedRun['manifests'][number] {
   );
 }
 
-/** @param parts of the newest manifest */
-export function stateOf(
+/** The state of the newest manifest, of all shards together. @param parts of it */
+function stateOf(
   run: FetchedRun,
   parts: readonly SavedStates[],
   programs: readonly { readonly states: readonly State[] }[],
-  join: typeof joinTiles,
 ): RunState {
   const manifest = newestManifest(run);
   const states = programs.flatMap((p) => p.states);
@@ -73,8 +63,8 @@ export function stateOf(
     update: epoch * batches + batch,
     finished: false,
     totals: {},
-    parameters: join(once(parts.flatMap((p) => p.parameters)), states),
-    auxiliary: join(once(parts.flatMap((p) => p.auxiliary)), states),
+    parameters: joinTilesLate(once(parts.flatMap((p) => p.parameters)), states),
+    auxiliary: joinTilesLate(once(parts.flatMap((p) => p.auxiliary)), states),
   };
 }
 
@@ -88,7 +78,7 @@ export async function writeFetchedRun(link: Link, run: FetchedRun, directory: st
   const parent = folderOf(ownPath(resolve(directory)));
   const parts = await fetchParts(link, newestManifest(run).parts, programs, parent);
   try {
-    await writeRun(run, stateOf(run, parts.states, programs, joinTilesLate), plan, files, directory);
+    await writeRun(run, stateOf(run, parts.states, programs), plan, files, directory);
   } finally {
     parts.remove();
   }

@@ -4,13 +4,18 @@ import { askStatus } from '../../net/ask-status.ts';
 import type { Link } from '../../net/link.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { PredictorSource } from '../../serve/predictor.ts';
+import type { Shard } from '../../shard/shard.ts';
 import { openShards, type ShardSource } from '../../shard/shards.ts';
+import { cacheFolder } from '../../support/cache-folder.ts';
 import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
+import { makePrivateFolder } from '../../support/safe-files.ts';
+import { ownPath } from '../../support/safe-path.ts';
 import { executablesOf } from '../compiling/plan-executables.ts';
 import { allSizes, prepareSizes } from '../compiling/sized-functions.ts';
 import { commandDevice } from '../shell/command-device.ts';
-import { askRun, fetchState } from './fetch-run.ts';
+import { askRun, type FetchedRun, newestManifest } from './fetch-run.ts';
+import { fetchParts } from './fetched-parts.ts';
 import { fetchPlanFiles } from './fetched-plan.ts';
 import { openMesh, wentAway } from './mesh-link.ts';
 import type { ReachArguments } from './options.ts';
@@ -46,13 +51,32 @@ export async function meshSource(
       asking(async (l) => {
         const fetched = await askRun(l, name);
         plan ??= (await fetchPlanFiles(l, fetched.deployment)).loaded;
-        const state = await fetchState(l, fetched, plan);
         sources ??= await sourcesOf(plan, device);
-        const shard = await openShards(device, sources, () => ({ tensors: state.parameters }));
+        const shard = await openFetched(l, fetched, plan, device, sources);
         prepareSizes(shard);
         return { version: String(fetched.manifests.at(-1)?.calls ?? 0), plan: plan.plan, shard };
       }),
   };
+}
+
+/** By way of the disk, one part of the snapshot after the other: of its states only parameters come into memory. */
+async function openFetched(
+  link: Link,
+  run: FetchedRun,
+  { programs }: VerifiedPlan,
+  device: Device,
+  sources: readonly ShardSource[],
+): Promise<Shard> {
+  const folder = ownPath(cacheFolder());
+  makePrivateFolder(folder);
+  const { states, remove } = await fetchParts(link, newestManifest(run).parts, programs, folder);
+  try {
+    // Each shard's own tiles are there under their own names.
+    const tensors = states.flatMap(({ parameters }) => parameters);
+    return await openShards(device, sources, () => ({ tensors }));
+  } finally {
+    remove();
+  }
 }
 
 function sourcesOf(plan: VerifiedPlan, device: Device): Promise<ShardSource[]> {

@@ -35,7 +35,7 @@ export async function openPredictor(
   const { plan, sources } = loaded
     ? await openShardsOf(directory, loaded, device, calls)
     : await openShardsOfRun(directory, device, calls);
-  const shard = await openShards(device, sources, () => ({ tensors: run.readParameters() }));
+  const shard = await run.withParameters((tensors) => openShards(device, sources, () => ({ tensors })));
   return { run, plan, shard };
 }
 

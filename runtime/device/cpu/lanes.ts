@@ -3,6 +3,7 @@
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import { LANE, STEP, TRAIN } from '../../../spec/names.ts';
 import { sizeOf } from '../../../spec/program.ts';
+import { freeNow } from '../../support/free-now.ts';
 import type { DeviceSession, Executable, Position, RunInput, Tensor } from '../device.ts';
 import { readManifest } from './manifest.ts';
 import { Meeting } from './meeting.ts';
@@ -32,6 +33,11 @@ export function openInTurns(start: WorkerStart): DeviceSession {
       await Promise.all(threads.map(({ ask }) => ask({ kind: 'write', state, values })));
     },
     read: (state) => threads[0].ask<Float32Array>({ kind: 'read', state }),
+    readPart: (state, begin, end) => threads[0].ask<Float32Array>({ kind: 'read', state, begin, end }),
+    writePart: async (state, begin, values) => {
+      await Promise.all(threads.map(({ ask }) => ask({ kind: 'write', state, begin, values })));
+      freeNow(values);
+    },
     run: (name, inputs, position) => runOn(threads[turn++ % 2 ? 1 : 0], name, inputs, position),
     prepare: (name) => {
       for (const { tell } of threads) tell({ kind: 'prepare', name });
@@ -57,6 +63,11 @@ export function openInLanes({ files }: Executable, start: WorkerStart): DeviceSe
       await batches.behind(() => Promise.all(lanes.map(({ ask }) => ask({ kind: 'write', state, values }))));
     },
     read: (state) => batches.behind(() => first.ask<Float32Array>({ kind: 'read', state })),
+    readPart: (state, begin, end) => batches.behind(() => first.ask<Float32Array>({ kind: 'read', state, begin, end })),
+    writePart: async (state, begin, values) => {
+      await batches.behind(() => Promise.all(lanes.map(({ ask }) => ask({ kind: 'write', state, begin, values }))));
+      freeNow(values);
+    },
     run: (name, inputs, position) => {
       if (name === TRAIN) return batches.run(inputs, position);
       const copies = copied(inputs);
