@@ -32,6 +32,8 @@ export interface Costs {
   /** A commitment beside that: its record is closed, and the next one begun; and each byte of the state in it. Absent: nothing. */
   readonly commit?: number;
   readonly recordByte?: number;
+  /** Until a disk like this one keeps a blob for certain: a shard waits so long for each snapshot. Absent: nothing. */
+  readonly flush?: number;
   /** A frame, sealed, sent, received and opened, whatever is in it; and each of its bytes. Of processors, of both ends. */
   readonly frame: number;
   readonly frameByte: number;
@@ -105,6 +107,7 @@ export const OPTIONAL_COSTS = [
   'readByte',
   'commit',
   'recordByte',
+  'flush',
 ] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */
@@ -145,11 +148,13 @@ export function secondsOfCounted(work: CountedWork, costs: Costs, running: Runni
     shortRun = run,
   } = costs;
   const moved = work.bytes * byte + (work.farBytes ?? 0) * farByte + (work.readBytes ?? 0) * readByte;
-  const computed = work.operations * operation + moved + work.flops * flop;
+  const [begun, shared] = [work.operations * operation, moved + work.flops * flop];
+  const computed = begun + shared;
   // What is short is handed nothing: its values lie where it runs.
   if (running === 'short' && costs.shortRun !== undefined) return work.calls * shortRun + computed;
   const handed = work.values * value + work.valueBytes * valueByte + (work.farValueBytes ?? 0) * farValueByte;
-  if (running === 'alone') return work.calls * call + handed + computed / Math.max(1, speedup);
+  // Threads that share a batch make every operation each, on their share of the data.
+  if (running === 'alone') return work.calls * call + handed + begun + shared / Math.max(1, speedup);
   return work.calls * run + handed + computed;
 }
 

@@ -12,6 +12,7 @@ import { stateHash } from '../../net/shard-state.ts';
 import { saveStates } from '../../shard/shard.ts';
 import { borderCosts } from './border-costs.ts';
 import { farValueByte } from './far-values.ts';
+import { flushCost } from './flush-cost.ts';
 import { type HandoverTimes, handoverTimes } from './handover-costs.ts';
 import { readByte } from './large-products.ts';
 import {
@@ -86,7 +87,8 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     const turns = turnCosts(handovers, pieces);
     // Frames are the processor's, whatever device a shard is on.
     const borders = await borderCosts(await loadCpu(), handovers.here, { ...pieces, stateByte });
-    return { ...pieces, ...far, stateByte, speedup, ...turns, ...borders };
+    const flush = flushCost();
+    return { ...pieces, ...far, stateByte, speedup, ...turns, ...borders, ...(flush === undefined ? {} : { flush }) };
   } finally {
     await session.close();
   }

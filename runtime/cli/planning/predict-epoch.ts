@@ -27,7 +27,10 @@ export function predictEpoch(placed: Placed, run: SavedRun, batchSeconds: number
   return { seconds, samplesPerSecond, snapshots, snapshotSeconds, evaluationSeconds };
 }
 
-/** Each part is read, hashed as a state and as a blob, brought to the mesh, and answered. */
+/**
+ * Each part is read, hashed as a state and as a blob, brought to the mesh, flushed to a disk there (the mesh's is taken to
+ * be like the trainers'), and answered.
+ */
 function secondsOfSnapshot({ shards, owners, trainers }: Placed): number {
   const lined = withSharedLines(trainers);
   const used = owners.flatMap((key) => lined.find((t) => t.key === key) ?? []);
@@ -38,5 +41,6 @@ function secondsOfSnapshot({ shards, owners, trainers }: Placed): number {
     own.set(key, (own.get(key) ?? 0) + seconds);
   }
   const roundTrip = Math.max(0, ...used.map(({ capability }) => capability.roundTrip ?? 0)) / 1000;
-  return uploadSeconds(parts) + roundTrip + Math.max(0, ...own.values());
+  const flush = Math.max(0, ...used.map(({ capability }) => capability.costs?.flush ?? 0));
+  return uploadSeconds(parts) + roundTrip + flush + Math.max(0, ...own.values());
 }

@@ -42,6 +42,15 @@ test('a snapshot is read and hashed twice by its trainer, and answered from the 
   expect(snapshotSeconds).toBeCloseTo(0.04 + 2e-3 * (states[0] + states[1]));
 });
 
+test('each snapshot waits for the slowest disk, however many parts it has', () => {
+  const trainers = [
+    trainer('a', 0, { costs: { ...FREE, flush: 0.5 } }),
+    trainer('b', 0, { costs: { ...FREE, flush: 2 } }),
+  ];
+  const { snapshots, snapshotSeconds } = predictEpoch({ shards, owners: ['a', 'b'], trainers }, run(80, 2), 1);
+  expect(snapshotSeconds).toBeCloseTo(2 * snapshots);
+});
+
 test('every batch of an evaluation is a call of its own, without the hash of a state', () => {
   const trainers = [trainer('a', 0, { costs: { ...FREE, call: 1, stateByte: 0 } })];
   const placed = { shards, owners: ['a', 'a'], trainers };
