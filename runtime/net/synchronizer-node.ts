@@ -13,11 +13,13 @@ import { emptySynchronizer, isActive, TICK_MS } from '../roles/synchronizer.ts';
 import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
+import { follows, object, text } from '../support/shape.ts';
 import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import type { BorderHead } from '../wire/routing.ts';
 import { isRunTag } from '../wire/run-tag.ts';
+import type { Ticket } from '../wire/ticket.ts';
 import { blobRights, withTickets } from './blob-rights.ts';
 import type { Checker } from './checker.ts';
 import { Gateway, type GatewayOptions, type Visitor } from './gateway.ts';
@@ -26,6 +28,7 @@ import { Leading, type LeadingOptions } from './leading.ts';
 import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { type Lead, Several, type SeveralOptions } from './several.ts';
+import { TicketRights } from './ticket-rights.ts';
 
 export interface SynchronizerOptions {
   readonly keys: KeyPair;
@@ -58,6 +61,8 @@ export interface SynchronizerOptions {
 
 /** Of the key that all synchronizers of one mesh have. */
 const MESH_KEY = 'mesh/key';
+/** The answer of the one who has a record. */
+const RECORD = object({ blob: text });
 
 export class SynchronizerNode {
   readonly #options: SynchronizerOptions;
@@ -65,6 +70,7 @@ export class SynchronizerNode {
   readonly #door: HttpDoor;
   readonly #membership: Membership;
   readonly #tags = new Map<string, string>();
+  readonly #tickets = new TicketRights(wallNow);
   /** Where it is alone. */
   #alone: Leading | undefined;
   #several: Several | undefined;
@@ -91,15 +97,14 @@ export class SynchronizerNode {
       mayBe: (key, role) => membership.mayBe(key, role),
       blobRights: withTickets(
         blobRights(() => this.state),
-        {
-          mayGet: (bearer, blob) => this.#leading?.records.mayGet(bearer, blob) ?? false,
-          mayPut: (trainer, bytes) => this.#leading?.records.mayPut(trainer, bytes) ?? false,
-        },
+        this.#tickets,
       ),
-      onMessage: (visitor, message) => this.#runs?.heard(visitor, message),
+      onMessage: (visitor, message) => this.#heard(visitor, message),
       onAsk: (visitor, question) => this.#answer(visitor, question),
       onClosed: ({ key, role }) => {
-        if (role === 'trainer') this.#runs?.disconnected(key);
+        if (role !== 'trainer') return;
+        this.#tickets.gone(key);
+        this.#runs?.disconnected(key);
       },
       route: (from, head) => this.#route(from, head),
       elsewhere: (to, packet) => this.#several?.carry(to, packet),
@@ -162,7 +167,7 @@ export class SynchronizerNode {
       ...(version === undefined ? {} : { version }),
       ...(checker ? { checker } : {}),
       trainers: {
-        send: (to, message) => this.#gateway.send(to, message),
+        send: (to, message) => this.#send(to, message),
         dismiss: (key, reason) => this.#gateway.dismiss(key, reason),
       },
       counters: () => this.#gateway.counters,
@@ -241,16 +246,31 @@ export class SynchronizerNode {
 
   /** Of several gateways a trainer is told all, by the one that it is connected to. */
   #send(to: string, message: Message): boolean {
+    if (message.type === 'wanted') this.#tickets.wanted(to, message.ticket, this.state.runs[message.ticket.run]);
     const gateways = this.#several?.gateways ?? [];
     const told = message.type === 'admitted' && gateways.length > 1 ? { ...message, gateways } : message;
     return this.#gateway.send(to, told);
   }
 
+  #heard(visitor: Visitor, message: Message): void {
+    if (message.type === 'record') this.#tickets.recorded(visitor.key, message);
+    this.#runs?.heard(visitor, message);
+  }
+
   async #answer(visitor: Visitor, question: Question): Promise<unknown> {
-    if (question.what !== 'shutdown') return this.#runs?.answer(visitor, question);
+    if (question.what !== 'shutdown') {
+      const answer = await this.#runs?.answer(visitor, question);
+      if (question.what === 'record') this.#opened(question.ticket, answer);
+      return answer;
+    }
     this.#membership.assertOperator(visitor, question.what);
     this.#options.onShutdown();
     return {};
+  }
+
+  #opened(ticket: Ticket, answer: unknown): void {
+    const run = this.state.runs[ticket.run];
+    if (run && follows(RECORD, answer)) this.#tickets.opened(ticket, run, answer.blob);
   }
 
   #fatal(error: unknown): void {

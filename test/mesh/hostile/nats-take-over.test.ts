@@ -50,13 +50,26 @@ test('a run goes on under the next leader, and one that was stopped is refused w
   mesh.signal(other(dead), 'SIGCONT');
   await waitUntil('it to follow', async () => (await mesh.leader(other(dead))) === dead);
 
-  await waitUntil('the end', async () => (await mesh.status(other(dead)))?.runs[0]?.state === 'done');
+  const isDone = async (): Promise<boolean> => (await mesh.status(other(dead)))?.runs[0]?.state === 'done';
+  await waitUntil('the end', isDone, { within: 300_000 });
   const logs = await mesh.json(other(dead), 'logs', run);
   expect(logs.flatMap(({ event, reign }) => (event === 'led' ? [Number(reign)] : [])).length).toBeGreaterThanOrEqual(2);
   assertSoundLog(logs);
   const states = ['first', 'second'].map((name) => join(folder, name));
   expect(await assertSameCopies([server.url], states, join(folder, 'look'))).toBeGreaterThan(logs.length);
   expect(await mesh.run(other(dead), 'fetch', run, '-o', 'fetched')).toMatchObject({ code: 0 });
+  await assertStretches(run, logs);
   expect((await alone).code).toBe(0);
   expect(weightHashes(join(folder, 'fetched'))).toEqual(weightHashes(join(folder, 'alone')));
-}, 240_000);
+}, 480_000);
+
+/** Each synchronizer gives the records of both shards, wherever their trainers are connected. */
+async function assertStretches(run: string, logs: readonly Readonly<Record<string, unknown>>[]): Promise<void> {
+  const { epoch, calls } = logs.findLast(({ event }) => event === 'running') ?? {};
+  for (const at of ['first', 'second'])
+    for (const shard of ['0', '1']) {
+      const out = join(folder, `${at}-${shard}.rec`);
+      const [got] = await mesh.json(at, 'mesh', 'stretch', run, shard, String(epoch), String(calls), '-o', out);
+      expect(got).toMatchObject({ event: 'stretch', shard: Number(shard), from: calls });
+    }
+}

@@ -13,6 +13,7 @@ import type { Link } from '../../../runtime/net/link.ts';
 import { RecordTickets } from '../../../runtime/net/record-tickets.ts';
 import { MAGIC, wordsEntry } from '../../../runtime/net/records/entries.ts';
 import { SynchronizerNode } from '../../../runtime/net/synchronizer-node.ts';
+import { TicketRights } from '../../../runtime/net/ticket-rights.ts';
 import { HEARTBEAT_MS } from '../../../runtime/roles/liveness.ts';
 import { runFrom, type StoredRun, UNTROUBLED } from '../../../runtime/roles/synchronizer-state.ts';
 import { ownPath } from '../../../runtime/support/safe-path.ts';
@@ -233,11 +234,15 @@ test('a trainer opens no record for a ticket that its own mesh has not signed', 
 test('a trainer that is silent counts as away after a while, and so does one that goes meanwhile', async () => {
   const member = { ...node.state.members[textOf(FIRST)], connected: true, records: true };
   const run = runFrom({ ...stored, deployment: { ...deployment, stretches: { batches: 1, bytes: 1, keep: 1 } } }, 0);
+  const rights = new TicketRights(Date.now);
   const tickets = new RecordTickets({
     keys: keys(MESH),
     state: () => ({ ...node.state, members: { [textOf(FIRST)]: member as never }, runs: { [STRETCH.run]: run } }),
     owners: () => Promise.resolve(stored.owners),
-    send: () => true,
+    send: (to, message) => {
+      if (message.type === 'wanted') rights.wanted(to, message.ticket, run);
+      return true;
+    },
     recordBytes: () => Promise.resolve(undefined),
     hold: () => undefined,
     now: Date.now,
@@ -247,10 +252,11 @@ test('a trainer that is silent counts as away after a while, and so does one tha
   const silent = tickets.bring(other, signed({}));
   await expect(silent).rejects.toMatchObject({ code: 'record/away' });
   const left = tickets.bring(other, signed({}));
-  await expect.poll(() => tickets.mayPut(textOf(FIRST), 1)).toBe(true);
+  await expect.poll(() => rights.mayPut(textOf(FIRST), 1)).toBe(true);
   tickets.gone(textOf(FIRST));
+  rights.gone(textOf(FIRST));
   await expect(left).rejects.toMatchObject({ code: 'record/away' });
-  expect(tickets.mayPut(textOf(FIRST), 1)).toBe(false);
+  expect(rights.mayPut(textOf(FIRST), 1)).toBe(false);
 });
 
 function placeOf({ run, shard, term, from }: Ticket): StretchName {
