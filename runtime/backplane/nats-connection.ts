@@ -1,11 +1,12 @@
 /** The connection of one process to the servers of NATS: it finds its way back by itself. */
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { type ConnectionOptions, connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
 import { UserError } from '../support/errors.ts';
 import { isLoopback } from '../support/loopback.ts';
 import { natsFailure } from './nats-errors.ts';
 import { isMeshName, type NatsNames, natsNames } from './nats-names.ts';
 import { PATIENCE, type Patience } from './nats-patience.ts';
+import { authenticatorOf } from './nats-user.ts';
 
 export interface NatsOptions {
   /** `nats://HOST:PORT` or `tls://HOST:PORT`; any server of the cluster will do, several are safer. */
@@ -72,7 +73,7 @@ function connectionOptions(options: NatsOptions, encrypted: boolean): Connection
     maxPingOut: 2,
     reconnectTimeWait: RECONNECT_MS,
     maxReconnectAttempts: -1,
-    ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(new TextEncoder().encode(credentials)) }),
+    ...(credentials === undefined ? {} : { authenticator: authenticatorOf(credentials) }),
     ...(encrypted ? { tls: authority === undefined ? {} : { ca: authority } } : {}),
   };
 }

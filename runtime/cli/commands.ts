@@ -143,6 +143,7 @@ export const commands: readonly Command[] = [
       ['mesh verify --nats tls://a:4222', 'whether NATS still has what this machine has a copy of'],
       ['mesh move --to nats --nats tls://a:4222', 'the mesh of this machine, which is stopped, to those servers'],
       ['mesh move --give-up --nats tls://a:4222', 'a move that was begun is not finished: the mesh stays where it was'],
+      ['mesh nats', `the nats-server that ${nmc`up --nats`} would start`],
       ['mesh stretch RUN 0 1 0 -o first.rec', 'the record of shard 0 in term 1 from call 0, from its trainer'],
     ],
     load: () => import('./mesh/mesh.ts'),

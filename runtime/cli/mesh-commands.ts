@@ -25,6 +25,7 @@ export const meshCommands: readonly Command[] = [
     examples: [
       ['up --trainers 4', `then ${nmc`deploy FILE --watch`}`],
       ['up --state DIR', 'started again, it continues every run that was not stopped'],
+      ['up --synchronizers 3 --nats --state DIR', 'a mesh that goes on when one of its synchronizers is lost'],
     ],
     load: () => import('./mesh/up.ts'),
   }),

@@ -39,21 +39,30 @@ export function writeNewKey(path: string): KeyPair {
   );
 }
 
+/** The key of another file, where there is none yet. @throws as `readKey` */
+export function shareKey(from: string, to: string): void {
+  if (!existsSync(to)) createKey(to, readKey(from));
+}
+
 /** @returns nothing where another process has made a key there */
-function createKey(path: string): KeyPair | undefined {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const pair = newKeyPair();
+function createKey(path: string, pair: KeyPair = newKeyPair()): KeyPair | undefined {
   const secret = Buffer.from(pair.secretKey.subarray(0, 32)).toString('base64url');
   const content = `${JSON.stringify({ format: FORMAT, publicKey: keyText(pair.publicKey), seed: secret })}\n`;
+  return createPrivateFile(path, content) ? pair : undefined;
+}
+
+/** A file that its owner alone may read, where there is none. @returns whether this call has made it */
+export function createPrivateFile(path: string, content: string): boolean {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // The mode is set by the mask before anything is in the file, and again in case the mask was changed.
   const mask = process.umask(0o077);
   try {
-    if (!createFileAtomic(ownPath(path), content)) return undefined;
+    if (!createFileAtomic(ownPath(path), content)) return false;
   } finally {
     process.umask(mask);
   }
   chmodSync(path, 0o600);
-  return pair;
+  return true;
 }
 
 /** @throws EnvironmentError `key/mode` where others than its owner may read the file */

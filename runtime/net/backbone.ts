@@ -21,6 +21,8 @@ export interface FarVisitor {
 export type Word =
   /** Of every synchronizer, again and again. @property reign it leads, in this reign */
   | { readonly kind: 'here'; readonly address: string; readonly reign?: number }
+  /** Of one that ends. */
+  | { readonly kind: 'gone' }
   /** To the leader, of what happens at a gateway. */
   | { readonly kind: 'said'; readonly key: string; readonly message: Message }
   | { readonly kind: 'alive'; readonly key: string; readonly instance: string }
@@ -77,13 +79,17 @@ export class Backbone {
     this.#end = options.backplane.subscribe(SUBJECT, (message) => this.#take(message));
   }
 
-  say(word: Word): void {
+  /** @returns when all have it who listen, or it could not be said */
+  async say(word: Word): Promise<void> {
+    const { self, backplane, failed } = this.#options;
     const text = JSON.stringify(word);
+    const said: Promise<void>[] = [];
     for (let at = 0; at < text.length; at += MAX_CHARACTERS) {
       const more = at + MAX_CHARACTERS < text.length ? '+' : '.';
-      const piece = `${this.#options.self} ${this.#next++} ${more}${text.slice(at, at + MAX_CHARACTERS)}`;
-      this.#options.backplane.publish(SUBJECT, piece).catch(this.#options.failed);
+      const piece = `${self} ${this.#next++} ${more}${text.slice(at, at + MAX_CHARACTERS)}`;
+      said.push(backplane.publish(SUBJECT, piece).catch(failed));
     }
+    await Promise.all(said);
   }
 
   /** This one is gone. */

@@ -52,6 +52,8 @@ const HERE_MS = 500;
 /** One that has not been heard for so long is not counted on. */
 const SILENT_MS = 5000;
 const ANSWER_MS = 20_000;
+/** A trainer may be slow to bring a record; the leader says so when it gives up. */
+const RECORD_MS = 3_600_000;
 const LOOK_MS = 100;
 const GATEWAYS = 'gateway/';
 
@@ -183,11 +185,12 @@ export class Several {
 
   #ask(visitor: Visitor, question: Question): Promise<unknown> {
     const id = ++this.#numbers;
+    const patience = question.what === 'record' ? RECORD_MS : ANSWER_MS;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
         reject(noLeader());
-      }, ANSWER_MS);
+      }, patience);
       this.#pending.set(id, { visitor, question, resolve, reject, timer });
       this.#backbone.say({ kind: 'ask', id, visitor: this.#farOf(visitor), question });
     });
@@ -221,6 +224,8 @@ export class Several {
     this.#lease.close();
     const entry = await backplane.get(GATEWAYS + address);
     if (entry) await backplane.remove(entry.key, entry.revision);
+    // The last one is to know that it is: it saves the runs where they are.
+    await this.#backbone.say({ kind: 'gone' });
     this.#backbone.close();
     for (const { timer } of this.#pending.values()) clearTimeout(timer);
   }
@@ -341,6 +346,9 @@ export class Several {
     switch (word.kind) {
       case 'here':
         this.#here(from, word.address, word.reign);
+        return;
+      case 'gone':
+        this.#lose(from);
         return;
       case 'keys':
         this.#options.keysChanged();

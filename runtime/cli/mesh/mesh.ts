@@ -1,6 +1,7 @@
 /**
- * `nmc mesh gc`, `nmc mesh replay`, `nmc mesh stretch`, `nmc mesh init`, `nmc mesh verify`, `nmc mesh move`, and `nmc mesh record`: puts what
- * `nmc doctor --json` said on each machine together into a file for `--mesh`.
+ * `nmc mesh gc`, `nmc mesh replay`, `nmc mesh stretch`, `nmc mesh init`, `nmc mesh verify`, `nmc mesh move`,
+ * `nmc mesh nats`, and `nmc mesh record`: puts what `nmc doctor --json` said on each machine together into a file for
+ * `--mesh`.
  */
 import { meshOf, readCapability } from '../../plan/mesh-file.ts';
 import { writeFileAtomic } from '../../support/atomic.ts';
@@ -13,6 +14,7 @@ import { EXIT } from '../shell/command.ts';
 import { collectGarbage } from './mesh-gc.ts';
 import { replayRecords } from './mesh-replay.ts';
 import { fetchStretch } from './mesh-stretch.ts';
+import { showNatsProgram } from './nats-program.ts';
 import type { MeshFileArguments } from './options.ts';
 
 export default async function (args: MeshFileArguments): Promise<number> {
@@ -20,6 +22,7 @@ export default async function (args: MeshFileArguments): Promise<number> {
   if (args.action === 'init') return (await import('./mesh-init.ts')).initialiseMesh(args);
   if (args.action === 'verify') return (await import('./mesh-verify.ts')).verifyMesh(args);
   if (args.action === 'move') return (await import('./mesh-move.ts')).moveStoredMesh(args);
+  if (args.action === 'nats') return showNatsProgram(args);
   if (args.action === 'replay') return replayRecords(args);
   if (args.action === 'stretch') return fetchStretch(args);
   return args.action === 'gc' ? collectGarbage(args) : record(args);

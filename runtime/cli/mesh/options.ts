@@ -55,14 +55,23 @@ const LISTEN = {
 
 const PORT_RANGE = { least: 0, most: 65_535 };
 
+/** Of one machine, for a look. */
+const MAX_SYNCHRONIZERS = 9;
+
 export const UP = {
   ...LISTEN,
   trainers: whole('how many trainers (default: 2)', { least: 0, most: 256 }),
+  synchronizers: whole('how many synchronizers (default: 1; with --nats 3), at this port and those behind it', {
+    least: 1,
+    most: MAX_SYNCHRONIZERS,
+  }),
+  nats: flag(`they keep the mesh in a server of NATS, which is started, too; to see which: ${nmc`mesh nats`}`),
   port: whole('port to listen on, 0 for any (default: 7420)', PORT_RANGE),
   device: text('device of the trainers: auto (default), cpu or reference'),
   ...EMULATION,
   'max-memory': whole('MB that shards may use, of each trainer', { least: 1 }),
   ...RELAY,
+  'accept-older-server': flag('of --nats: take a nats-server that is older than a mesh needs'),
 };
 export type UpArguments = Given<typeof UP>;
 
@@ -217,8 +226,8 @@ export type ServiceArguments = Given<typeof SERVICE>;
 export const MESH_FILE = {
   ...REACH,
   action: choice(
-    ['record', 'gc', 'replay', 'init', 'stretch', 'verify', 'move'],
-    'record: make the file; gc: remove blobs of a mesh that no run names any more; replay: do stretches again from records; init: prepare servers of NATS to keep a mesh; stretch: fetch such a record; verify: compare the copies of its streams; move: carry a stopped mesh into NATS or back',
+    ['record', 'gc', 'replay', 'init', 'stretch', 'verify', 'move', 'nats'],
+    'record: make the file; gc: remove blobs of a mesh that no run names any more; replay: do stretches again from records; init: prepare servers of NATS to keep a mesh; stretch: fetch such a record; verify: compare the copies of its streams; move: carry a stopped mesh into NATS or back; nats: the nats-server of this machine',
   ),
   records: words(
     `what ${nmc`doctor --json`} wrote; replay: records of one stretch, below a trainer's folder; stretch: RUN SHARD TERM CALL`,
