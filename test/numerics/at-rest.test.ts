@@ -9,7 +9,7 @@ import { openHere } from '../../runtime/device/cpu/here.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { memberStates, type Op, type Program } from '../../spec/program.ts';
 import type { Opener } from '../compliance/harness.ts';
-import { checked, modelOf } from '../support/check-source.ts';
+import { checkedTooShort, modelOf } from '../support/check-source.ts';
 import { relativeError } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
 import { trainProgram } from '../support/run-program.ts';
@@ -31,7 +31,7 @@ function programOf({ kind, array, method, width }: Chain, init = 'normal(0.2)'):
   const nodes = array
     ? [`node h[${LAST + 1}]: f32[${width}] = ${kind}`]
     : all.map((n) => `node ${n}: f32[${width}] = ${kind}`);
-  const value = checked(`pcn 1
+  const value = checkedTooShort(`pcn 1
 import std/nodes
 import std/links
 import std/learn
@@ -188,7 +188,7 @@ test('the first error comes by the shortest path from outputs and from cycles', 
 });
 
 test('a node that a masked node predicts is masked, too, since its value differs from the one of the sweep', () => {
-  const value = checked(`pcn 1
+  const value = checkedTooShort(`pcn 1
 import std/nodes
 import std/links
 import std/learn

@@ -17,7 +17,7 @@ import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { openShard, type Shard } from '../../runtime/shard/shard.ts';
 import { openShards } from '../../runtime/shard/shards.ts';
 import type { Program } from '../../spec/program.ts';
-import { checked } from './check-source.ts';
+import { checkedTooShort } from './check-source.ts';
 import { openLowered } from './webgpu.ts';
 
 export interface Place {
@@ -38,7 +38,7 @@ const webgpu: Device = {
 
 /** The first train block of a text with all predictions, lowered for `predictBatch` samples. */
 export function stagedText(text: string, predictBatch = 4): Staged {
-  const all = checked(text);
+  const all = checkedTooShort(text);
   const [written] = all.trains;
   if (!written) throw new Error('no train block');
   const predicts = all.predicts.filter((p) => p.model.name === written.model.name);
