@@ -115,7 +115,7 @@ test('without a quorum nothing is published, and the run goes on when there is o
   assertOneOwner(states(), run);
   const records = await assertSame();
   report('quorum', { seconds: WITHOUT_QUORUM_MS / 1000, calls: without, doneAfter: (back - ended) / 1000, records });
-}, 1_200_000);
+}, 7_200_000);
 
 const states = (): string[] => trainers.map((name) => join(folder, name, 'trainer'));
 

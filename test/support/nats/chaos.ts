@@ -30,6 +30,9 @@ export interface ChaosOptions {
   readonly progress: (line: string) => void;
 }
 
+/** On a machine that is busy otherwise a run takes long. */
+const PATIENCE = { within: 1_200_000, every: 100 };
+
 /** Each kind in turn, each of its victims in turn. */
 export function faultOf(number: number): Fault {
   const kinds = [
@@ -86,17 +89,19 @@ export class Chaos {
     if (run !== undefined) await this.until(at, run, ({ state }) => state === 'done');
   }
 
-  /** @throws Error where it fails */
+  /** @throws Error where it fails, or gets no further */
   async until(at: string, name: string, holds: (run: RunStatus) => boolean): Promise<RunStatus> {
-    return waitFor(
-      `state of ${name} that is waited for`,
-      async () => {
-        const run = await this.#run(at, name);
-        if (run?.state === 'failed') throw new Error(`${name} has failed: ${run.reason}`);
-        return run && (run.state === 'done' || holds(run)) ? run : undefined;
-      },
-      { within: 300_000, every: 100 },
-    );
+    let last: RunStatus | undefined;
+    const look = async (): Promise<RunStatus | undefined> => {
+      last = (await this.#run(at, name)) ?? last;
+      if (last?.state === 'failed') throw new Error(`${name} has failed: ${last.reason}`);
+      return last && (last.state === 'done' || holds(last)) ? last : undefined;
+    };
+    try {
+      return await waitFor(`state of ${name} that is waited for`, look, PATIENCE);
+    } catch (error) {
+      throw new Error(`${name} is ${last?.state}, its last snapshot at ${last?.snapshot}`, { cause: error });
+    }
   }
 
   async #run(at: string, name: string): Promise<RunStatus | undefined> {
