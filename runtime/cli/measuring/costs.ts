@@ -87,8 +87,7 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     const turns = turnCosts(handovers, pieces);
     // Frames are the processor's, whatever device a shard is on.
     const borders = await borderCosts(await loadCpu(), handovers.here, { ...pieces, stateByte });
-    const flush = flushCost();
-    return { ...pieces, ...far, stateByte, speedup, ...turns, ...borders, ...(flush === undefined ? {} : { flush }) };
+    return { ...pieces, ...far, stateByte, speedup, ...turns, ...borders, flush: flushCost() };
   } finally {
     await session.close();
   }

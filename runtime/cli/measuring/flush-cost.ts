@@ -11,8 +11,8 @@ import { lowerQuartile } from './measure.ts';
 const BLOB_BYTES = 1e6;
 const RUNS = 9;
 
-/** Seconds, as a synchronizer keeps parts; nothing where there is no folder to write to. */
-export function flushCost(): number | undefined {
+/** Seconds, as a synchronizer keeps parts; 0, which counts nothing, where there is no folder to write to. */
+export function flushCost(): number {
   const folder = ownPath(join(cacheFolder(), `flush-${process.pid}`));
   try {
     const files = new BlobFiles(folder);
@@ -25,7 +25,7 @@ export function flushCost(): number | undefined {
     }
     return lowerQuartile(times);
   } catch {
-    return undefined;
+    return 0;
   } finally {
     removeAll(folder);
   }
