@@ -1,6 +1,6 @@
 /**
  * Pictures moved by chance: a function of the seed of the training, the epoch and the number of the sample alone, so
- * whoever feeds a sample moves it the same way, and it stays so while values settle.
+ * all shards that are fed a sample move it the same way, and it stays so while values settle.
  */
 import type { PictureMoves } from './plan.ts';
 import { stream } from './random.ts';
