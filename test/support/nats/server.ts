@@ -81,6 +81,10 @@ export class NatsServer {
       said += text;
     });
     this.#child = child;
+    // Whoever is interrupted leaves no server behind.
+    const end = (): void => void child.kill('SIGKILL');
+    process.once('exit', end);
+    child.once('exit', () => process.off('exit', end));
     const found = await waitFor('server of NATS', () => {
       if (child.exitCode !== null) throw new Error(`nats-server ended:\n${said}`);
       const [name] = /Server is ready/.test(said) ? readdirSync(ports) : [];
