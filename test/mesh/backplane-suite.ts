@@ -66,7 +66,7 @@ export function backplaneSuite(subject: Subject): void {
     expect(await sink.finish()).toBe(true);
     const source = await backplane.readBlob(hash);
     const pieces: Uint8Array[] = [];
-    for (let piece = await source?.next(); piece; piece = await source?.next()) pieces.push(piece);
+    for (let piece = await source?.next(); piece; piece = await source?.next()) pieces.push(piece.slice());
     await source?.close();
     expect(source?.bytes).toBe(bytes.length);
     expect(Math.max(...pieces.map((p) => p.length))).toBeLessThan(bytes.length);
