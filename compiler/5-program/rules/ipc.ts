@@ -2,6 +2,7 @@
 import { energyName } from '../../../spec/names.ts';
 import type { Carry, State } from '../../../spec/program.ts';
 import type { Value } from '../../operators/operator.ts';
+import { learns } from '../learning.ts';
 import { evaluate, get, withExact } from '../network.ts';
 import { afterValues, insideValues, moveValues, type Settling } from '../settle.ts';
 import {
@@ -25,7 +26,9 @@ export function incremental(
 ): Trained {
   const { network, z } = training;
   const outer = new Map(states.map((s) => [s.id, { id: s.id, shape: s.shape }]));
-  const inner = new Map([...outer].map(([id, value]) => [id, inside(id, value)]));
+  // Weights that do not learn are in every tick what they are before the batch.
+  const moves = (id: string): boolean => learns(id, network.graph);
+  const inner = new Map([...outer].map(([id, value]) => [id, moves(id) ? inside(id, value) : value]));
   const weights = new Map([...training.weights.keys()].map((name) => [name, get(inner, name)]));
   const body = newBlock(training);
   const values = insideValues(network, z);
@@ -47,7 +50,9 @@ export function incremental(
   }
   const updates = [...next].map(([state, value]) => ({ state, value: after(state, value).id }));
   const behind = newBlock(training);
-  const moved = new Map([...training.weights].map(([name, weight]) => [name, after(name, weight)]));
+  const moved = new Map(
+    [...training.weights].map(([name, weight]) => [name, moves(name) ? after(name, weight) : weight]),
+  );
   const settled = withExact(behind, network, afterValues(network, z), moved);
   const tick = closeBlock(body, 'tick', settling.steps, 0, carries);
   return {
