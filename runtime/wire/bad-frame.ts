@@ -22,6 +22,12 @@ export interface BadFrame {
   asked: number;
 }
 
+/** @param evidence that a judge can read */
+export function brokenWindow(call: number, why: string, evidence?: RootEvidence): Broken {
+  const reason = `window of call ${call}: ${why}`;
+  return { what: evidence ? 'root' : 'border', call, reason, ...(evidence ? { evidence } : {}) };
+}
+
 /**
  * Its sender has signed the call up to here, or says so. No honest one sends such values: the signature proves who did.
  * @param sender its public key

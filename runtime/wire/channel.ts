@@ -7,7 +7,7 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes } from '../identity/key-text.ts';
 import { NO_TICK_TIMES, type TickRow, type TickTimes } from '../support/tick-times.ts';
 import type { Frame } from '../training/frame.ts';
-import { type BadFrame, type Broken, brokenBy, unsignedBy } from './bad-frame.ts';
+import { type BadFrame, type Broken, brokenBy, brokenWindow, unsignedBy } from './bad-frame.ts';
 import { type BorderKeys, TAG_BYTES } from './border-keys.ts';
 import { valueProblem } from './border-values.ts';
 import { CODEC_BYTES, type Codec, valuesIn, writeValues } from './codec.ts';
@@ -336,6 +336,8 @@ export class BorderChannel {
   /** Two signatures that are looked at and one that is made take longer than a frame. */
   #takeWindow(header: Header, payload: Uint8Array, busy: boolean): Received {
     this.#expected++;
+    // Within a frame that has not ended. When it is read, another may be on its way.
+    if (this.#frame) return ends(brokenWindow(header.batch, 'nothing of it has come'));
     if (!busy) return this.#in('signing', () => this.#readWindow(header, payload));
     this.#unread.push({ header, payload });
     return { frames: [], packets: this.#acks() };
@@ -346,16 +348,13 @@ export class BorderChannel {
     const { batch: call } = header;
     const window = parseWindow(payload);
     const key = this.#peerKey;
-    const broken = (why: string, evidence?: RootEvidence): Received => {
-      const reason = `window of call ${call}: ${why}`;
-      return ends({ what: evidence ? 'root' : 'border', call, reason, ...(evidence ? { evidence } : {}) });
-    };
+    const broken = (why: string, evidence?: RootEvidence): Received => ends(brokenWindow(call, why, evidence));
     if (!window || !key || window.call !== call || !windowHolds(this.#options, window, key))
       return broken('its signature is wrong');
     if (header.phase === 1) return this.#takeAnswer(window) ?? broken('its answer is not what was sent');
     const taken = this.#callsIn.get(call);
     this.#callsIn.delete(call);
-    if (!taken || this.#frame || window.direction === this.#direction()) return broken('nothing of it has come');
+    if (!taken || window.direction === this.#direction()) return broken('nothing of it has come');
     // One look at the newest signature is one at all: from here on what was taken is proved to be the sender's.
     if (!taken.isSignedBy(key)) return broken('its frames are not signed by their sender');
     const { leaves, signature } = taken;
