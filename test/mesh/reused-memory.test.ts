@@ -104,3 +104,20 @@ test('packets are hashed on demand and in order, and only a few of them wait', (
   packets[0]?.fill(9);
   expect(waiting.leaves[0]).toEqual(early.leaves[0]);
 });
+
+test('a window that came between two frames is read while packets of the second are still missing', () => {
+  const { a, b, rekey } = ends();
+  const { fromA, fromB } = rekey(0);
+  const answers = fromA.flatMap((packet) => b.receive(packet).packets);
+  for (const packet of [...fromB, ...answers]) for (const back of a.receive(packet).packets) b.receive(back);
+  const take = (packets: readonly Uint8Array[]) => packets.map((packet) => b.receive(packet, 'relay', true));
+  take(a.send(frameOf(7, 1, 0)));
+  expect(take(a.closeWindow(1)).flatMap(({ packets, broken }) => [...packets, broken ?? []])).toEqual([[], []]);
+  const [first = new Uint8Array(0), second = new Uint8Array(0)] = a.send(frameOf(7, 2, 0));
+  expect(take([first])[0]?.broken).toBeUndefined();
+  const { packets, broken } = b.settle();
+  expect(broken).toBeUndefined();
+  for (const packet of packets) expect(a.receive(packet).broken).toBeUndefined();
+  expect([a.windows.length, b.windows.length]).toEqual([1, 1]);
+  expect(take([second])[0]?.frames).toHaveLength(1);
+});
