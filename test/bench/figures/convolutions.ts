@@ -119,7 +119,6 @@ async function openConvolution({ size, from, to }: Layer) {
 
 function modelText(channels: number, method: string): string {
   return `pcn 1
-import std/nodes
 import std/links
 import std/learn
 import std/data
