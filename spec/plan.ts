@@ -101,8 +101,12 @@ export interface PlanPrediction {
 export interface PlanCheck {
   /** As written. */
   readonly text: string;
-  /** `accuracy`: share of equal; `error`: mean squared difference. */
+  /** A name of `metrics.ts`. */
   readonly metric: string;
+  /** Of scores: their number for each element of the field. */
+  readonly classes?: number;
+  /** Of `top`: how many of the best classes count. */
+  readonly best?: number;
   readonly task: string;
   readonly read: string;
   readonly data: PlanData;

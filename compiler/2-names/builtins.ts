@@ -24,6 +24,9 @@ export const WORDS: ReadonlySet<string> = new Set([
   // which nodes keep values
   'all',
   'borders',
+  // units of text
+  'characters',
+  'bytes',
   // schedules
   'clusters',
   'nodes',
@@ -63,7 +66,6 @@ export const SHAPE_FUNCTIONS: readonly string[] = [
 export const DATA_FUNCTIONS: readonly string[] = ['standardize', 'unstandardize'];
 /** Members of a node that the reads of a predict task may name besides its values. */
 export const NODE_READS = ['prediction', 'error', 'energy'] as const;
-export const METRICS: readonly string[] = ['accuracy', 'error'];
 
 /** Element types of fields; `data.file` takes them as arguments. */
 export const FIELD_TYPES: readonly string[] = ['u8', 'i32', 'f32', 'int', 'float'];

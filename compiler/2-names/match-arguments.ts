@@ -15,7 +15,7 @@ export interface MatchedArguments {
 
 /** Arguments that every definition of a kind takes besides its own. */
 export function impliedParameters(definition: Definition): readonly string[] {
-  const names = definition.what === 'link' ? ['delay', 'apart', 'learn'] : [];
+  const names = definition.what === 'link' ? ['delay', 'apart', 'learn', 'tie'] : [];
   return names.filter((name) => !definition.parameters.some((p) => p.name.text === name));
 }
 

@@ -66,8 +66,9 @@ function resolveDeclaration(declaration: Declaration, scope: Scope, module: Modu
 
 /** The model whose task a check reads: `accuracy(TASK.READ, …)`. */
 function modelOfCheck(condition: Expression, { source: { declarations } }: Module): Model | undefined {
-  const read = condition.kind === 'binary' && condition.left.kind === 'call' ? condition.left.arguments[0] : undefined;
-  const of = read?.value.kind === 'member' ? read.value.of : undefined;
+  const given = condition.kind === 'binary' && condition.left.kind === 'call' ? condition.left.arguments : [];
+  // A number may stand before it: `top(5, TASK.READ, …)`.
+  const [of] = given.flatMap(({ value }) => (value.kind === 'member' ? [value.of] : []));
   const task = declarations.find((d) => d.kind === 'predict' && of?.kind === 'name' && d.name.text === of.name);
   const name = task?.kind === 'predict' ? task.model.text : undefined;
   return declarations.find((d): d is Model => d.kind === 'model' && d.name.text === name);

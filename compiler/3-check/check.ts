@@ -8,7 +8,7 @@ import type { Result, Span } from '../diagnostics/diagnostic.ts';
 import { hasErrors } from '../diagnostics/diagnostic.ts';
 import { Reporter } from '../diagnostics/reporter.ts';
 import type { CallValue, Checked, DataField, PredictTask, TrainTask } from './checked.ts';
-import { elaborateCheck, metricOf, taskRead } from './checks.ts';
+import { comparedData, elaborateCheck, taskRead } from './checks.ts';
 import type { SampleFields } from './clamps.ts';
 import { dataOf } from './data.ts';
 import type { Environment, Session } from './environment.ts';
@@ -26,6 +26,7 @@ import {
   checkPrecisions,
   checkSenses,
   checkStarts,
+  checkTies,
 } from './rules/tasks.ts';
 import { elaborateSchedule } from './schedules.ts';
 import { isKind } from './term.ts';
@@ -121,6 +122,7 @@ function trainAll(
     checkStarts(task, reporter);
     checkApart(task, reporter);
     checkPrecisions(task, reporter);
+    checkTies(task, reporter);
   }
   return tasks;
 }
@@ -170,9 +172,9 @@ function sampleFields(
   };
   for (const train of trains) if (train.model.name === predict.model.text) add(train.data.source, train.data.fields);
   for (const check of checks) {
-    const [, data] = metricOf(check.condition)?.call.arguments ?? [];
+    const data = comparedData(check);
     if (taskRead(check) !== predict.name.text) continue;
-    const reference = data && dataOf(data.value, environment, evaluate)?.reference;
+    const reference = data && dataOf(data, environment, evaluate)?.reference;
     if (reference) add(reference.source, reference.fields);
   }
   const source =

@@ -55,6 +55,8 @@ export interface WeightInstance {
   readonly name: string;
   readonly shape: Shape;
   readonly init: Initializer;
+  /** Of a weight that several links share: its name in the program, that of the first of them. */
+  readonly shared?: string;
 }
 
 /** A node's definition for one shape: shared by all nodes that are alike. */
@@ -110,6 +112,8 @@ export interface LinkInstance {
   readonly apart?: true;
   /** What the optimizer's rate is multiplied by for its weights: at 0 they stay as they begin. Absent: 1. */
   readonly learn?: number;
+  /** Links with the same one share the weights whose names are equal. */
+  readonly tie?: string;
   readonly span: Span;
 }
 
@@ -245,6 +249,10 @@ export interface CheckInstance {
   /** As written, in canonical form. */
   readonly text: string;
   readonly metric: string;
+  /** Of scores: their number for each element of the field. */
+  readonly classes?: number;
+  /** Of `top`: how many of the best classes count. */
+  readonly best?: number;
   readonly task: string;
   readonly read: string;
   readonly data: DataReference;

@@ -1,11 +1,11 @@
 /** `check accuracy(classify.digit, data.mnist.test.digit) >= 0.98` */
 
+import { METRIC_NAMES, type Metric, metricCalled } from '../../spec/metrics.ts';
 import { parseFieldLeaf } from '../../spec/names.ts';
-import type { Binary, Call, Check, Expression } from '../1-syntax/ast.ts';
-import { METRICS } from '../2-names/builtins.ts';
+import type { Binary, Call, Check, Expression, Member } from '../1-syntax/ast.ts';
 import { listNames } from '../diagnostics/reporter.ts';
 import { closest } from '../diagnostics/suggest.ts';
-import { sizeOf } from '../operators/expr.ts';
+import { type Shape, sizeOf } from '../operators/expr.ts';
 import type { CheckInstance, PredictTask } from './checked.ts';
 import { dataOf } from './data.ts';
 import type { Environment } from './environment.ts';
@@ -19,9 +19,10 @@ import { describe, isPoison } from './term.ts';
 const COMPARISONS = ['>=', '>', '<=', '<', '=='] as const;
 type Comparison = (typeof COMPARISONS)[number];
 const FORM = '`check accuracy(TASK.READ, data.NAME.SPLIT.FIELD) >= 0.9`';
+const COUNTED_FORM = '`check top(5, TASK.READ, data.NAME.SPLIT.FIELD) >= 0.9`';
 
 /** The call of a metric inside a check, when it has that form. */
-export function metricOf(
+function metricOf(
   condition: Expression,
 ): { comparison: Comparison; call: Call; metric: string; bound: Expression } | undefined {
   if (condition.kind !== 'binary') return undefined;
@@ -31,9 +32,21 @@ export function metricOf(
   return { comparison, call: left, metric: left.callee.name, bound: right };
 }
 
+/** What a metric compares: the read of a task, then a field of data. */
+function compared(check: Check): readonly (Expression | undefined)[] {
+  const found = metricOf(check.condition);
+  const given = found?.call.arguments.map((a) => a.value) ?? [];
+  return found && metricCalled(found.metric)?.counted ? given.slice(1) : given;
+}
+
+/** The data that a check measures on, when it has that form. */
+export function comparedData(check: Check): Expression | undefined {
+  return compared(check)[1];
+}
+
 /** The predict task whose read a check measures, when it has that form. */
 export function taskRead(check: Check): string | undefined {
-  const read = metricOf(check.condition)?.call.arguments[0]?.value;
+  const [read] = compared(check);
   return read?.kind === 'member' && read.of.kind === 'name' ? read.of.name : undefined;
 }
 
@@ -44,76 +57,49 @@ export function elaborateCheck(
   environment: Environment,
 ): CheckInstance | undefined {
   const { reporter } = environment.session;
-  const found = metricOf(check.condition);
-  if (found === undefined || !METRICS.includes(found.metric)) {
-    const reason =
-      found === undefined ? 'a check compares a metric with a number' : `the metrics are ${listNames(METRICS)}`;
-    const near = found && closest(found.metric, METRICS);
-    reporter.report('check/form', found?.call.callee.span ?? check.condition.span, reason, {
-      repair: near === undefined ? FORM : `did you mean \`${near}\`?`,
-    });
-    return undefined;
-  }
-  const [first, second] = found.call.arguments.map((a) => a.value);
-  const taskName = taskRead(check);
-  if (first?.kind !== 'member' || taskName === undefined || second === undefined || found.call.arguments.length !== 2) {
-    reporter.report(
-      'check/form',
-      found.call.span,
-      `\`${found.metric}\` compares a read of a predict task with a field of data`,
-      { repair: FORM },
-    );
-    return undefined;
-  }
-  const data = dataOf(second, environment, evaluate);
+  const written = writtenCheck(check, environment);
+  if (written === undefined) return undefined;
+  const { found, metric, read: named, taskName, data: place, best } = written;
+  const data = dataOf(place, environment, evaluate);
   const bound = evaluate(found.bound, environment);
   const task = predicts.get(taskName);
-  const read = task?.reads.find((r) => r.name === first.name.text);
+  const read = task?.reads.find((r) => r.name === named.name.text);
   if (data === undefined || isPoison(bound) || task === undefined || read === undefined) return undefined;
   const field = data.reference.fields.find((f) => f.name === data.field);
   if (field === undefined) {
     const names = data.reference.fields.map((f) => f.name);
-    reporter.report(
-      'check/form',
-      second.span,
-      `name the field to compare with; ${data.reference.source} has ${listNames(names)}`,
-      {
-        repair: `\`${showExpression(second)}.${names[0] ?? 'digit'}\``,
-      },
-    );
+    const reason = `name the field to compare with; ${data.reference.source} has ${listNames(names)}`;
+    reporter.report('check/form', place.span, reason, {
+      repair: `\`${showExpression(place)}.${names[0] ?? 'digit'}\``,
+    });
     return undefined;
   }
   if (typeof bound !== 'number') {
     reporter.report('check/form', found.bound.span, `a metric is compared with a number, not with ${describe(bound)}`);
     return undefined;
   }
-  const answer =
-    task.replicas > 1 && read.value.shape[0] === task.replicas ? read.value.shape.slice(1) : read.value.shape;
-  const one = task.sequence === undefined ? answer : [task.sequence, ...answer];
-  if (sizeOf(one) !== sizeOf(field.shape)) {
-    const hint = sizeOf(field.shape) === 1 ? `\`read ${read.name} = argmax(…)\`` : undefined;
-    reporter.report(
-      'check/shape',
-      found.call.span,
-      `\`${showExpression(first)}\` is ${showType(one)} for each sample, \`${field.name}\` is ${showType(field.shape)}`,
-      { repair: hint },
-    );
+  const one = answerShape(task, read.value.shape);
+  const mistake = shapeMistake(one, field.shape, metric);
+  if (mistake !== undefined) {
+    const reason = `${mistake.reason}\`${showExpression(named)}\` is ${showType(one)} for each sample, \`${field.name}\` is ${showType(field.shape)}`;
+    const repair = mistake.repair && `\`read ${read.name} = ${mistake.repair}\``;
+    reporter.report('check/shape', found.call.span, reason, { repair });
     return undefined;
   }
   const lacking = task.inputs.find(
     (input) => !data.reference.fields.some((f) => f.name === input.name && f.shape.join() === wholeShape(input).join()),
   );
   if (lacking !== undefined && readsField(task, lacking.name)) {
-    reporter.report(
-      'check/data',
-      second.span,
-      `\`${task.name}\` reads \`${lacking.name}\`, which ${data.reference.source} does not have in that shape`,
-    );
+    const reason = `\`${task.name}\` reads \`${lacking.name}\`, which ${data.reference.source} does not have in that shape`;
+    reporter.report('check/data', place.span, reason);
     return undefined;
   }
+  const classes = metric.ofScores ? one.at(-1) : undefined;
   return {
     text: showExpression(check.condition),
     metric: found.metric,
+    ...(classes === undefined ? {} : { classes }),
+    ...(best === undefined ? {} : { best }),
     task: task.name,
     read: read.name,
     data: data.reference,
@@ -122,6 +108,70 @@ export function elaborateCheck(
     bound,
     span: check.span,
   };
+}
+
+interface WrittenCheck {
+  readonly found: NonNullable<ReturnType<typeof metricOf>>;
+  readonly metric: Metric;
+  readonly taskName: string;
+  readonly read: Member;
+  readonly data: Expression;
+  readonly best: number | undefined;
+}
+
+/** What a check names, as far as its form goes; undefined after a report. */
+function writtenCheck(check: Check, environment: Environment): WrittenCheck | undefined {
+  const { reporter } = environment.session;
+  const found = metricOf(check.condition);
+  const metric = found && metricCalled(found.metric);
+  if (found === undefined || metric === undefined) {
+    const reason =
+      found === undefined ? 'a check compares a metric with a number' : `the metrics are ${listNames(METRIC_NAMES)}`;
+    const near = found && closest(found.metric, METRIC_NAMES);
+    reporter.report('check/form', found?.call.callee.span ?? check.condition.span, reason, {
+      repair: near === undefined ? FORM : `did you mean \`${near}\`?`,
+    });
+    return undefined;
+  }
+  const given = compared(check);
+  const [read, data] = given;
+  const number = metric.counted ? found.call.arguments[0]?.value : undefined;
+  const taskName = taskRead(check);
+  const best = number && countOf(number, environment);
+  if (read?.kind === 'member' && taskName !== undefined && data !== undefined && given.length === 2)
+    if (!metric.counted || best !== undefined) return { found, metric, taskName, read, data, best };
+  const reason = metric.counted
+    ? `\`${found.metric}\` takes a whole number, a read of a predict task and a field of data`
+    : `\`${found.metric}\` compares a read of a predict task with a field of data`;
+  reporter.report('check/form', found.call.span, reason, { repair: metric.counted ? COUNTED_FORM : FORM });
+  return undefined;
+}
+
+/** Of one sample: without the replicas, with the steps of a sequence. */
+function answerShape({ replicas, sequence }: PredictTask, shape: Shape): Shape {
+  const answer = replicas > 1 && shape[0] === replicas ? shape.slice(1) : shape;
+  return sequence === undefined ? answer : [sequence, ...answer];
+}
+
+/** @param repair of the read, without its name */
+function shapeMistake(
+  read: Shape,
+  field: Shape,
+  { ofScores }: Metric,
+): { readonly reason: string; readonly repair?: string } | undefined {
+  if (ofScores) {
+    if (read.length > 1 && sizeOf(read.slice(0, -1)) === sizeOf(field)) return undefined;
+    if (read.length === 1 && sizeOf(field) === 1) return undefined;
+    return { reason: 'scores have a number for each class along one axis more than the field: ' };
+  }
+  if (sizeOf(read) === sizeOf(field)) return undefined;
+  return { reason: '', ...(sizeOf(field) === 1 ? { repair: 'argmax(…)' } : {}) };
+}
+
+/** How many of the best classes count; undefined where that is another thing than a whole number from 1. */
+function countOf(expression: Expression, environment: Environment): number | undefined {
+  const value = evaluate(expression, environment);
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 ? value : undefined;
 }
 
 function readsField(task: PredictTask, field: string): boolean {

@@ -45,7 +45,10 @@ export function withoutConsequences(diagnostics: readonly Diagnostic[], entry: M
   return diagnostics.filter((one) => {
     const home = homeOf(one);
     if (one.severity !== 'error' || home === undefined) return true;
-    const before = behind(home, declarations).flatMap((other) => broken.get(other) ?? []);
+    // A mistake in one block may be told at a place of another.
+    const told = (one.labels ?? []).map(({ span }) => declarations.find((d) => contains(d.span, span)));
+    const others = new Set([...behind(home, declarations), ...told.filter((d) => d !== undefined && d !== home)]);
+    const before = [...others].flatMap((other) => broken.get(other) ?? []);
     // A name that is missing there too is missed once.
     const sameName = (other: Diagnostic): boolean => other.code === one.code && other.reason === one.reason;
     return before.length === 0 || !(mayFollow(one, home) || (one.code === 'name/unknown' && before.some(sameName)));

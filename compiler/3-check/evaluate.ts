@@ -173,6 +173,8 @@ function evaluateCall(call: Call, environment: Environment): Term {
     const read = NODE_READS.find((name) => name === callee.name);
     if (read !== undefined) return callNodeRead(read, call, environment, evaluate);
     if (callee.name === 'noise') return callNoise(call, environment, evaluate);
+    const chosen = callee.name === 'select' ? chosenBranch(call, environment) : undefined;
+    if (chosen !== undefined) return evaluate(chosen, environment);
     const positional = call.arguments.filter((a) => a.name === undefined).map((a) => evaluate(a.value, environment));
     const named = new Map<string, Term>();
     for (const a of call.arguments) if (a.name !== undefined) named.set(a.name.text, evaluate(a.value, environment));
@@ -203,6 +205,19 @@ function evaluateCall(call: Call, environment: Environment): Term {
   }
   if (isKind(target, 'initializer')) return initializerWithFans(target, call, environment);
   return notCallable(target, call, environment);
+}
+
+/**
+ * Of `select(c, a, b)` where `c` is known when checking: the other one may only make sense where it does not hold, as in
+ * `select(bias, x + c, x)`.
+ */
+function chosenBranch(call: Call, environment: Environment): Expression | undefined {
+  const [condition, yes, no, ...others] = call.arguments;
+  if (!condition || !yes || !no || others.length > 0 || call.arguments.some((a) => a.name !== undefined))
+    return undefined;
+  if (condition.value.kind !== 'name' && condition.value.kind !== 'binary') return undefined;
+  const value = evaluate(condition.value, environment);
+  return typeof value === 'boolean' ? (value ? yes : no).value : undefined;
 }
 
 /** Methods that can be called on data. */

@@ -8,6 +8,7 @@ import { evaluate } from './evaluate.ts';
 import { settleParameter } from './parameters.ts';
 import { baseRate } from './rules/rates.ts';
 import { isKind, isPoison, POISON, type Term, toValue } from './term.ts';
+import { withTies } from './ties.ts';
 
 export interface ElaboratedModel {
   readonly instance: ModelInstance;
@@ -39,7 +40,7 @@ export function elaborateModel(
     name: model.name.text,
     parameters,
     nodes: assembly.nodes,
-    links: assembly.links,
+    links: withTies(assembly.links, session.reporter),
     ...(rate === undefined ? {} : { baseRate: rate }),
     span: model.name.span,
   };

@@ -43,7 +43,7 @@ export function bindParameters(
   for (const [name, argument] of bound) {
     if (names.has(name)) continue;
     const given = evaluate(argument.value, environment);
-    const value = (IMPLIED[name] ?? wholeSteps)(given, argument, environment);
+    const value = IMPLIED[name]?.(given, argument, environment) ?? POISON;
     names.set(name, value);
     if (isPoison(value)) usable = false;
   }
@@ -75,8 +75,21 @@ function shareOfRate(term: Term, argument: Argument, environment: Environment): 
   return POISON;
 }
 
-/** What links take besides their own parameters; `delay` is the other one. */
-const IMPLIED: Readonly<Record<string, typeof wholeSteps>> = { apart: yesOrNo, learn: shareOfRate };
+/** `tie`: links with the same one share weights. */
+function nameOfTie(term: Term, argument: Argument, environment: Environment): Term {
+  if (isPoison(term) || (typeof term === 'string' && term !== '')) return term;
+  const reason = `\`tie\` is a name between quotes, not ${describe(term)}`;
+  environment.session.reporter.report('argument/type', argument.value.span, reason, { repair: '`tie = "table"`' });
+  return POISON;
+}
+
+/** What every link takes besides its own parameters. */
+const IMPLIED: Readonly<Record<string, (term: Term, argument: Argument, environment: Environment) => Term>> = {
+  delay: wholeSteps,
+  apart: yesOrNo,
+  learn: shareOfRate,
+  tie: nameOfTie,
+};
 
 /** Under which codes mistakes are reported: those of arguments, or those of a model's parameters. */
 export interface ParameterCodes {

@@ -138,6 +138,7 @@ function addLinks(
       ...(sparsity === undefined ? {} : { sparsity }),
       ...(call.arguments.apart === true ? { apart: true } : {}),
       ...learnOf(call.arguments.learn),
+      ...(typeof call.arguments.tie === 'string' ? { tie: call.arguments.tie } : {}),
       span,
     };
     assembly.addLink(link);

@@ -10,6 +10,6 @@ function lowerNode({ span: _, weighted: _weighted, ...node }: NodeInstance): Gra
   return node;
 }
 
-function lowerLink({ span: _, ...link }: LinkInstance): GraphLink {
+function lowerLink({ span: _, tie: _tie, ...link }: LinkInstance): GraphLink {
   return link;
 }

@@ -24,6 +24,7 @@ export function printNode(node: GraphNode): string[] {
     ...(node.rate === undefined ? [] : [`  rate ${node.rate}`]),
     ...(node.clampedOnly ? ['  clamped only'] : []),
     ...(node.prior === 'none' ? ['  prior none'] : []),
+    ...(node.internal ? ['  internal'] : []),
     `  start = ${JSON.stringify(node.start)}`,
     ...node.weights.map(printWeight),
     `  activation = ${printExpression(node.activation)}`,
@@ -43,7 +44,8 @@ export function printLink(link: GraphLink): string[] {
 }
 
 function printWeight(weight: WeightInstance): string {
-  return `  weight ${weight.name} : ${showShape(weight.shape)} = ${JSON.stringify(weight.init)}`;
+  const shared = weight.shared === undefined ? '' : ` shared ${weight.shared}`;
+  return `  weight ${weight.name} : ${showShape(weight.shape)}${shared} = ${JSON.stringify(weight.init)}`;
 }
 
 /** A line of a graph text that cannot be read. */
@@ -111,6 +113,7 @@ function parseNode({ head, facts }: Item): GraphNode {
         fact(facts, 'start = ', (text) => JSON.parse(text) as Initializer),
       ),
       prior: fact(facts, 'prior none', () => 'none') ?? 'zero',
+      ...(fact(facts, 'internal', () => true) ? { internal: true } : {}),
     };
   });
 }
@@ -147,10 +150,11 @@ function parseWeights(facts: readonly Line[]): WeightInstance[] {
   const lines = facts.filter((f) => f.text.startsWith('weight '));
   return lines.map((line) =>
     read(line, () => {
-      const match = /^weight (\S+) : (\[.*?\]) = (.+)$/.exec(line.text);
+      const match = /^weight (\S+) : (\[.*?\])(?: shared (\S+))? = (.+)$/.exec(line.text);
       if (!match) throw new Error('is not a weight');
-      const [, name = '', sizes = '', init = ''] = match;
-      return { name, shape: JSON.parse(sizes) as number[], init: JSON.parse(init) as Initializer };
+      const [, name = '', sizes = '', shared, init = ''] = match;
+      const weight = { name, shape: JSON.parse(sizes) as number[], init: JSON.parse(init) as Initializer };
+      return shared === undefined ? weight : { ...weight, shared };
     }),
   );
 }

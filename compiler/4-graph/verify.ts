@@ -1,6 +1,6 @@
 /** Conditions that every graph must satisfy. A violation is a bug of the compiler: checking finds users' mistakes. */
 
-import { ANY_DRAW } from '../../spec/names.ts';
+import { ANY_DRAW, weightName } from '../../spec/names.ts';
 import { type Shape, sameShape } from '../../spec/program.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
 import type { Expr } from '../operators/expr.ts';
@@ -27,10 +27,12 @@ export function verifyGraph(graph: Graph): void {
     verifyNode(node);
   }
   const links = new Set<string>();
+  const shared = new Map<string, Shape>();
   for (const link of graph.links) {
     if (links.has(link.name)) throw new GraphError(`link ${link.name} is declared twice`);
     links.add(link.name);
     verifyLink(link, nodes);
+    verifyShared(link, shared);
   }
 }
 
@@ -84,6 +86,18 @@ function verifyNode(node: GraphNode): void {
   }
   if (!sameShape(node.activation.shape, node.shape))
     fail(where, `has shape [${node.shape}], but its activation gives [${node.activation.shape}]`);
+}
+
+/** @param seen shapes of the shared weights of the links before, by name: the first link that has one owns it */
+function verifyShared(link: GraphLink, seen: Map<string, Shape>): void {
+  for (const { name, shape, shared } of link.weights) {
+    if (shared === undefined) continue;
+    const known = seen.get(shared);
+    seen.set(shared, shape);
+    if (!known && shared !== weightName(link.name, name))
+      fail(`link ${link.name}`, `shares ${shared}, which no link before it has`);
+    if (known && !sameShape(known, shape)) fail(`link ${link.name}`, `shares ${shared} in another shape`);
+  }
 }
 
 function verifyLink(link: GraphLink, nodes: ReadonlyMap<string, GraphNode>): void {

@@ -1,6 +1,6 @@
 /** Which weights learn, and how fast beside the others: `learn` of the links that they belong to. */
-import { weightName } from '../../spec/names.ts';
 import type { LinkInstance } from '../3-check/checked.ts';
+import { weightOfLink } from '../4-graph/graph.ts';
 
 type Links = readonly Pick<LinkInstance, 'name' | 'weights' | 'learn'>[];
 
@@ -13,7 +13,7 @@ export function learningOf({ links }: { readonly links: Links }): ReadonlyMap<st
   if (found) return found;
   const made = new Map(
     links.flatMap(({ name, weights, learn }) =>
-      learn === undefined ? [] : weights.map((w) => [weightName(name, w.name), learn] as const),
+      learn === undefined ? [] : weights.map((w) => [weightOfLink({ name }, w), learn] as const),
     ),
   );
   known.set(links, made);

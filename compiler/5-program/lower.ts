@@ -19,7 +19,7 @@ import {
 import type { Block, Input, Program, ProgramFunction, Result, State, Update } from '../../spec/program.ts';
 import type { PredictTask, TrainTask, WeightInstance } from '../3-check/checked.ts';
 import { readersOf } from '../3-check/starts.ts';
-import type { Graph, GraphLink } from '../4-graph/graph.ts';
+import { type Graph, type GraphLink, ownWeights } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
@@ -96,7 +96,7 @@ export function parameterStates(graph: Graph): State[] {
     return sparsity?.weight === w.name ? { ...whole, init: { kind: 'thinned', of: w.init, sparsity } } : whole;
   };
   return [
-    ...graph.links.flatMap((link) => link.weights.map((w) => ofLink(link, w))),
+    ...graph.links.flatMap((link) => ownWeights(link).map((w) => ofLink(link, w))),
     ...graph.nodes.flatMap((node) => node.weights.map((w) => state(node.name, w))),
   ];
 }

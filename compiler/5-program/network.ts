@@ -8,7 +8,7 @@ import { connectionsName, linkOrigin, nodeOrigin, pastName, weightName } from '.
 import { sameShape } from '../../spec/program.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
 import { exactNodes } from '../4-graph/exact.ts';
-import type { Graph, GraphLink, GraphNode } from '../4-graph/graph.ts';
+import { type Graph, type GraphLink, type GraphNode, weightOfLink } from '../4-graph/graph.ts';
 import { components } from '../4-graph/order.ts';
 import type { Value } from '../operators/operator.ts';
 import { atRest } from './arrivals.ts';
@@ -215,7 +215,7 @@ export function errorGroups(graph: Graph, target: string): GraphLink[][] {
 
 /** A weight as the link uses it: a matrix, even where only a list of its connections is kept. */
 function weightOf(builder: BlockBuilder, link: GraphLink, weight: WeightInstance, weights: Values): Value {
-  const name = weightName(link.name, weight.name);
+  const name = weightOfLink(link, weight);
   const value = get(weights, name);
   if (link.sparsity?.weight !== weight.name || !isCompressed(link, weight)) return value;
   const connections = { id: connectionsName(name), shape: [2, ...value.shape] };

@@ -23,7 +23,7 @@ import {
 import type { Machines } from './problem.ts';
 import { isQuicker, mayGain } from './quickest-cut.ts';
 import type { ScheduledModel } from './scheduled-machines.ts';
-import { assignmentOf } from './shards/pieces.ts';
+import { assignmentOf, sharedHomes } from './shards/pieces.ts';
 import { type ShardProgram, splitting } from './shards/split.ts';
 import { twofold } from './shards/twofold.ts';
 import { shardMemory, tickWork } from './shards/work.ts';
@@ -89,7 +89,7 @@ function evenCut(given: Uncut, machines: Machines, options: CutOptions): CutMode
   const schedules = checked.schedules.filter((s) => s.model === graph.name);
   const refused = notYet(schedules);
   if (refused) return refused;
-  const together = schedules.flatMap((s) => s.keepTogether);
+  const together = [...schedules.flatMap((s) => s.keepTogether), ...sharedHomes(graph)];
   const cutAt = cutAtOf(schedules);
   const whole = passedByNode(uncut, passed);
   const uncutNodes = wholeNodes || stepsNeedWholeWeights(whole, uncut.task);

@@ -192,8 +192,9 @@ function predictionOf(task: PredictTask, program: Program): PlanPrediction[] {
 }
 
 function checkOf(check: CheckInstance): PlanCheck {
-  const { text, metric, task, read, data, field, comparison, bound } = check;
-  return { text, metric, task, read, data: dataOf(data), field, comparison, bound };
+  const { text, metric, classes, best, task, read, data, field, comparison, bound } = check;
+  const ofScores = { ...(classes === undefined ? {} : { classes }), ...(best === undefined ? {} : { best }) };
+  return { text, metric, ...ofScores, task, read, data: dataOf(data), field, comparison, bound };
 }
 
 /** A data set as a plan names it. */

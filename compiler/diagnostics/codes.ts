@@ -82,6 +82,7 @@ export const CODES = {
   'link/end': { severity: 'error', title: 'a link can join only nodes' },
   'link/kind': { severity: 'error', title: 'this is not a link' },
   'link/shape': { severity: 'error', title: 'link cannot join these shapes' },
+  'link/tie': { severity: 'error', title: 'these links cannot share weights' },
   'model/large': { severity: 'error', title: 'the model is too large' },
   'model/untrained': { severity: 'note', title: 'nothing trains this model' },
   'node/alone': { severity: 'warning', title: 'this node is joined to nothing' },

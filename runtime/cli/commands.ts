@@ -48,6 +48,7 @@ export const commands: readonly Command[] = [
     examples: [
       ['predict runs/digits-20261122-1 --input my.png', 'prints the digit and its scores'],
       ['predict runs/memory-20261122-1 --png memory.png', 'originals, cues and recalls'],
+      ['predict runs/transformer-20261122-1 --prompt "KING " --temperature 0.8', 'goes on with the text'],
       ['predict runs/digits-20261122-1 --input - --json', 'samples as JSON lines: {"image": [[0, …], …]}'],
     ],
     load: () => import('./training/predict.ts'),

@@ -6,15 +6,25 @@ export interface CatalogueEntry {
   readonly fields: readonly Field[];
 }
 
-const image28: Field = { name: 'image', type: 'u8', shape: [28, 28] };
-const digit: Field = { name: 'digit', type: 'i32', shape: [] };
-const trainAndTest = ['train', 'test'] as const;
-
-/** Bytes per piece of text where nothing else is asked for. */
+/** Bytes per piece of a text file where nothing else is asked for. */
 export const TEXT_LENGTH = 64;
+
+/** Characters of a window of text where nothing else is asked for. */
+export const TEXT_WINDOW = 128;
 
 /** Steps of a tracked sequence where nothing else is asked for. */
 export const TRACKING_STEPS = 50;
+
+const image28: Field = { name: 'image', type: 'u8', shape: [28, 28] };
+const digit: Field = { name: 'digit', type: 'i32', shape: [] };
+const trainAndTest = ['train', 'test'] as const;
+const text: CatalogueEntry = {
+  splits: ['train', 'validation', 'test'],
+  fields: [
+    { name: 'text', type: 'i32', shape: [TEXT_WINDOW] },
+    { name: 'next', type: 'i32', shape: [TEXT_WINDOW] },
+  ],
+};
 
 export const CATALOGUE = {
   glyphs: { splits: trainAndTest, fields: [image28, digit] },
@@ -47,13 +57,8 @@ export const CATALOGUE = {
       { name: 'label', type: 'i32', shape: [] },
     ],
   },
-  shakespeare: {
-    splits: trainAndTest,
-    fields: [
-      { name: 'text', type: 'u8', shape: [TEXT_LENGTH] },
-      { name: 'next', type: 'u8', shape: [TEXT_LENGTH] },
-    ],
-  },
+  text,
+  shakespeare: text,
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;
 
 /** Sets that are drawn from the seed, the same on every machine. */

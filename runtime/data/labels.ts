@@ -29,7 +29,7 @@ export function checkLabels(dataset: Dataset, fields: readonly Labelled[]): void
       const sample = from + Math.floor(wrong / size) + 1;
       throw new UserError(
         'data/label',
-        `${dataset.name}: sample ${sample} of ${dataset.length}: \`${name}\` is ${values[wrong]}, and \`one_hot\` has places for ${first} to ${last}`,
+        `${dataset.name}: sample ${sample} of ${dataset.length}: \`${name}\` is ${values[wrong]}, and the model has places for ${first} to ${last}`,
         names
           ? `there are ${names.length} classes (${names.slice(0, 10).join(', ')}): \`one_hot(sample.${name}, ${names.length})\``
           : 'count the labels from 0 and give `one_hot` their number, or clamp with a condition: `when`',

@@ -1,7 +1,8 @@
 /** From what a program names to rows: one source per row of a table. */
+import { basename } from 'node:path';
 import type { DataPart, PictureMoves } from '../../spec/plan.ts';
 import { UserError } from '../support/errors.ts';
-import { CATALOGUE, type CatalogueEntry, TEXT_LENGTH, TRACKING_STEPS } from './catalogue.ts';
+import { CATALOGUE, type CatalogueEntry, TEXT_LENGTH, TEXT_WINDOW, TRACKING_STEPS } from './catalogue.ts';
 import { type Dataset, type Field, slice } from './dataset.ts';
 import { dataDirectory } from './directory.ts';
 import { divide } from './divide.ts';
@@ -9,6 +10,7 @@ import { builtSheets } from './glyphs/built-sheets.ts';
 import { sequences } from './sequences.ts';
 import type { GlyphSplit } from './sources/glyphs.ts';
 import type { SenseSplit } from './sources/senses.ts';
+import type { TextOptions } from './sources/text.ts';
 import type { TrackingSplit } from './sources/tracking.ts';
 
 /** `data.mnist.train[0..54999]` is { source: 'mnist', split: 'train', range: [0, 54999] }. */
@@ -23,7 +25,7 @@ export interface DataReference {
   /** The samples so far are divided, and this is the part that is meant. */
   readonly part?: DataPart;
   readonly moved?: PictureMoves;
-  /** Only for `file`. */
+  /** Only for `file` and `text`. */
   readonly path?: string;
   /** The fields that the program expects of a file: its columns are converted to these. Empty: whatever the file has. */
   readonly fields?: readonly Field[];
@@ -49,6 +51,9 @@ interface Source {
   readonly options?: readonly string[];
   readonly open: (request: Request) => Promise<Dataset>;
 }
+
+const TEXT_OPTIONS = ['window', 'stride', 'unit'];
+const MAX_WINDOW = 1_000_000;
 
 /** Each loads its reader when it is opened: formats bring libraries, and most runs need one of them. */
 const SOURCES: Readonly<Record<string, Source>> = {
@@ -112,21 +117,28 @@ const SOURCES: Readonly<Record<string, Source>> = {
   },
   shakespeare: {
     entry: CATALOGUE.shakespeare,
-    options: ['length'],
+    options: TEXT_OPTIONS,
     open: async ({ reference, directory }) => {
       const { openShakespeare } = await import('./sources/shakespeare.ts');
-      return openShakespeare(directory, reference.split, wholeOption(reference, 'length', TEXT_LENGTH, 1_000_000));
+      return openShakespeare(directory, textOptions(reference));
+    },
+  },
+  text: {
+    entry: CATALOGUE.text,
+    options: ['path', ...TEXT_OPTIONS],
+    open: async ({ reference }) => {
+      const path = pathOf(reference, 'data.text("book.txt")');
+      const { openText } = await import('./sources/text.ts');
+      return openText(path, { ...textOptions(reference), name: basename(path) });
     },
   },
   file: {
     options: ['path', 'length'],
     open: async ({ reference, fields }) => {
-      if (reference.path === undefined || reference.path === '') {
-        throw new UserError('data/source', 'data.file needs the path of a file', 'data.file("digits.npz")');
-      }
+      const path = pathOf(reference, 'data.file("digits.npz")');
       const { openFile } = await import('./sources/file.ts');
       return openFile(
-        reference.path,
+        path,
         fields.length > 0 ? fields : undefined,
         wholeOption(reference, 'length', TEXT_LENGTH, 1_000_000),
       );
@@ -174,6 +186,19 @@ function wholeOption({ source, options }: DataReference, name: string, missing: 
   const value = options?.[name] ?? missing;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most) return value;
   throw new UserError('data/option', `data.${source}: \`${name}\` must be a whole number from 1 to ${most}`);
+}
+
+function textOptions(reference: DataReference): Omit<TextOptions, 'name'> {
+  const window = wholeOption(reference, 'window', TEXT_WINDOW, MAX_WINDOW);
+  const stride = wholeOption(reference, 'stride', window, MAX_WINDOW);
+  const unit = reference.options?.unit ?? 'characters';
+  if (unit === 'characters' || unit === 'bytes') return { split: reference.split, window, stride, unit };
+  throw new UserError('data/option', `data.${reference.source}: \`unit\` must be characters or bytes`);
+}
+
+function pathOf({ source, path }: DataReference, example: string): string {
+  if (path !== undefined && path !== '') return path;
+  throw new UserError('data/source', `data.${source} needs the path of a file`, example);
 }
 
 const isTrue = (value: unknown): boolean => value === true || value === 1 || value === 'true';

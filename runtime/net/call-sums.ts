@@ -24,7 +24,7 @@ export function withCall(
   const evaluation = deployment.evaluations[i];
   const predicted = evaluation && results[evaluation.read];
   if (!predicted) return { totals };
-  const compared = compare(evaluation.metric, predicted, data.answers(call), comparedIn(totals, i));
+  const compared = compare(evaluation, predicted, data.answers(call), comparedIn(totals, i));
   // As on one machine: the check fails, and the training goes on.
   const sum = isSound(results, evaluation.read) ? compared.sum : Number.NaN;
   return { totals: withCompared(totals, i, { ...compared, sum }) };

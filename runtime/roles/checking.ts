@@ -2,11 +2,12 @@
  * The checks of a finished run are computed again from its weights: by the synchronizer where the model fits there,
  * else by trainers on shards that they have not trained; else the run is marked as unchecked.
  */
+import { isShare } from '../../spec/metrics.ts';
 import { comparedNames } from '../../spec/names.ts';
 import type { Checked } from '../../spec/run-events.ts';
 import { callsPerEpoch, lastEvaluations } from '../training/calls.ts';
 import { accuracyIn, isCheck, validationIn } from '../training/evaluations.ts';
-import { finiteOrNull, holds, meanOf } from '../training/metrics.ts';
+import { finiteOrNull, holds, measured } from '../training/metrics.ts';
 import { comparedIn, summed } from '../training/totals.ts';
 import { end } from './ending.ts';
 import { exclude } from './faults.ts';
@@ -57,7 +58,7 @@ export function checkingOver(work: Work, run: RunState, parts: Readonly<Record<n
   judge(
     work,
     run,
-    run.deployment.evaluations.map((_, i) => meanOf(comparedIn(totals, i))),
+    run.deployment.evaluations.map((e, i) => measured(e, comparedIn(totals, i))),
     'by-others',
   );
 }
@@ -112,7 +113,7 @@ function differs({ deployment }: RunState, i: number, claimed: number, computed:
   if (!Number.isFinite(computed) || !Number.isFinite(claimed))
     return Number.isFinite(computed) !== Number.isFinite(claimed);
   const difference = Math.abs(claimed - computed);
-  if (deployment.evaluations[i]?.metric !== 'accuracy')
+  if (!isShare(deployment.evaluations[i]?.metric ?? ''))
     return difference > SHARE_OF_ERROR * Math.max(Math.abs(claimed), Math.abs(computed)) + 1e-9;
   const count = Math.max(1, deployment.checks[i]?.length ?? 1);
   return difference * count > Math.max(SAMPLES, SHARE_OF_SAMPLES * count);

@@ -3,7 +3,7 @@ import type { KeptEpoch, RunEvent } from '../../spec/run-events.ts';
 import { allCalls, callsPerEpoch, endsEpoch } from '../training/calls.ts';
 import { epochReport } from '../training/epoch-report.ts';
 import { isCheck } from '../training/evaluations.ts';
-import { finiteOrNull, holds, meanOf } from '../training/metrics.ts';
+import { finiteOrNull, holds, measured } from '../training/metrics.ts';
 import { comparedIn, summed } from '../training/totals.ts';
 import type { ManifestState, RunState } from './synchronizer-state.ts';
 
@@ -44,7 +44,7 @@ function withEpoch(run: RunState, manifest: ManifestState, saved: RunEvent): Mad
   const { deployment } = run;
   const row = rowOf(run, manifest);
   const checks = deployment.evaluations.filter(isCheck).map((e, i) => {
-    const value = meanOf(comparedIn(manifest.totals, i));
+    const value = measured(e, comparedIn(manifest.totals, i));
     return { check: e.check, value: finiteOrNull(value), pass: holds(e, value) };
   });
   const rows = [...run.rows, row];
@@ -60,7 +60,7 @@ function withEpoch(run: RunState, manifest: ManifestState, saved: RunEvent): Mad
 
 function rowOf({ deployment }: RunState, { calls, totals, milliseconds }: ManifestState): KeptEpoch {
   const epoch = calls / callsPerEpoch(deployment);
-  const values = deployment.evaluations.map((_, i) => meanOf(comparedIn(totals, i)));
+  const values = deployment.evaluations.map((e, i) => measured(e, comparedIn(totals, i)));
   const report = epochReport(deployment, { epoch, totals, seconds: milliseconds / 1000, values });
   const { accuracy, validation } = report;
   return {

@@ -1,5 +1,6 @@
 /** Whether a part of a snapshot is one that an honest owner of the shard may bring. */
 
+import { isShare } from '../../spec/metrics.ts';
 import { comparedNames } from '../../spec/names.ts';
 import { allCalls, comparedAfter, isCut, lastChange } from '../training/calls.ts';
 import { NOT_FINITE } from '../training/totals.ts';
@@ -64,7 +65,7 @@ export function totalsProblem(run: RunState, { shard, calls, totals }: Brought):
     const size = answers?.shape.reduce((product, n) => product * n, 1) ?? 1;
     const there = comparedAfter(run.deployment, calls, i, size);
     if (count !== there) return { what: 'totals/count', evidence: `${names.count} is ${count} of ${there}` };
-    const most = evaluation.metric === 'accuracy' ? count : Number.POSITIVE_INFINITY;
+    const most = isShare(evaluation.metric) ? count : Number.POSITIVE_INFINITY;
     if (sum !== NOT_FINITE && (sum < 0 || sum > most))
       return { what: 'totals/sum', evidence: `${names.sum} is ${sum} of ${count}` };
   }

@@ -4,7 +4,7 @@ import { allocate, type Dataset, findField } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import { checkLabels } from '../data/labels.ts';
 import type { FieldData, Tensor } from '../device/device.ts';
-import { compare, isSound, meanOf, NOTHING } from '../training/metrics.ts';
+import { compare, isSound, measured, NOTHING } from '../training/metrics.ts';
 import { inputsOfStep } from '../training/steps.ts';
 import type { Shard } from './shard.ts';
 import { smallestFor } from './sizes.ts';
@@ -124,7 +124,7 @@ function fillUp(data: FieldData, size: number, count: number, batch: number): vo
 }
 
 /**
- * Returns the metric over the whole set: accuracy in 0 … 1, or the mean squared error of an element; NaN where a
+ * Returns the metric over the whole set; NaN where a
  * sample's read, or the numbers that its class was chosen from, are not finite (`argmax` of them would still be a
  * class).
  * @throws Stopped
@@ -132,17 +132,18 @@ function fillUp(data: FieldData, size: number, count: number, batch: number): vo
 export async function measure(
   shard: Shard,
   prediction: PlanPrediction,
-  { metric, read, field }: Pick<PlanCheck, 'metric' | 'read' | 'field'>,
+  check: Pick<PlanCheck, 'metric' | 'classes' | 'best' | 'read' | 'field'>,
   dataset: Dataset,
   watch: Watch = UNWATCHED,
 ): Promise<number> {
+  const { read, field } = check;
   findField(dataset, field);
   let compared = NOTHING;
   for await (const batch of predictAll(shard, prediction, dataset, [field])) {
     if (!isSound(batch.results, read)) return Number.NaN;
-    compared = compare(metric, batch.results[read] as Tensor, batch.fields[field] as FieldData, compared);
+    compared = compare(check, batch.results[read] as Tensor, batch.fields[field] as FieldData, compared);
     watch.progress(batch.first + batch.count, dataset.length);
     if (watch.stopRequested()) throw new Stopped();
   }
-  return meanOf(compared);
+  return measured(check, compared);
 }

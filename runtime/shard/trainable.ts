@@ -74,6 +74,8 @@ export function assertLabels(plan: Plan, training: PlanTraining, { train, valida
 /** What a check reads: the fields of its prediction, and the right answers, which are what training had places for. */
 export function labelledOf(plan: Plan, check: PlanCheck | undefined): PlanField[] {
   if (!check) return [];
-  const answers = plan.training?.inputs.filter((field) => field.name === check.field) ?? [];
+  const { field: name, classes } = check;
+  const scored: PlanField[] = classes === undefined ? [] : [{ name, type: 'i32', shape: [], labels: [0, classes - 1] }];
+  const answers = [...scored, ...(plan.training?.inputs.filter((field) => field.name === name) ?? [])];
   return [...(predictionOf(plan, check)?.inputs ?? []), ...answers];
 }

@@ -179,6 +179,8 @@ export const ERROR_CODES = {
   'precision/unknown': 'there is no such precision',
   'predict/not-finite': 'an answer of a prediction server is not a finite number',
   'predict/png': 'there is no picture to show',
+  'predict/prompt': 'the model cannot go on from this prompt',
+  'predict/text': 'the run does not go on with text',
   'probe/rule': 'this rule has no rate of inference',
   'progress/late': 'a trainer took too long',
   'rate/auto': 'a rate cannot be found here',

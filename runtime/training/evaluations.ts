@@ -4,8 +4,10 @@ import type { Plan, PlanCheck, PlanPrediction } from '../../spec/plan.ts';
 export interface Evaluation {
   /** As written in the model. */
   readonly check: string;
-  /** `accuracy` or `error`. */
   readonly metric: string;
+  /** As in `PlanCheck`. */
+  readonly classes?: number;
+  readonly best?: number;
   readonly comparison: '>=' | '>' | '<=' | '<' | '==';
   readonly bound: number;
   /** Of the program: `predict.classify`. */
@@ -28,10 +30,11 @@ export function evaluationsOf(plan: Plan): Evaluation[] {
 }
 
 function evaluationOf(plan: Plan, check: PlanCheck): Evaluation {
-  const { text, metric, comparison, bound, read, field } = check;
+  const { text, metric, classes, best, comparison, bound, read, field } = check;
   const { function: name = '', batch = 1, sequence } = predictionOf(plan, check) ?? {};
   const steps = sequence === undefined ? {} : { sequence };
-  return { check: text, metric, comparison, bound, read, field, function: name, batch, ...steps };
+  const ofScores = { ...(classes === undefined ? {} : { classes }), ...(best === undefined ? {} : { best }) };
+  return { check: text, metric, ...ofScores, comparison, bound, read, field, function: name, batch, ...steps };
 }
 
 export function predictionOf(plan: Plan, { task }: Pick<PlanCheck, 'task'>): PlanPrediction | undefined {

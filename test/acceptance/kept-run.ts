@@ -54,13 +54,18 @@ export async function trainKept(run: KeptRun, data: string, context: Context): P
       ];
   const end = await nmc(context.root, args, (line) => {
     for (const event of jsonLines([line]))
-      if (event.event === 'epoch')
-        context.progress(`${label}: epoch ${event.epoch}, ${Number(event.accuracy).toFixed(4)}`);
+      if (event.event === 'epoch') context.progress(`${label}: epoch ${event.epoch}, ${measuredIn(event)}`);
   });
   const done = jsonLines(end.lines).find((event) => event.event === 'done');
   if (done === undefined) throw new Error(`${label} ended with ${end.code}:\n${end.tail}`);
   context.progress(`${label}: ${goOn ? 'kept or resumed' : `${end.seconds.toFixed(0)} s`}`);
   return done;
+}
+
+/** Of an epoch: its accuracy, else its validation, else its energy. */
+function measuredIn({ accuracy, validation, energy }: Record<string, unknown>): string {
+  const value = [accuracy, validation, energy].find((each) => typeof each === 'number');
+  return Number(value).toFixed(4);
 }
 
 /** Accuracy on the data of the model's first check, at the last epoch. @throws Error when the command fails */

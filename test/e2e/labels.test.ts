@@ -63,7 +63,7 @@ const train = (path: string, ...options: string[]) =>
   nmcInProcess('train', path, '--device', 'reference', '--out', `${path}.run`, ...options);
 
 test('a training with a label outside of one_hot does not begin, nor one with such a label in its validation', async () => {
-  const named = 'bad.csv: sample 5 of 6: `label` is 3, and `one_hot` has places for 0 to 2';
+  const named = 'bad.csv: sample 5 of 6: `label` is 3, and the model has places for 0 to 2';
   for (const [name, of, by] of [
     ['train.pcn', BAD, GOOD],
     ['check.pcn', GOOD, BAD],

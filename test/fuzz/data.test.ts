@@ -54,6 +54,15 @@ const builtIn = (source: string, split: string, files: Readonly<Record<string, U
   files,
   open: (under) => openDataset({ source, split }, { seed: 1, dataDirectory: under }),
 });
+const textSubject = (name: string, bytes: Uint8Array, unit: string): Subject => ({
+  name: `${unit} of ${name}`,
+  files: { [name]: bytes },
+  open: (under) =>
+    openDataset(
+      { source: 'text', split: 'validation', path: join(under, name), options: { window: 4, stride: 2, unit } },
+      { seed: 1 },
+    ),
+});
 const inputSubject = (name: string, bytes: Uint8Array): Subject => ({
   name: `input ${name}`,
   files: { [name]: bytes },
@@ -105,6 +114,8 @@ const SUBJECTS: readonly Subject[] = [
   }),
   builtIn('cifar10', 'test', { 'cifar-10/test_batch.bin.gz': gzipSync(cifar(2)) }),
   builtIn('shakespeare', 'train', { 'text/tinyshakespeare.txt.gz': gzipSync('To be, or not to be. '.repeat(20)) }),
+  textSubject('book.txt', Buffer.from('To bé, or not to bé? 😀 '.repeat(20)), 'characters'),
+  textSubject('book.bin', Buffer.from('To bé, or not to bé? 😀 '.repeat(20)), 'bytes'),
 ];
 
 /** Damage of the kinds that happen (bits, cuts, repeats) and of the kinds that somebody makes (large numbers). */

@@ -11,6 +11,7 @@ import { stream } from '../../spec/random.ts';
 import { unitConnections } from '../../spec/topologies.ts';
 import { checkedTooShort } from '../support/check-source.ts';
 import { Interpreter, type InterpreterOptions, type Position, type Rounding, type Start } from './interpreter.ts';
+import { weightId } from './owned.ts';
 
 export interface Model {
   readonly text: string;
@@ -140,8 +141,9 @@ export async function startOf(shard: Shard, { graph }: Model): Promise<Start> {
   const weights = new Map<string, readonly number[]>();
   const connections = new Map<string, readonly boolean[]>();
   for (const owner of [...graph.links, ...graph.nodes])
-    for (const { name, shape } of owner.weights) {
-      const id = `${owner.name}.${name}`;
+    for (const weight of owner.weights) {
+      const { name, shape } = weight;
+      const id = weightId(owner, weight);
       const data = [...((parameters.find((p) => p.name === id)?.data as Tensor | undefined) ?? [])];
       const joined = 'source' in owner && owner.sparsity && name === 'w' ? connectionsOf(owner, shape) : undefined;
       if (joined)

@@ -126,6 +126,8 @@ export function evaluate(tape: Tape, expr: Expr, leaves: Leaves): Cells {
     case 'softmax':
     case 'log_softmax':
       return shares(tape, op, first, attributes);
+    case 'layer_norm':
+      return normalised(tape, first, attributes);
     case 'range':
       return tape.leaves(
         expr.shape,
@@ -228,6 +230,30 @@ function reduce(tape: Tape, op: 'sum' | 'mean' | 'amax', { shape, at }: Cells, {
   });
   const left = shape.flatMap((n, axis) => (gone.includes(axis) ? (keep === true ? [1] : []) : [n]));
   return { shape: left, at: cells };
+}
+
+/** Along the last axis: less the mean, divided by the root of the mean square plus epsilon. */
+function normalised(tape: Tape, { shape, at }: Cells, { epsilon }: Attributes): Cells {
+  const found: Cell[] = [];
+  for (const group of groups(shape, [shape.length - 1])) {
+    const share = 1 / group.length;
+    const mean = (cells: readonly Cell[]): Cell => {
+      const sum = tape.sum(cells);
+      return tape.unary(sum, tape.read(sum) * share, share);
+    };
+    const middle = mean(group.map((i) => at[i] as Cell));
+    const less = group.map((i) =>
+      tape.binary(at[i] as Cell, middle, tape.read(at[i] as Cell) - tape.read(middle), 1, -1),
+    );
+    const variance = mean(less.map((l) => tape.unary(l, tape.read(l) ** 2, 2 * tape.read(l))));
+    const spread = tape.read(variance) + number(epsilon, 1e-5);
+    const scale = tape.unary(variance, spread ** -0.5, -0.5 * spread ** -1.5);
+    group.forEach((element, i) => {
+      const [l, s] = [tape.read(less[i] as Cell), tape.read(scale)];
+      found[element] = tape.binary(less[i] as Cell, scale, l * s, s, l);
+    });
+  }
+  return { shape, at: found };
 }
 
 function shares(tape: Tape, op: 'softmax' | 'log_softmax', { shape, at }: Cells, { axis }: Attributes): Cells {

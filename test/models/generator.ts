@@ -36,6 +36,8 @@ export interface Stage {
   /** Of the link into it. */
   readonly link: string;
   readonly along: string;
+  /** The links within a chain share their weights, where there are several and the rule allows it. */
+  readonly tied: boolean;
 }
 
 export interface OutputNode {
@@ -93,6 +95,12 @@ const settlingNodes: fc.Arbitrary<string> = fc.oneof(
 const freeNodes: fc.Arbitrary<string> = fc.oneof(
   { weight: 5, arbitrary: settlingNodes },
   fc.constantFrom('exact()', 'exact(act = tanh)', 'scaling()', 'scaling(act = tanh)'),
+  // Narrow ones are steep without a large epsilon.
+  fc.constantFrom(
+    'normalized(epsilon = 0.5)',
+    'rms_normalized(epsilon = 0.5)',
+    'rms_normalized(epsilon = 0.5, act = tanh)',
+  ),
 );
 
 const denseLinks: fc.Arbitrary<string> = fc.oneof(
@@ -119,6 +127,7 @@ const stages: fc.Arbitrary<Stage> = fc
     node: freeNodes,
     link: denseLinks,
     along: fc.constantFrom('one_to_one()', 'all()', 'ring()', 'fixed_indegree(1)', 'random(density = 0.5)'),
+    tied: fc.constantFrom(false, true),
   })
   // Two clusters of two are four equal elements already.
   .map((stage) => (stage.form === 'nested' ? { ...stage, count: 2 } : stage));

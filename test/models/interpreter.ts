@@ -9,7 +9,7 @@ import type { Expr } from '../../compiler/operators/expr.ts';
 import { evaluate, spread } from './expressions.ts';
 import { type Levelled, levelled } from './levels.ts';
 import { clampsOf, type Fields } from './model-clamps.ts';
-import { hasEnergy, type Owned, ownedBy } from './owned.ts';
+import { hasEnergy, type Owned, ownedBy, weightId } from './owned.ts';
 import { type Memory, type Network, Settling, type Values } from './settling.ts';
 import { type Cell, type Cells, Tape } from './tape.ts';
 
@@ -378,16 +378,17 @@ export class Interpreter {
     update: number,
     updates: number,
     nudge: number,
-    due: (node: string) => boolean,
+    isDue: (node: string) => boolean,
   ): void {
     const { optimizer } = this.#task;
     const tape = new Tape();
     const scalar = (value: number): Cells => tape.leaves([], [value]);
     const counts = { update: scalar(update), updates: scalar(updates), step: scalar(update + 1) };
     const rate = tape.numbers(evaluate(tape, optimizer.rate, reading(counts)))[0] ?? 0;
-    const moving = this.#owned.filter(
-      ({ owner, node }) => due(node) && learnOf(owner) > 0 && hasEnergy(this.#network.graph, owner, this.#task),
+    const due = this.#owned.filter(
+      ({ owner, node }) => isDue(node) && learnOf(owner) > 0 && hasEnergy(this.#network.graph, owner, this.#task),
     );
+    const moving = [...new Map(due.map((owned) => [owned.id, owned])).values()];
     const leaves = moving.map(({ id, owner, shape }): Record<string, Cells> => {
       const joined = this.#start.connections.get(id);
       // With a fan-out of replicas B counts the samples over the replicas.
@@ -454,9 +455,9 @@ type Ended = readonly [values: Values, energies: ReadonlyMap<string, number>];
 export function onTape(tape: Tape, weights: Weights, { links, nodes }: Graph): Map<string, Cells> {
   const found = new Map<string, Cells>();
   for (const owner of [...links, ...nodes])
-    for (const { name, shape } of owner.weights) {
-      const id = `${owner.name}.${name}`;
-      found.set(id, tape.leaves(shape, weights.get(id) ?? []));
+    for (const weight of owner.weights) {
+      const id = weightId(owner, weight);
+      if (!found.has(id)) found.set(id, tape.leaves(weight.shape, weights.get(id) ?? []));
     }
   return found;
 }

@@ -10,13 +10,19 @@ export interface Owned {
   readonly node: string;
 }
 
+/** Links that share a weight have it under one name. */
+export function weightId({ name }: Pick<GraphNode | GraphLink, 'name'>, weight: GraphLink['weights'][number]): string {
+  return weight.shared ?? `${name}.${weight.name}`;
+}
+
+/** A shared weight once for each link that has it. */
 export function ownedBy({ links, nodes }: Graph): Owned[] {
   const owners = [
     ...links.map((link) => ({ owner: link, node: link.target })),
     ...nodes.map((node) => ({ owner: node, node: node.name })),
   ];
   return owners.flatMap(({ owner, node }) =>
-    owner.weights.map(({ name, shape }) => ({ id: `${owner.name}.${name}`, shape, owner, node })),
+    owner.weights.map((weight) => ({ id: weightId(owner, weight), shape: weight.shape, owner, node })),
   );
 }
 

@@ -67,7 +67,7 @@ function fitting({ stages, further, optimizer, begin, ...model }: Description): 
   return {
     ...model,
     outputNode: { ...model.outputNode, node: model.outputNode.node.replace(/firmer|langevin/, 'gaussian') },
-    stages: stages.map((s) => ({ ...s, node: node(s.node), link: link(s.link) })),
+    stages: stages.map((s) => ({ ...s, node: node(s.node), link: link(s.link), tied: s.tied && !equalsBp })),
     further: further.map((f) => ({ ...f, kind: link(f.kind), apart: false })),
     optimizer: equalsBp ? optimizer.replace('clipped', 'recorded') : optimizer,
   };
@@ -178,7 +178,7 @@ cluster block${i}() {
 }
 
 function isExact(stage: Stage | undefined): boolean {
-  return /^(exact|scaling)/.test(stage?.node ?? '');
+  return /^(exact|scaling|\w*normalized)/.test(stage?.node ?? '');
 }
 
 /** A definition of the library, or of the model's own file. */
@@ -187,10 +187,12 @@ function own(library: string, call: string): string {
 }
 
 /** Of a chain: each element predicts the next. */
-function insideOf({ form, count, link }: Stage, i: number): string[] {
+function insideOf({ form, count, link, tied }: Stage, i: number): string[] {
   if (form !== 'chain') return [];
-  if (count === 2) return [`  link h${i}[0] -> h${i}[last] = ${own('links', link)}`];
-  return [`  link h${i}[*] -> h${i}[*] = ${own('links', link)} along topology.chain()`];
+  // Thinned links have connections of their own.
+  const call = tied && count > 2 && !link.startsWith('sparse') ? withOption(link, `tie = "h${i}"`) : link;
+  if (count === 2) return [`  link h${i}[0] -> h${i}[last] = ${own('links', call)}`];
+  return [`  link h${i}[*] -> h${i}[*] = ${own('links', call)} along topology.chain()`];
 }
 
 /** Chance may leave elements of an array without a prediction, which exact nodes need. */
@@ -221,9 +223,12 @@ function furtherOf(model: Description, places: readonly Place[]): string[] {
       ...(link.apart && !exactTarget ? ['apart = true'] : []),
       ...(link.learn === 'true' ? [] : [`learn = ${link.learn}`]),
     ].join(', ');
-    const call = options === '' ? kind : kind.replace(/\)$/, `${kind.endsWith('()') ? '' : ', '}${options})`);
-    return `  link ${source.out} -> ${target.into} = ${own('links', call)}${along(source, target)}`;
+    return `  link ${source.out} -> ${target.into} = ${own('links', withOption(kind, options))}${along(source, target)}`;
   });
+}
+
+function withOption(call: string, option: string): string {
+  return option === '' ? call : call.replace(/\)$/, `${call.endsWith('()') ? '' : ', '}${option})`);
 }
 
 /** Links of equal shapes only between such, and a lateral one only from a node to itself. */

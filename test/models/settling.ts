@@ -4,6 +4,7 @@ import { isInCycle } from './cycles.ts';
 import { evaluate } from './expressions.ts';
 import type { Clamped } from './model-clamps.ts';
 import { noiseAt } from './noise.ts';
+import { weightId } from './owned.ts';
 import { firstErrors } from './rest.ts';
 import { type Cell, type Cells, Tape } from './tape.ts';
 
@@ -83,9 +84,9 @@ export class Settling {
     const { nodes, links } = this.#network.graph;
     const given = new Map<string, Cells>();
     for (const owner of [...links, ...nodes])
-      for (const { name, shape } of owner.weights) {
-        const id = `${owner.name}.${name}`;
-        given.set(id, tape.leaves(shape, weights.get(id) ?? []));
+      for (const weight of owner.weights) {
+        const id = weightId(owner, weight);
+        if (!given.has(id)) given.set(id, tape.leaves(weight.shape, weights.get(id) ?? []));
       }
     const z = this.sweepOn(tape, given);
     return new Map([...z].map(([node, samples]) => [node, samples.map((cells) => tape.numbers(cells))]));
@@ -146,8 +147,7 @@ export class Settling {
     if (!value) throw new Error(`${node.name} is not exact`);
     const samples = Array.from({ length: this.#around.samples }, (_, sample) => sample);
     const mus = samples.flatMap((sample) => this.#predict(tape, weights, z, node, sample, tick));
-    const of = (mu: Cells) =>
-      evaluate(tape, value, (name) => (name === 'mu' ? mu : weightOf(weights, node.name, name)));
+    const of = (mu: Cells) => evaluate(tape, value, (name) => (name === 'mu' ? mu : weightOf(weights, node, name)));
     return { mus, values: mus.map(of) };
   }
 
@@ -174,8 +174,7 @@ export class Settling {
               ? a
               : name === 'mu'
                 ? b
-                : (this.#now(tape, `node ${node.name}`, name, node, sample, tick) ??
-                  weightOf(weights, node.name, name));
+                : (this.#now(tape, `node ${node.name}`, name, node, sample, tick) ?? weightOf(weights, node, name));
           const cells = evaluate(tape, node.energy, leaves);
           counted.push(
             ...cells.at.filter((_, i) =>
@@ -251,9 +250,7 @@ export class Settling {
     const read = evaluate(tape, source.activation, () => values);
     const owner = `link ${link.name}`;
     return evaluate(tape, link.body, (name) =>
-      name === 'source'
-        ? read
-        : (this.#now(tape, owner, name, target, sample, tick) ?? weightOf(weights, link.name, name)),
+      name === 'source' ? read : (this.#now(tape, owner, name, target, sample, tick) ?? weightOf(weights, link, name)),
     );
   }
 
@@ -309,8 +306,9 @@ function nodeOf(graph: Graph, name: string): GraphNode {
   return found;
 }
 
-function weightOf(weights: Weights, owner: string, name: string): Cells {
-  const found = weights.get(`${owner}.${name}`);
-  if (!found) throw new Error(`no weight ${owner}.${name}`);
+function weightOf(weights: Weights, owner: GraphNode | GraphLink, name: string): Cells {
+  const weight = owner.weights.find((w) => w.name === name);
+  const found = weight && weights.get(weightId(owner, weight));
+  if (!found) throw new Error(`no weight ${name} of ${owner.name}`);
   return found;
 }

@@ -23,6 +23,11 @@ const between = (source: string, target: string, link: string): Case => ({
   link: `link a -> b = ${link}`,
 });
 
+const normalised = (shape: string, node: string): Case => ({
+  nodes: `node a: f32${shape}\nnode b: f32${shape} = ${node}\nnode c: f32[4] = nodes.gaussian()`,
+  link: 'link a -> b = links.identity()\nlink b -> c = links.dense()',
+});
+
 const cases: Readonly<Record<string, Case>> = {
   dense: between('[3, 2]', '[4]', 'links.dense(after = gelu)'),
   one_to_one: between('[3, 2]', '[3, 2]', 'links.one_to_one(after = gelu)'),
@@ -46,6 +51,23 @@ const cases: Readonly<Record<string, Case>> = {
     clamped: { a: 'all' },
   },
   tokenwise: between('[4, 3]', '[4, 5]', 'links.tokenwise(normalize = true, after = gelu)'),
+  unembedding: between('[4, 3]', '[4, 5]', 'links.unembedding()'),
+  'a table of rows that two links share': {
+    nodes: 'sense a: f32[5]\nnode b: f32[5, 3]\nnode c: f32[5, 4]',
+    link: `link a -> b = links.embedding(4, positions = false, tie = "table")
+  link b -> c = links.unembedding(tie = "table")`,
+    clamped: { a: 'all' },
+  },
+  'layers that share all weights': {
+    nodes: 'node a: f32[3] = nodes.gaussian(act = tanh)\nnode b: f32[3] = nodes.gaussian(act = tanh)\nnode c: f32[3]',
+    link: 'link a -> b -> c = links.dense(tie = "layer")',
+  },
+  normalized: normalised('[4, 6]', 'nodes.normalized(act = tanh)'),
+  'normalized without a shift': normalised('[6]', 'nodes.normalized(shift = false)'),
+  rms_normalized: normalised('[4, 6]', 'nodes.rms_normalized()'),
+  group_normalized: normalised('[3, 2, 6]', 'nodes.group_normalized(groups = 3)'),
+  'attention by places that turn': between('[4, 8]', '[4, 8]', 'links.attention(heads = 2, rotary = true)'),
+  'attention with biases': between('[4, 6]', '[4, 5]', 'links.attention(heads = 3, causal = true, bias = true)'),
   attention: between('[4, 6]', '[4, 5]', 'links.attention(heads = 3)'),
   'attention to what was before': between('[4, 6]', '[4, 6]', 'links.attention(heads = 2, causal = true)'),
   'a transformer block': {

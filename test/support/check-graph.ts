@@ -42,7 +42,9 @@ export async function checkGraph(graph: Graph, clamped: Clamps): Promise<void> {
   for (const s of program.states) states.set(s.id, Float64Array.from(await session.read(s.id)));
   const found = await energyAt(session);
   const simple = graph.links.every((l) => l.delay === 0 && !l.sparsity);
-  const plain = Object.values(clamped).every((how) => how === 'all') && simple;
+  // What is exact has no values that could be set.
+  const settles = graph.nodes.every((n) => !n.value);
+  const plain = Object.values(clamped).every((how) => how === 'all') && simple && settles;
   if (plain)
     for (const [node, energy] of energiesDirectly(graph, BATCH, (id) => states.get(id) ?? new Float64Array(0)))
       if (!graph.nodes.find((n) => n.name === node)?.clampedOnly || clamped[node])

@@ -11,6 +11,10 @@ export function evaluateDirectly(expr: Expr, leaf: (name: string) => ReferenceTe
   return { shape: expr.shape, data: operators[expr.op].reference(args, expr.attributes, expr.shape) };
 }
 
+function stateOf(owner: Graph['nodes' | 'links'][number], name: string): string {
+  return owner.weights.find((w) => w.name === name)?.shared ?? `${owner.name}.${name}`;
+}
+
 /** Energy of each predicted node, summed over the samples; nothing is masked. */
 export function energiesDirectly(
   graph: Graph,
@@ -33,7 +37,7 @@ export function energiesDirectly(
         const read = (owner: typeof source | typeof link, given: Record<string, ReferenceTensor>) => (name: string) =>
           given[name] ?? {
             shape: owner.weights.find((w) => w.name === name)?.shape ?? [],
-            data: state(`${owner.name}.${name}`),
+            data: state(stateOf(owner, name)),
           };
         const activated = evaluateDirectly(source.activation, read(source, { z: z(source.name) }));
         const part = evaluateDirectly(link.body, read(link, { source: activated }));
@@ -46,7 +50,7 @@ export function energiesDirectly(
       const leaf = (name: string): ReferenceTensor =>
         given[name] ?? {
           shape: node.weights.find((w) => w.name === name)?.shape ?? [],
-          data: state(`${node.name}.${name}`),
+          data: state(stateOf(node, name)),
         };
       const energy = evaluateDirectly(node.energy, leaf).data.reduce((a, b) => a + b, 0);
       energies.set(node.name, (energies.get(node.name) ?? 0) + energy);

@@ -24,6 +24,7 @@ export const TRUSTING: Readonly<Record<string, readonly string[]>> = {
       'data/dataset.ts',
       'data/divide.ts',
       'data/fingerprint.ts',
+      'data/formats/characters.ts',
       'data/formats/csv.ts',
       'data/formats/csv-column.ts',
     ],
@@ -61,6 +62,7 @@ export const CHECKING: Readonly<Record<string, readonly string[]>> = {
       'data/sequences.ts',
       'data/sources/senses.ts',
       'data/sources/small-matrices.ts',
+      'data/sources/text.ts',
     ],
     ...[
       'data/sources/tracking.ts',

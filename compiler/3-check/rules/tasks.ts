@@ -81,6 +81,18 @@ export function checkApart(task: TrainTask, reporter: Reporter): void {
   });
 }
 
+/** A rule that moves weights one after the other would move a shared one more than once. */
+export function checkTies(task: TrainTask, reporter: Reporter): void {
+  const rule = task.method.definition.name.text;
+  const link = task.model.links.find((l) => l.tie !== undefined);
+  if (link === undefined || !EQUAL_TO_BACKPROPAGATION.has(rule)) return;
+  const reason = `\`${rule}\` moves the weights of one link after those of another, and \`${link.name}\` shares its own`;
+  reporter.report('link/tie', link.span, reason, {
+    repair: '`learn.fixed_prediction()` or `learn.bp()`, which move all of them at once, by the same steps',
+    labels: [{ span: task.method.span, text: 'the rule' }],
+  });
+}
+
 export function checkStarts(task: TrainTask, reporter: Reporter): void {
   const rule = task.method.definition.name.text;
   const [first] = task.starts ?? [];

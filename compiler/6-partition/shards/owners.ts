@@ -17,7 +17,7 @@ import {
   weightName,
 } from '../../../spec/names.ts';
 import type { State } from '../../../spec/program.ts';
-import type { Graph } from '../../4-graph/graph.ts';
+import { type Graph, ownWeights } from '../../4-graph/graph.ts';
 
 /** The shard of every node and link. */
 export type Assignment = ReadonlyMap<Owner, number>;
@@ -35,7 +35,7 @@ export function ownersOf(graph: Graph): Owners {
   const links = new Map(graph.links.map((l) => [l.name, l]));
   const weights = new Map<string, Owner>();
   for (const link of graph.links)
-    for (const w of link.weights) weights.set(weightName(link.name, w.name), linkOrigin(link.name));
+    for (const w of ownWeights(link)) weights.set(weightName(link.name, w.name), linkOrigin(link.name));
   for (const node of graph.nodes)
     for (const w of node.weights) weights.set(weightName(node.name, w.name), nodeOrigin(node.name));
   /** Identity nodes that level a network go with the source of the link that they stand in. */

@@ -2,6 +2,7 @@
  * A network as the partitioner sees it: one piece for each node (or tile of one), with the work and memory of the
  * links whose weights live there; one net for each value that links need from elsewhere.
  */
+import { append } from '../../../spec/append.ts';
 import {
   isValueInside,
   linkOrigin,
@@ -122,6 +123,15 @@ function homeOfOwner(graph: Graph, index: ReadonlyMap<Owner, number>): (owner: O
     const node = sides.get(owner) ?? owner;
     return index.get(node) ?? index.get(tileOrigin(node, 0));
   };
+}
+
+/** Nodes on whose sides a weight is that several links share: they stay together, since it is in one place. */
+export function sharedHomes(graph: Graph): string[][] {
+  const homes = new Map<string, string[]>();
+  for (const link of graph.links)
+    for (const { shared } of link.weights)
+      if (shared !== undefined) append(homes, shared, sideOf(graph, link) === 'source' ? link.source : link.target);
+  return [...homes.values()];
 }
 
 /** Where every owner goes: pieces by the partition, links with theirs. */

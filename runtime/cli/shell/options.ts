@@ -5,7 +5,7 @@
 import type { Argv, Options, PositionalOptions } from 'yargs';
 import { describing } from './describing.ts';
 import { givenOnce } from './given-once.ts';
-import { wholeNumber } from './whole-number.ts';
+import { decimalNumber, wholeNumber } from './whole-number.ts';
 
 /** Arguments as yargs hands them over. */
 export type RawArguments = Readonly<Record<string, unknown>>;
@@ -78,6 +78,16 @@ interface Range {
 /** `--name N`, a whole number; yargs would say nothing of one that is none. */
 export function whole(describe: string, { least, most }: Range): Option<number | undefined> {
   return option({ type: 'string', requiresArg: true, describe }, (args, name) => wholeNumber(args, name, least, most));
+}
+
+/** `--name X`, any number of the range. */
+export function decimal(
+  describe: string,
+  { least, most }: { readonly least: number; readonly most: number },
+): Option<number | undefined> {
+  return option({ type: 'string', requiresArg: true, describe }, (args, name) =>
+    decimalNumber(args, name, least, most),
+  );
 }
 
 /** So many more than there are: `+9`. */

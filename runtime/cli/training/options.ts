@@ -18,7 +18,7 @@ import {
   SHARDS_RANGE,
   TASK_NAME,
 } from '../shell/common-options.ts';
-import { choice, flag, type Given, needed, text, texts, whole, wholeOrMore, word } from '../shell/options.ts';
+import { choice, decimal, flag, type Given, needed, text, texts, whole, wholeOrMore, word } from '../shell/options.ts';
 
 export const TRAIN = {
   epochs: wholeOrMore('epochs, and the horizon of the schedules; with --resume, +N trains N more', { least: 1 }),
@@ -60,6 +60,13 @@ export const PREDICT = {
   ...RUN_FOLDER,
   input: text('IDX, NPY, NPZ, CSV, Parquet, text, PNG, a folder of PNGs, or - for JSON lines'),
   png: text("write a picture of the data of the task's check beside the reads"),
+  prompt: text('a text to go on from, of a model of characters'),
+  tokens: whole('with --prompt: characters to write (default: 200)', { least: 1, most: 1_000_000 }),
+  temperature: decimal('with --prompt: 0 takes the likeliest character, 1 (default) draws as the model says', {
+    least: 0,
+    most: 100,
+  }),
+  seed: whole('with --prompt: of the draws (default: 1)', { least: 0, most: Number.MAX_SAFE_INTEGER }),
 };
 export type PredictArguments = Given<typeof PREDICT>;
 

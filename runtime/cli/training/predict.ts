@@ -20,11 +20,28 @@ import { storedSettings } from './train-settings.ts';
 import { dataOpener, storedClasses, storedDataRecord } from './training-data.ts';
 
 export default async function (args: PredictArguments): Promise<number> {
+  if (args.prompt !== undefined) {
+    const other = (['input', 'png', 'limit'] as const).find((name) => args[name] !== undefined);
+    if (other !== undefined)
+      throw new UserError(
+        'usage/input',
+        `--prompt is what to go on from, and takes no --${other}`,
+        'leave one of them out',
+      );
+    return (await import('./predict-text.ts')).predictText(args, args.prompt);
+  }
+  const withPrompt = (['tokens', 'temperature', 'seed'] as const).find((name) => args[name] !== undefined);
+  if (withPrompt !== undefined)
+    throw new UserError(
+      'usage/input',
+      `--${withPrompt} is of a text that goes on`,
+      'give --prompt TEXT, or leave it out',
+    );
   if (args.input === undefined && args.png === undefined)
     throw new UserError(
       'usage/input',
       '--input is missing',
-      'name the samples to predict from, or use --png FILE for a picture of the data of its check',
+      'name the samples to predict from, or --prompt TEXT, or use --png FILE for a picture of the data of its check',
     );
   // A stop asked for while the device works is taken between two batches.
   const interrupt = watchInterrupt(() => undefined);

@@ -1,4 +1,5 @@
 /** A training for people: what begins, a bar for each epoch, a plot, the checks and the next command. */
+import { isShare } from '../../../spec/metrics.ts';
 import type { FoundRate, Plan, PlanTraining } from '../../../spec/plan.ts';
 import type { CheckResult } from '../../shard/checks.ts';
 import type { TrainingData } from '../../shard/trainable.ts';
@@ -107,7 +108,7 @@ export function checkLines(checks: readonly CheckResult[]): string[] {
   const width = Math.max(0, ...checks.map((c) => c.check.length));
   return checks.map(({ check, value, pass }) => {
     if (Number.isNaN(value)) return `check  ${check.padEnd(width)}   FAILS: what is read is not a finite number`;
-    const shown = check.startsWith('accuracy') ? formatPercent(value) : formatMeasure(value);
+    const shown = isShare(check.slice(0, check.indexOf('('))) ? formatPercent(value) : formatMeasure(value);
     return `check  ${check.padEnd(width)}   ${shown}   ${pass ? 'holds' : 'FAILS'}`;
   });
 }

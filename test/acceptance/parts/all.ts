@@ -28,6 +28,7 @@ import { peersPart } from './peers.ts';
 import { remotePart } from './remote.ts';
 import { shardsPart } from './shards.ts';
 import { testParts } from './tests.ts';
+import { transformerPart } from './transformer.ts';
 import { vggPart } from './vgg.ts';
 
 export const parts: readonly Part[] = [
@@ -53,6 +54,7 @@ export const parts: readonly Part[] = [
   generatePart,
   cortexPart,
   ...mnistParts,
+  transformerPart,
   vggPart,
   deepPart,
   linksPart,

@@ -92,12 +92,15 @@ describe('CIFAR-10', () => {
 });
 
 describe('openDataset', () => {
-  it('cuts Shakespeare into train and test', async () => {
+  it('cuts Shakespeare into train, validation and test', async () => {
     write('e/text/tinyshakespeare.txt', 'To be, or not to be. '.repeat(100));
-    const options = { length: 10 };
-    const train = await open({ source: 'shakespeare', split: 'train', options }, 'e');
-    const test = await open({ source: 'shakespeare', split: 'test', options }, 'e');
-    expect([train.length, test.length, train.fields[0]?.shape]).toEqual([188, 20, [10]]);
+    const options = { window: 10 };
+    const parts = ['train', 'validation', 'test'].map((split) => open({ source: 'shakespeare', split, options }, 'e'));
+    expect((await Promise.all(parts)).map((part) => [part.name, part.length, part.fields[0]?.shape])).toEqual([
+      ['shakespeare.train', 188, [10]],
+      ['shakespeare.validation', 10, [10]],
+      ['shakespeare.test', 10, [10]],
+    ]);
   });
 
   it('passes its options to glyphs', async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Definition, Expression } from '../../../compiler/1-syntax/ast.ts';
 import { parse } from '../../../compiler/1-syntax/parse.ts';
-import { CATALOGUE, TEXT_LENGTH, TRACKING_STEPS } from '../../../runtime/data/catalogue.ts';
+import { CATALOGUE, TEXT_WINDOW, TRACKING_STEPS } from '../../../runtime/data/catalogue.ts';
 
 const text = readFileSync(new URL('../../../stdlib/data.pcn', import.meta.url), 'utf8');
 const { value, diagnostics } = parse(text, 'std/data');
@@ -10,9 +10,9 @@ const definitions = (value?.declarations ?? []).filter((d): d is Definition => d
 
 function size(expression: Expression): number {
   if (expression.kind === 'number') return expression.value;
-  // The only sizes that are not numbers are the length of a piece of text, and of a sequence.
-  const lengths: Record<string, number> = { length: TEXT_LENGTH, steps: TRACKING_STEPS };
-  expect(expression).toMatchObject({ kind: 'name', name: expect.stringMatching(/^(length|steps)$/) });
+  // The only sizes that are not numbers are the length of a window of text, and of a sequence.
+  const lengths: Record<string, number> = { window: TEXT_WINDOW, steps: TRACKING_STEPS };
+  expect(expression).toMatchObject({ kind: 'name', name: expect.stringMatching(/^(window|steps)$/) });
   return expression.kind === 'name' ? (lengths[expression.name] ?? 0) : 0;
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { manifestOf } from '../../../runtime/roles/manifest.ts';
 import { type PendingPart, type RunState, runFrom, UNTROUBLED } from '../../../runtime/roles/synchronizer-state.ts';
-import { holds, meanOf } from '../../../runtime/training/metrics.ts';
+import { holds, measured } from '../../../runtime/training/metrics.ts';
 import { comparedIn, summed } from '../../../runtime/training/totals.ts';
 import { checkedChain } from '../../mesh/hostile/role-driver.ts';
 
@@ -94,8 +94,8 @@ describe('sums', () => {
   test('add up by name', () => expect(summed([{ a: 1, b: 2 }, {}, { b: 3 }])).toEqual({ a: 1, b: 5 }));
 
   test('give a mean over what was counted, and 0 where nothing was', () => {
-    expect(meanOf(comparedIn({ 'sum.1': 3, 'count.1': 4 }, 1))).toBe(0.75);
-    expect(meanOf(comparedIn({}, 0))).toBe(0);
+    expect(measured({ metric: 'error' }, comparedIn({ 'sum.1': 3, 'count.1': 4 }, 1))).toBe(0.75);
+    expect(measured({ metric: 'error' }, comparedIn({}, 0))).toBe(0);
   });
 
   test.each([

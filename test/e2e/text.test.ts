@@ -1,0 +1,85 @@
+/** A model of characters, from its text to what it writes. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { jsonLines, nmc, temporaryFolder } from '../support/nmc.ts';
+
+const folder = temporaryFolder();
+const run = (...args: string[]): ReturnType<typeof nmc> => nmc(args, { cwd: folder });
+
+const MODEL = `pcn 1
+import std/nodes
+import std/links
+import std/learn
+import std/data
+
+model m {
+  sense text: f32[6]
+  node x:    f32[6, 4]
+  node next: f32[6, 3] = nodes.cross_entropy()
+  link text -> x = links.embedding(vocabulary = 3, positions = false, init = normal(1))
+  link x -> next = links.tokenwise()
+}
+train t of m on data.text("round.txt", window = 6, stride = 1).train {
+  clamp text = sample.text
+  clamp next = one_hot(sample.next, 3)
+  validate on data.text("round.txt", window = 6).validation
+  method = learn.bp()
+  optimizer = learn.adam(rate = 0.1)
+  batch = 8
+  epochs = 2
+}
+predict continue of m {
+  clamp text = input.text
+  read next = next
+  read best = argmax(next)
+}
+check perplexity(continue.next, data.text("round.txt", window = 6).test.next) <= 1.1
+check top(2, continue.next, data.text("round.txt", window = 6).test.next) >= 1
+check accuracy(continue.best, data.text("round.txt", window = 6).test.next) >= 1
+`;
+
+beforeAll(async () => {
+  writeFileSync(join(folder, 'round.txt'), 'abc'.repeat(100));
+  writeFileSync(join(folder, 'm.pcn'), MODEL);
+  const trained = await run('train', 'm.pcn', '--out', 'run', '--json', '--seed', '1');
+  expect(trained).toMatchObject({ code: 0, stderr: '' });
+  const done = jsonLines(trained).find((line) => line.event === 'done');
+  expect(done?.checks).toMatchObject([{ pass: true }, { value: 1, pass: true }, { value: 1, pass: true }]);
+}, 120_000);
+
+test('goes on with the text, also beyond its window', async () => {
+  const written = await run('predict', 'run', '--prompt', 'b', '--tokens', '10', '--temperature', '0');
+  expect(written).toMatchObject({ code: 0, stdout: 'bcabcabcabc\n', stderr: '' });
+});
+
+test('says every character and all of them as JSON, the same ones for the same seed', async () => {
+  const args = ['predict', 'run', '--prompt', 'cab', '--tokens', '5', '--temperature', '50', '--seed', '3', '--json'];
+  const [one, again] = [await run(...args), await run(...args)];
+  expect(one.stdout).toBe(again.stdout);
+  const events = jsonLines(one);
+  const texts = events.filter((e) => e.event === 'token').map((e) => String(e.text));
+  expect(texts).toHaveLength(5);
+  expect(events.at(-1)).toMatchObject({ event: 'done', prompt: 'cab', text: texts.join(''), seed: 3 });
+});
+
+test.each([
+  [['--prompt', 'abd'], 'predict/prompt', 'character 3 of the prompt, "d", is not among the 3'],
+  [['--prompt', ''], 'predict/prompt', 'the prompt is empty'],
+  [['--prompt', 'a', '--temperature', 'warm'], 'usage/number', '--temperature needs a number from 0 to 100'],
+  [['--prompt', 'a', '--input', 'round.txt'], 'usage/input', 'takes no --input'],
+  [['--tokens', '3'], 'usage/input', 'give --prompt TEXT'],
+])('refuses %j', async (options, code, words) => {
+  const refused = await run('predict', 'run', ...options);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain(code);
+  expect(refused.stderr).toContain(words);
+});
+
+test('is measured on a text of the same characters alone', async () => {
+  writeFileSync(join(folder, 'other.txt'), 'abd'.repeat(100));
+  writeFileSync(join(folder, 'other.pcn'), MODEL.replaceAll('round.txt', 'other.txt'));
+  const refused = await run('eval', 'run', '--model', 'other.pcn');
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain('data/classes');
+});
