@@ -8,7 +8,7 @@ import { inTime } from './nats-patience.ts';
 export class NatsMessages {
   readonly #access: NatsAccess;
   /** Of what was published in this turn: one answer of the server stands for all of it. */
-  #flushed: Promise<void | 'late'> | undefined;
+  #flushed: Promise<boolean> | undefined;
 
   constructor(access: NatsAccess) {
     this.#access = access;
@@ -22,18 +22,19 @@ export class NatsMessages {
     try {
       connection.publish(this.#subject(subject), message);
       this.#flushed ??= this.#flush();
-      if ((await this.#flushed) === 'late') throw noAnswer(what, patience.giveUpMs / 1000);
+      if (!(await this.#flushed)) throw noAnswer(what, patience.giveUpMs / 1000);
     } catch (error) {
       // Those who listen may have heard it: it is not sent again.
       throw isUnanswered(error) ? noAnswer(what, patience.giveUpMs / 1000) : natsFailure(error, what);
     }
   }
 
-  async #flush(): Promise<void | 'late'> {
+  /** @returns whether the server has answered in time */
+  async #flush(): Promise<boolean> {
     await setImmediate();
     this.#flushed = undefined;
     const { connection, patience } = this.#access;
-    return inTime(connection.flush(), patience.giveUpMs);
+    return (await inTime(connection.flush(), patience.giveUpMs)) !== 'late';
   }
 
   subscribe(subject: string, listener: (message: string) => void): () => void {
