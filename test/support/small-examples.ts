@@ -71,6 +71,27 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
   'sequence.pcn': [pictures('16, 6, 7'), flat(42), hidden(256, 17), ticks(20, 4), ticks(5, 2)],
   'small_brain.pcn': [ticks(8, 4)],
   'tracking.pcn': [],
+  'transformer.pcn': [
+    [/data\.shakespeare\(stride = stride\)\.train/g, 'data.file("small.npz", text = int[5], next = int[5])'],
+    [/ *validate on .*\n/g, ''],
+    [' = 128 where', ' = 5 where'],
+    ['width: int = 64', 'width: int = 8'],
+    ['heads: int = 8', 'heads: int = 2'],
+    ['vocabulary: int = 65', 'vocabulary: int = 20'],
+  ],
+  'vgg.pcn': [
+    [
+      /data\.cifar10\.train\[0\.\.samples - 1\]\.moved\(4, flip = true\)/g,
+      'data.file("small.npz", image = u8[16, 16, 3], label = int)',
+    ],
+    ['f32[32, 32, 3]', 'f32[16, 16, 3]'],
+    ['f32[16, 16, channels]', 'f32[8, 8, channels]'],
+    ['f32[8, 8, 2 * channels]', 'f32[4, 4, 2 * channels]'],
+    ['f32[2, 2, 4 * channels]', 'f32[1, 1, 4 * channels]'],
+    ['f32[4, 4, 4 * channels]', 'f32[2, 2, 4 * channels]'],
+    ['channels: int = 32', 'channels: int = 3'],
+    ticks(7, 5),
+  ],
 };
 
 export interface SmallTask {

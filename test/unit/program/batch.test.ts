@@ -146,7 +146,7 @@ function expectSame(found: Outcome, expected: Outcome, tolerance: number): void 
 
 const METHODS = {
   il: ['learn.il(steps = 4, rate = 0.1, momentum = 0.5)', 'learn.adam()', ''],
-  'il with delayed links': ['learn.il(steps = 3, rate = 0.1)', 'learn.sgd()', ', delay = 1'],
+  'il with delayed links': ['learn.il(steps = 4, rate = 0.1)', 'learn.sgd()', ', delay = 1'],
   ipc: ['learn.ipc(steps = 4, rate = 0.1)', 'learn.momentum(rate = 0.01)', ''],
   nudged: ['learn.nudged(steps = 4, rate = 0.1)', 'learn.sgd()', ''],
   'z_il without cycles': ['learn.z_il()', 'learn.sgd()', ', delay = 1'],
