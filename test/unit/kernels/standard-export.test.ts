@@ -2,10 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { lowerGraph } from '../../../compiler/4-graph/lower.ts';
-import { lowerProgram } from '../../../compiler/5-program/lower.ts';
-import { runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { buildExport } from '../../../compiler/7-kernels/onnx/export.ts';
+import { buildProgram } from '../../../compiler/compile.ts';
 import { findPackageRoot } from '../../../compiler/host.ts';
 import { checked } from '../../support/check-source.ts';
 import { narrowCortex } from '../../support/narrow-cortex.ts';
@@ -31,7 +29,7 @@ test.each(examples)('%s is exported with standard operators only', (name) => {
   for (const model of source.models) {
     const predicts = source.predicts.filter((p) => p.model.name === model.name);
     const train = source.trains.find((t) => t.model.name === model.name);
-    const program = runPasses(lowerProgram(lowerGraph(model), train, predicts, { predictBatch: 8 }));
+    const { program } = buildProgram({ checked: source, model, task: train, predicts });
     for (const { name: task } of predicts) {
       const exported = buildExport(program, `predict.${task}`);
       expect(exported.batch, task).toBe('any');
