@@ -21,6 +21,7 @@ export interface Description {
   /** Samples that a batch divides into, as a pipelined schedule has them; with predicted weights (7a). */
   readonly microbatches: number;
   readonly ahead: boolean;
+  readonly values: 'all' | 'clusters' | 'borders';
 }
 
 export interface Stage {
@@ -90,6 +91,7 @@ const settlingNodes: fc.Arbitrary<string> = fc.oneof(
   options(activation, start).map((o) => `correlated(${o})`),
   fc.constantFrom('categorical()', 'categorical(act = tanh)'),
   fc.constantFrom('firmer()', 'firmer(act = tanh)', 'langevin()', 'langevin(act = sigmoid)'),
+  fc.constantFrom('nearer()', 'nearer(act = tanh)', 'spiking()', 'spiking(act = sigmoid)'),
 );
 
 const freeNodes: fc.Arbitrary<string> = fc.oneof(
@@ -210,6 +212,7 @@ export const descriptions: fc.Arbitrary<Description> = fc.record({
   ),
   keepLast: fc.constantFrom(false, false, false, true),
   microbatches: fc.constantFrom(1, 2, 3),
+  values: fc.constantFrom('all', 'all', 'clusters', 'borders'),
   ahead: fc.boolean(),
 });
 

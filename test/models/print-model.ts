@@ -25,6 +25,14 @@ node firmer(act: function = identity, start: init = zeros) {
   energy 0.5 * (1 + tick / 4) * (z - mu) ^ 2
 }
 
+node nearer(act: function = identity, start: init = zeros) {
+  energy 0.5 * (1 + 0.25 * distance) * (z - mu) ^ 2
+}
+
+node spiking(act: function = identity, start: init = zeros) {
+  energy 0.5 * select(tick == distance, 1, 0.5) * (z - mu) ^ 2
+}
+
 node langevin(act: function = identity, start: init = zeros) {
   energy 0.5 * (z - mu) ^ 2 + noise(0.1) * z
 }
@@ -59,14 +67,20 @@ function fitting({ stages, further, optimizer, begin, ...model }: Description): 
   const equalsBp = /z_il/.test(rule.text);
   const isFixed = /fixed/.test(rule.text);
   const node = (text: string): string => {
-    const timeless = text.replace(isFixed ? /firmer|langevin|correlated/ : /firmer|langevin/, 'gaussian');
+    const timeless = text.replace(
+      isFixed ? /firmer|spiking|nearer|langevin|correlated/ : /firmer|spiking|nearer|langevin/,
+      'gaussian',
+    );
     // Rules that equal backpropagation refuse a precision at free nodes, or one that is learned.
     return equalsBp || isFixed ? timeless.replace(/, precision = \w+|precision = \w+(, )?/, '') : timeless;
   };
   const link = (text: string): string => text.replace('drifting', 'dense');
   return {
     ...model,
-    outputNode: { ...model.outputNode, node: model.outputNode.node.replace(/firmer|langevin/, 'gaussian') },
+    outputNode: {
+      ...model.outputNode,
+      node: model.outputNode.node.replace(/firmer|spiking|nearer|langevin/, 'gaussian'),
+    },
     stages: stages.map((s) => ({ ...s, node: node(s.node), link: link(s.link), tied: s.tied && !equalsBp })),
     further: further.map((f) => ({ ...f, kind: link(f.kind), apart: false })),
     optimizer: equalsBp ? optimizer.replace('clipped', 'recorded') : optimizer,
@@ -97,7 +111,7 @@ import std/data
 import std/topology
 
 ${DEFINITIONS}
-${stages.map(clusterOf).join('')}
+${stages.map((stage, i) => clusterOf(stage, i, model.values === 'clusters', model.rule.settles)).join('')}
 model m {
   sense x: f32[${input}]
 ${stages.flatMap(nodesOf).join('\n')}
@@ -112,7 +126,7 @@ ${begins ? `  start ${begins.text}\n` : ''}  method = ${model.rule.text}
   optimizer = ${model.optimizer}
   batch = ${model.batch}
   epochs = 1
-${model.keepLast && model.batch > 1 ? '  last = keep\n' : ''}${sequence === undefined ? '' : `  sequence = ${sequence}\n`}}
+${model.values === 'all' ? '' : `  values = ${model.values}\n`}${model.keepLast && model.batch > 1 ? '  last = keep\n' : ''}${sequence === undefined ? '' : `  sequence = ${sequence}\n`}}
 ${scheduleOf(model)}`;
 }
 
@@ -164,14 +178,21 @@ function nodesOf({ form, count, width, node }: Stage, i: number): string[] {
   return [`  node h${i}${form === 'node' ? '' : `[${count}]`}: f32[${width}] = ${own('nodes', node)}`];
 }
 
-function clusterOf({ form, width, node, link }: Stage, i: number): string {
+/** @param hides a node between its ends, which it does not expose; @param weighs with a precision that is learned */
+function clusterOf({ form, width, node, link }: Stage, i: number, hides: boolean, weighs: boolean): string {
   if (form !== 'clusters' && form !== 'nested') return '';
   const [size, all] = form === 'nested' ? ['[2]', '[*]'] : ['', ''];
   return `
 cluster block${i}() {
   node low${size}: f32[${width}] = ${own('nodes', node)}
   node high: f32[${width}] = nodes.gaussian(act = tanh)
-  link low${all} -> high = ${own('links', link)}
+${
+  hides
+    ? `  node middle: f32[${width}] = nodes.gaussian(act = tanh${weighs ? ', precision = learned' : ''})
+  link low${all} -> middle = ${own('links', link)}
+  link middle -> high = links.dense()`
+    : `  link low${all} -> high = ${own('links', link)}`
+}
   expose low, high
 }
 `;
@@ -183,7 +204,7 @@ function isExact(stage: Stage | undefined): boolean {
 
 /** A definition of the library, or of the model's own file. */
 function own(library: string, call: string): string {
-  return /^(firmer|langevin|scaling|drifting)/.test(call) ? call : `${library}.${call}`;
+  return /^(firmer|nearer|spiking|langevin|scaling|drifting)/.test(call) ? call : `${library}.${call}`;
 }
 
 /** Of a chain: each element predicts the next. */
