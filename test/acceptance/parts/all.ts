@@ -26,6 +26,7 @@ import { newcomerMeshPart } from './newcomer-mesh.ts';
 import { packagePart } from './package.ts';
 import { peersPart } from './peers.ts';
 import { remotePart } from './remote.ts';
+import { resnetPart } from './resnet.ts';
 import { shardsPart } from './shards.ts';
 import { testParts } from './tests.ts';
 import { transformerPart } from './transformer.ts';
@@ -57,6 +58,7 @@ export const parts: readonly Part[] = [
   transformerPart,
   vggPart,
   deepPart,
+  resnetPart,
   linksPart,
   dryRunPart,
   remotePart,
