@@ -20,6 +20,8 @@ export interface StorePort {
   readonly persist: (run: string, value: StoredRun, ending: Ending<void>) => void;
   readonly log: (run: string, event: EffectOf<'log'>['event'], ending: Ending<void>) => void;
   readonly keep: (stream: string, value: unknown, ending: Ending<void>) => void;
+  /** Of several synchronizers. It ends with whether the placement is to be had; where not, what others have was told before. */
+  readonly allot?: (effect: EffectOf<'allot'>, ending: Ending<boolean>) => void;
 }
 
 export interface TrainersPort {
@@ -48,7 +50,9 @@ type Next = SynchronizerEffect | { readonly kind: 'after'; readonly what: () => 
 
 export class SynchronizerDriver {
   readonly #ports: SynchronizerPorts;
-  readonly #queue: Next[] = [];
+  #queue: Next[] = [];
+  /** Runs as they are stored. */
+  readonly #durable = new Map<string, StoredRun>();
   #state: SynchronizerState;
   /** An effect is under way. */
   #busy = false;
@@ -67,10 +71,12 @@ export class SynchronizerDriver {
 
   /** Goes on with what is stored. */
   restore(stored: readonly StoredRun[]): void {
+    for (const run of stored) this.#durable.set(run.deployment.run, run);
     this.#take(restoredSynchronizer(stored, this.#ports.now(), this.#state.limits));
   }
 
   happen(event: SynchronizerEvent): void {
+    if (event.kind === 'leads') this.#durable.set(event.run.deployment.run, event.run);
     const now = this.#ports.now();
     const step = synchronizer(this.#state, event, now);
     this.#ports.note?.(this.#state, event, now, step);
@@ -126,10 +132,33 @@ export class SynchronizerDriver {
     }
   }
 
+  #allot(effect: EffectOf<'allot'>, { done, failed }: Ending<void>): void {
+    const { allot } = this.#ports.store;
+    if (!allot) throw new Error('allot: there is nothing to allot where one synchronizer leads all');
+    allot(effect, {
+      done: (had) => {
+        if (!had) this.#outbid(effect);
+        done();
+      },
+      failed,
+    });
+  }
+
+  /** The term is not announced, and the run is placed again. */
+  #outbid({ run, term }: EffectOf<'allot'>): void {
+    this.#queue = this.#queue.filter((next) => !announces(next, run, term));
+    const before = this.#durable.get(run);
+    if (before) this.happen({ kind: 'outbid', term, before });
+  }
+
   #carryOut(next: Next, ending: Ending<void>): void {
     const { store, trainers, work } = this.#ports;
     switch (next.kind) {
+      case 'allot':
+        this.#allot(next, ending);
+        return;
       case 'persist':
+        this.#durable.set(next.run, next.value);
         store.persist(next.run, next.value, ending);
         return;
       case 'log':
@@ -155,5 +184,19 @@ export class SynchronizerDriver {
         next.what();
     }
     ending.done();
+  }
+}
+
+/** Whether it makes a placement known, to the store or to trainers. */
+function announces(next: Next, run: string, term: number): boolean {
+  switch (next.kind) {
+    case 'persist':
+      return next.run === run && next.value.term === term && next.value.owners.length > 0;
+    case 'log':
+      return next.run === run && next.event.event === 'epoch-of-owners' && next.event.epoch === term;
+    case 'send':
+      return next.message.type === 'assign' && next.message.run === run && next.message.term === term;
+    default:
+      return false;
   }
 }

@@ -31,6 +31,8 @@ export interface LeadershipOptions {
   readonly self: string;
   /** Milliseconds without a renewal after which another may lead. */
   readonly lapseMs: number;
+  /** Milliseconds for which it leaves what is free to others, who lead less; absent: none. */
+  readonly waitMs?: number;
 }
 
 interface Asked {
@@ -40,6 +42,8 @@ interface Asked {
 }
 
 export interface LeadershipState {
+  /** Since when it has found no record. */
+  readonly missing?: number;
   readonly seen: (FoundLeader & { readonly since: number }) | undefined;
   readonly asked: Asked | undefined;
   /** When it was asked for the last time. */
@@ -125,11 +129,13 @@ function whenDue({ self, lapseMs }: LeadershipOptions, state: LeadershipState, n
 }
 
 function whenFound(
-  { self, lapseMs }: LeadershipOptions,
-  state: LeadershipState,
+  { self, lapseMs, waitMs = 0 }: LeadershipOptions,
+  before: LeadershipState,
   found: FoundLeader | undefined,
   now: number,
 ): LeadershipStep {
+  const { missing = now, ...state } = before;
+  if (!found && now - missing < waitMs) return { state: { ...state, missing }, effects: [] };
   if (!found) return change(state, { holder: self, reign: 1 }, 0, now);
   const { holder, reign } = found.leader;
   const same = state.seen?.revision === found.revision;
@@ -141,7 +147,8 @@ function whenFound(
     return { state: { ...known, leads: undefined }, effects: [{ kind: 'ends', reign: state.leads.reign }] };
   }
   // Its own record, of a change whose answer was lost or came too late: it knows that it does not lead by that.
-  const free = holder === '' || holder === self || now - seen.since >= lapseMs * (1 + MAX_CLOCK_DRIFT);
+  const lapse = holder === '' || holder === self ? 0 : lapseMs * (1 + MAX_CLOCK_DRIFT);
+  const free = now - seen.since >= lapse + waitMs;
   return free ? change(known, { holder: self, reign: reign + 1 }, found.revision, now) : { state: known, effects: [] };
 }
 

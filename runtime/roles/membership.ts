@@ -6,7 +6,7 @@ import { HEARTBEAT_MS, LAPSE_MS } from './liveness.ts';
 import { assignment, dismissIfFree, reassign } from './ownership.ts';
 import { placeWaiting } from './queue.ts';
 import type { MemberState } from './synchronizer-state.ts';
-import { isActive, members, runs, type Work } from './work.ts';
+import { isActive, ledRuns, members, type Work } from './work.ts';
 
 const MAX_NAME_CHARACTERS = 63;
 
@@ -28,7 +28,7 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     ...(records === undefined ? {} : { records }),
   });
   work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT_MS, lapse: LAPSE_MS, probes: true });
-  for (const run of runs(work)) {
+  for (const run of ledRuns(work)) {
     const owner = isActive(run) && run.owners.includes(key);
     // What it may still hold is in other hands, or over.
     if (!owner) work.send(key, { type: 'release', run: run.deployment.run, term: run.term });
@@ -54,7 +54,7 @@ function uniqueName(work: Work, key: string, asked: string): string {
 
 export function gone(work: Work, member: MemberState, why: string): void {
   work.removeMember(member.key);
-  for (const run of runs(work)) {
+  for (const run of ledRuns(work)) {
     if (!isActive(run) || !run.owners.includes(member.key)) continue;
     work.log(run.deployment.run, { event: 'lost', trainer: member.name, key: member.key, why });
     if (run.phase === 'halting') halted(work, run);

@@ -18,6 +18,10 @@ export function placeWaiting(work: Work): void {
   for (const { deployment } of waiting(work)) {
     const run = work.state.runs[deployment.run];
     if (run?.phase !== 'waiting') continue;
+    if (run.foreign) {
+      passed.push(deployment.run);
+      continue;
+    }
     const ahead = passed.map((name) => work.state.runs[name]).find((r) => r && isDue(work, r));
     if (ahead) hold(work, run, `it begins behind ${ahead.deployment.run}, which has waited for longer`);
     else reassign(work, run, '');
@@ -50,7 +54,7 @@ function begun(work: Work, { overtaken, ...run }: RunState, passed: readonly str
   if (overtaken !== undefined) work.saveRun(run);
   for (const name of passed) {
     const other = work.state.runs[name];
-    if (other) work.saveRun({ ...other, overtaken: (other.overtaken ?? 0) + 1 });
+    if (other && !other.foreign) work.saveRun({ ...other, overtaken: (other.overtaken ?? 0) + 1 });
   }
 }
 

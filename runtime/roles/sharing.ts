@@ -2,29 +2,23 @@
  * What runs have of the trainers at the same time: a trainer may hold shards of several, as its memory allows, and
  * divides its time between them.
  */
+import { type Held, HOLDING, heldBy } from './allotments.ts';
 import { fairShares } from './fair-share.ts';
 import type { MemberState, Phase, RunState, SynchronizerState } from './synchronizer-state.ts';
 
 /** In these a run has shards at trainers, or waits for some. */
 const AT_WORK: readonly Phase[] = ['waiting', 'preparing', 'running'];
-/** The same of one that comes to its end. */
-const HOLDING: readonly Phase[] = ['preparing', 'running', 'halting'];
 
-export interface Held {
-  /** Bytes of shards. */
-  readonly memory: number;
-  /** Names of runs. */
-  readonly runs: readonly string[];
-}
-
-type Runs = Pick<SynchronizerState, 'runs'>;
+type Runs = Pick<SynchronizerState, 'runs' | 'allotted'>;
 
 const NOTHING: Held = { memory: 0, runs: [] };
 
 /** By trainer, its work for others than this run. */
-export function heldByTrainer({ runs }: Runs, except = ''): Map<string, Held> {
-  const all = new Map<string, Held>();
-  for (const { phase, owners, deployment } of Object.values(runs)) {
+export function heldByTrainer({ runs, allotted }: Runs, except = ''): Map<string, Held> {
+  const led = Object.values(runs).filter(({ foreign }) => !foreign);
+  // What others have been given is in the entry of all, whatever was heard of their runs.
+  const all = heldBy(allotted?.lines ?? {}, new Set([except, ...led.map(({ deployment }) => deployment.run)]));
+  for (const { phase, owners, deployment } of led) {
     if (!HOLDING.includes(phase) || deployment.run === except) continue;
     for (const [shard, key] of owners.entries()) {
       const { memory, runs: known } = all.get(key) ?? NOTHING;

@@ -151,7 +151,19 @@ export interface RunState extends StoredRun {
   readonly haltSince: number;
   /** Since when the time of the next manifest counts. */
   readonly clock: number;
+  /** Another synchronizer leads it: this is how that one has stored it. */
+  readonly foreign?: true;
 }
+
+/** Memory of trainers that one run has been given. */
+export interface Allotment {
+  readonly term: number;
+  /** Bytes by trainer. */
+  readonly memory: Readonly<Record<string, number>>;
+}
+
+/** By run. */
+export type Allotments = Readonly<Record<string, Allotment>>;
 
 export interface SynchronizerState {
   readonly now: number;
@@ -161,6 +173,8 @@ export interface SynchronizerState {
   readonly runs: Readonly<Record<string, RunState>>;
   /** No new work: the mesh goes down. */
   readonly closing: boolean;
+  /** Of several synchronizers: memory that runs of others have been given, and how often it was learnt anew. */
+  readonly allotted?: { readonly version: number; readonly lines: Allotments };
   readonly limits: Limits;
 }
 
@@ -229,9 +243,25 @@ export type SynchronizerEvent =
   | { readonly kind: 'expelled'; readonly key: string; readonly reason: string }
   /** A part of this manifest is gone, or is not what its name says. */
   | { readonly kind: 'manifest-damaged'; readonly run: string; readonly calls: number }
-  | { readonly kind: 'close' };
+  | { readonly kind: 'close' }
+  /** It leads the run from here on. */
+  | { readonly kind: 'leads'; readonly run: StoredRun }
+  /** Another one leads the run, and has stored it so. */
+  | { readonly kind: 'follows'; readonly run: StoredRun }
+  /** Others have changed what trainers are given. */
+  | { readonly kind: 'allotted'; readonly version: number; readonly lines: Allotments }
+  /** A placement was not to be had: the run is stored as before, and nothing of that term was told. */
+  | { readonly kind: 'outbid'; readonly term: number; readonly before: StoredRun };
 
 export type SynchronizerEffect =
+  /** Of several synchronizers: nothing of that term happens unless it is to be had. @param knowing which version */
+  | {
+      readonly kind: 'allot';
+      readonly run: string;
+      readonly term: number;
+      readonly line: Allotment | undefined;
+      readonly knowing: number;
+    }
   /** Durable before the effects behind it. */
   | { readonly kind: 'persist'; readonly run: string; readonly value: StoredRun }
   | { readonly kind: 'send'; readonly to: string; readonly message: Message }

@@ -31,7 +31,7 @@ import {
   type SynchronizerState,
   UNTROUBLED,
 } from './synchronizer-state.ts';
-import { isActive, members, owned, runs, Work } from './work.ts';
+import { isActive, ledRuns, members, owned, Work } from './work.ts';
 
 export { isActive } from './work.ts';
 
@@ -45,14 +45,36 @@ export function emptySynchronizer(now: number, limits: Limits = LIMITS): Synchro
 /** After a restart: what was running goes on with its owners, who have one lease to come back. */
 export function restoredSynchronizer(stored: readonly StoredRun[], now: number, limits: Limits = LIMITS): Step {
   const work = new Work(emptySynchronizer(now, limits), now);
-  for (const saved of stored) {
-    const run = work.setRun(restored(runFrom(saved, now)));
-    firstCheck(work, run);
-    if (!isActive(run)) continue;
-    for (const key of new Set(run.owners))
-      if (!work.state.members[key]) work.setMember(absentMember(key, run.instances[key] ?? '', now));
-  }
+  for (const saved of stored) takeOver(work, saved);
   return work.step();
+}
+
+/** Its owners have one lease to come back. */
+function takeOver(work: Work, saved: StoredRun): void {
+  const run = work.setRun(restored(runFrom(saved, work.now)));
+  // A leader that died may have been given something for a term that it has not stored.
+  if (work.state.allotted) work.allot(run);
+  firstCheck(work, run);
+  if (!isActive(run)) return;
+  for (const key of new Set(run.owners))
+    if (!work.state.members[key]) work.setMember(absentMember(key, run.instances[key] ?? '', work.now));
+}
+
+/** Another one leads it, from here on or as before. */
+function follow(work: Work, saved: StoredRun): void {
+  work.setRun({ ...runFrom(saved, work.now), foreign: true });
+}
+
+/** It is placed again, by what others have been given meanwhile. */
+function outbid(work: Work, { term, before }: SynchronizerEvent & { kind: 'outbid' }): Refusal | undefined {
+  const run = work.state.runs[before.deployment.run];
+  if (!run || run.foreign) return 'unknown-run';
+  if (run.term !== term) return 'another-term';
+  // Stopped meanwhile, or lost.
+  if (run.phase !== 'preparing') return 'not-active';
+  // Numbers of terms are not used twice, though this one was not announced.
+  reassign(work, work.setRun({ ...runFrom(before, work.now), term }), 'its trainers were given to another run');
+  return undefined;
 }
 
 function restored(run: RunState): RunState {
@@ -113,9 +135,20 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
     }
     case 'manifest-damaged':
       return dropManifest(work, event.run, event.calls);
+    case 'leads':
+      takeOver(work, event.run);
+      return undefined;
+    case 'follows':
+      follow(work, event.run);
+      return undefined;
+    case 'allotted':
+      work.state = { ...work.state, allotted: { version: event.version, lines: event.lines } };
+      return undefined;
+    case 'outbid':
+      return outbid(work, event);
     case 'close':
       work.state = { ...work.state, closing: true };
-      for (const run of runs(work)) halt(work, run.deployment.run, 'suspended');
+      for (const run of ledRuns(work)) halt(work, run.deployment.run, 'suspended');
       return undefined;
   }
 }
@@ -129,13 +162,13 @@ function tick(work: Work, full: boolean): void {
   if (away > 0 || full) forgive(work, full ? passed : away);
   for (const member of members(work))
     if (work.now - member.seen > patienceWith(member)) gone(work, member, 'it was silent for too long');
-  for (const run of runs(work)) look(work, run);
+  for (const run of ledRuns(work)) look(work, run);
   placeWaiting(work);
   askProbes(work);
 }
 
 function forgive(work: Work, away: number): void {
-  for (const run of runs(work)) if (isActive(run)) work.setRun({ ...run, progress: forgiven(run.progress, away) });
+  for (const run of ledRuns(work)) if (isActive(run)) work.setRun({ ...run, progress: forgiven(run.progress, away) });
 }
 
 function look(work: Work, run: RunState): void {

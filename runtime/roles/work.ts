@@ -1,6 +1,7 @@
 /** The state of a synchronizer on its way from one event to its effects, and what all handlers ask of it. */
 import type { RunEvent } from '../../spec/run-events.ts';
 import type { Message } from '../wire/messages.ts';
+import { allotmentOf, isWithin } from './allotments.ts';
 import {
   type MemberState,
   type Phase,
@@ -43,8 +44,21 @@ export class Work {
 
   /** A change that has to be durable before anyone hears of it. */
   saveRun(run: RunState): RunState {
+    const before = this.state.runs[run.deployment.run];
+    const [held, line] = [before && allotmentOf(before), allotmentOf(run)];
+    const [grows, shrinks] = [!isWithin(line, held), !isWithin(held, line)];
+    const several = this.state.allotted !== undefined;
+    if (several && grows) this.allot(run);
     this.effects.push({ kind: 'persist', run: run.deployment.run, value: storedOf(run) });
+    // What is given up is free when it is durable that it was, and not before.
+    if (several && shrinks && !grows) this.allot(run);
     return this.setRun(run);
+  }
+
+  /** The run is to have what it holds. */
+  allot(run: RunState): void {
+    const knowing = this.state.allotted?.version ?? 0;
+    this.effects.push({ kind: 'allot', run: run.deployment.run, term: run.term, line: allotmentOf(run), knowing });
   }
 
   send(to: string, message: Message): void {
@@ -70,6 +84,11 @@ export function isActive(run: StoredRun): boolean {
   return ACTIVE.includes(run.phase);
 }
 
+/** Those that this synchronizer decides for: all, where it is alone. */
+export function ledRuns(work: Work): RunState[] {
+  return runs(work).filter(({ foreign }) => !foreign);
+}
+
 export function runs(work: Work): RunState[] {
   return Object.values(work.state.runs);
 }
@@ -89,7 +108,7 @@ export function owned(
   { run: id, term, shard }: { readonly run: string; readonly term: number; readonly shard: number },
 ): RunState | Refusal {
   const run = work.state.runs[id];
-  if (!run) return 'unknown-run';
+  if (!run || run.foreign) return 'unknown-run';
   if (!isActive(run)) return 'not-active';
   if (run.term !== term) return 'another-term';
   return run.owners[shard] === from ? run : 'not-the-owner';

@@ -84,6 +84,30 @@ describe('a leader', () => {
   });
 });
 
+test('a lease that is free is left to those who lead less, for a while', () => {
+  const took = (waitMs: number, found: FoundLeader | undefined): number => {
+    let state: LeadershipState = BEFORE_LEADERSHIP;
+    const step = (event: LeadershipEvent): readonly LeadershipEffect[] => {
+      const next = leadershipStep({ self: 'b', lapseMs: LAPSE_MS, waitMs }, state, event);
+      state = next.state;
+      return next.effects;
+    };
+    for (let now = 0; now < 10 * LAPSE_MS; now += 50) {
+      const asked = step({ kind: 'time', now });
+      const answered = asked.flatMap((effect) => (effect.kind === 'read' ? step({ kind: 'found', now, found }) : []));
+      if (answered.some(({ kind }) => kind === 'change')) return now;
+    }
+    return Number.POSITIVE_INFINITY;
+  };
+  for (const wait of [0, 250, 500, 750]) {
+    expect(took(wait, undefined)).toBe(wait);
+    expect(took(wait, { leader: { holder: '', reign: 3 }, revision: 4 })).toBe(wait);
+    const lapsed = took(wait, { leader: { holder: 'a', reign: 3 }, revision: 4 });
+    expect(lapsed).toBeGreaterThanOrEqual(LAPSE_MS * (1 + MAX_CLOCK_DRIFT) + wait);
+    expect(lapsed).toBeLessThan(2 * LAPSE_MS + wait);
+  }
+});
+
 test('a fence lets no write of an earlier reign through', () => {
   const fence = new Fence();
   expect([1, 1, 3, 2, 3].map((reign) => fence.admits(reign))).toEqual([true, true, true, false, true]);

@@ -88,7 +88,20 @@ const EVENTS: Readonly<Record<string, (mesh: Driver) => unknown>> = {
   'a key that may not train any more': (mesh) =>
     mesh.enter({ kind: 'expelled', key: mesh.run.owners[0] ?? 'a', reason: 'gone' }),
   'a snapshot that is damaged': (mesh) => mesh.enter({ kind: 'manifest-damaged', run: RUN, calls: 10 }),
+  'the lead of the run': (mesh) => mesh.enter({ kind: 'leads', run: storedOf(mesh.run) }),
+  'another leader of the run': (mesh) => mesh.enter({ kind: 'follows', run: storedOf(mesh.run) }),
+  'what other runs were given': (mesh) => mesh.enter({ kind: 'allotted', version: 1, lines: {} }),
+  'the refusal of a placement': (mesh) => mesh.enter({ kind: 'outbid', term: mesh.run.term, before: unplaced(mesh) }),
+  'the refusal of an old placement': (mesh) => mesh.enter({ kind: 'outbid', term: 0, before: unplaced(mesh) }),
 };
+
+/** As it was stored before it was placed. */
+const unplaced = ({ run }: Driver): StoredRun => ({
+  ...storedOf(run),
+  phase: 'waiting',
+  owners: [],
+  term: run.term - 1,
+});
 
 const RULES: Rules<Phase> = {
   'a tick': {
@@ -320,6 +333,25 @@ const RULES: Rules<Phase> = {
     done: 'preparing, log manifest-damaged, log epoch-of-owners, send assign',
     otherwise: 'refused as unknown-run',
   },
+  'the lead of the run': {
+    halting: 'stopped',
+    suspended: 'waiting',
+    checking: 'noted, log checking, check',
+    otherwise: 'noted',
+  },
+  'another leader of the run': {
+    otherwise: 'noted',
+  },
+  'what other runs were given': {
+    otherwise: 'nothing',
+  },
+  'the refusal of a placement': {
+    preparing: 'noted, log epoch-of-owners, send assign',
+    otherwise: 'refused as not-active',
+  },
+  'the refusal of an old placement': {
+    otherwise: 'refused as another-term',
+  },
 };
 
 /** Results of an event: the phase where it is another one, the refusal, the effects, each kind of them once. */
@@ -341,6 +373,7 @@ const phases = Object.keys(PHASES) as Phase[];
 const KINDS: Readonly<Record<SynchronizerEvent['kind'], true>> = {
   ...{ tick: true, message: true, disconnected: true, alive: true, measured: true, deploy: true, stop: true },
   ...{ verified: true, checked: true, drain: true, expelled: true, 'manifest-damaged': true, close: true },
+  ...{ leads: true, follows: true, allotted: true, outbid: true },
 };
 
 describe('a run', () => {

@@ -1,0 +1,64 @@
+/**
+ * Memory of trainers that runs have been given, where several synchronizers lead: one entry of all of them, which a leader
+ * changes by compare-and-set before a placement is stored, and from which it is computed. So of two that place at the same
+ * moment the second one learns what the first has given, and places again.
+ */
+import type { Allotment, Allotments, Phase, StoredRun } from './synchronizer-state.ts';
+
+/** Work of a trainer. */
+export interface Held {
+  /** Bytes of shards. */
+  readonly memory: number;
+  /** Names of runs. */
+  readonly runs: readonly string[];
+}
+
+/** In these a run has shards at trainers. */
+export const HOLDING: readonly Phase[] = ['preparing', 'running', 'halting'];
+
+/** What the run holds; nothing in a phase in which it holds nothing. */
+export function allotmentOf({ phase, term, owners, deployment }: StoredRun): Allotment | undefined {
+  if (!HOLDING.includes(phase) || owners.length === 0) return undefined;
+  const memory: Record<string, number> = {};
+  for (const [shard, key] of owners.entries())
+    memory[key] = (memory[key] ?? 0) + (deployment.needs[shard]?.memory ?? 0);
+  return { term, memory };
+}
+
+/** The entry with another line for this run. */
+function withAllotment(all: Allotments, run: string, line: Allotment | undefined): Allotments {
+  const { [run]: _before, ...others } = all;
+  return line ? { ...others, [run]: line } : others;
+}
+
+/**
+ * The entry behind a change. What gives no trainer more than the run has already is always to be had; what gives more, only
+ * where it was computed from the entry as it is.
+ * @param isNewest whether it was
+ * @returns nothing where it is not to be had
+ */
+export function changed(
+  all: Allotments,
+  { run, line }: { readonly run: string; readonly line: Allotment | undefined },
+  isNewest: boolean,
+): Allotments | undefined {
+  return isNewest || isWithin(line, all[run]) ? withAllotment(all, run, line) : undefined;
+}
+
+/** By trainer, what these runs hold. */
+export function heldBy(all: Allotments, except: ReadonlySet<string>): Map<string, Held> {
+  const held = new Map<string, Held>();
+  for (const [run, { memory }] of Object.entries(all)) {
+    if (except.has(run)) continue;
+    for (const [key, bytes] of Object.entries(memory)) {
+      const { memory: before = 0, runs = [] } = held.get(key) ?? {};
+      held.set(key, { memory: before + bytes, runs: [...runs, run] });
+    }
+  }
+  return held;
+}
+
+/** Whether a line gives no trainer more than another one of the same run. */
+export function isWithin(line: Allotment | undefined, before: Allotment | undefined): boolean {
+  return Object.entries(line?.memory ?? {}).every(([key, bytes]) => bytes <= (before?.memory[key] ?? 0));
+}
