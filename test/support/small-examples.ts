@@ -20,6 +20,7 @@ const pictures = (size: string): Edit => [
   /data\.(glyphs|mnist|cifar10)\.train(\[[^\]]*\])?(\.sequences\(16\))?/g,
   `data.file("small.npz", image = u8[${size}], digit = int)`,
 ];
+const CIFAR = /data\.cifar10\.train\[0\.\.samples - 1\]\.moved\(4, flip = true\)/g;
 const flat = (width: number): Edit => ['f32[784]', `f32[${width}]`];
 const hidden = (from: number, to: number): Edit => [`hidden: int = ${from}`, `hidden: int = ${to}`];
 const ticks = (from: number, to: number): Edit => [`steps = ${from}`, `steps = ${to}`];
@@ -68,6 +69,18 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
   'memory.pcn': [pictures('6, 7'), flat(42), ['f32[3072]', 'f32[42]'], ticks(200, 3), ticks(100, 2)],
   'mnist.pcn': [pictures('6, 7'), flat(42), hidden(128, 33), ticks(8, 4)],
   'own_link.pcn': [pictures('10, 13'), flat(130), ['f32[96]', 'f32[65]'], ticks(8, 4)],
+  'resnet.pcn': [
+    [CIFAR, 'data.file("small.npz", image = u8[16, 16, 3], label = int)'],
+    ['f32[32, 32, 3]', 'f32[16, 16, 3]'],
+    ['f32[32, 32, channels]', 'f32[16, 16, channels]'],
+    ['stage(4,', 'stage(2,'],
+    ['stage(8,', 'stage(4,'],
+    ['stage(16,', 'stage(8,'],
+    ['stage(32,', 'stage(16,'],
+    ['window = 4', 'window = 2'],
+    ['channels: int = 16', 'channels: int = 2'],
+    ticks(18, 6),
+  ],
   'sequence.pcn': [pictures('16, 6, 7'), flat(42), hidden(256, 17), ticks(20, 4), ticks(5, 2)],
   'small_brain.pcn': [ticks(8, 4)],
   'tracking.pcn': [],
@@ -80,10 +93,7 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
     ['vocabulary: int = 65', 'vocabulary: int = 20'],
   ],
   'vgg.pcn': [
-    [
-      /data\.cifar10\.train\[0\.\.samples - 1\]\.moved\(4, flip = true\)/g,
-      'data.file("small.npz", image = u8[16, 16, 3], label = int)',
-    ],
+    [CIFAR, 'data.file("small.npz", image = u8[16, 16, 3], label = int)'],
     ['f32[32, 32, 3]', 'f32[16, 16, 3]'],
     ['f32[16, 16, channels]', 'f32[8, 8, channels]'],
     ['f32[8, 8, 2 * channels]', 'f32[4, 4, 2 * channels]'],

@@ -28,13 +28,14 @@ const SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   fan_out: { hidden: '12', replicas: '3' },
   generate: { styles: '4', hidden: '12' },
   mnist: { hidden: '12' },
+  resnet: { channels: '1' },
   sequence: { hidden: '12' },
   transformer: { width: '8', heads: '2' },
   vgg: { channels: '1' },
 };
 
 /** Their widths cannot be set; one cut is enough for every day. */
-const LARGE = new Set(['conv', 'memory', 'own_link', 'transformer', 'vgg']);
+const LARGE = new Set(['conv', 'memory', 'own_link', 'resnet', 'transformer', 'vgg']);
 
 const examples = readdirSync('dsl-examples')
   .filter((file) => file.endsWith('.pcn'))
