@@ -59,7 +59,7 @@ async function follow(context: Context, folder: string): Promise<Pick<Row, 'meas
   }
   const status = await runCommand('git', ['status', '--porcelain'], { cwd: clone });
   const log = join(context.root, '.cache', 'acceptance', 'newcomer-check.txt');
-  const script = `npm run ${context.trial ? 'types' : 'check'} > "$1" 2>&1`;
+  const script = `exec npm run ${context.trial ? 'types' : 'check'} > "$1" 2>&1`;
   const check = await runCommand('bash', ['-c', script, 'check', log], { cwd: clone, env });
   if (check.code !== 0) context.progress(`npm run check failed: see ${log}`);
   const changed = status.lines.length === 0 ? 'nothing changed' : `changed: ${status.lines.join(', ')}`;
