@@ -20,8 +20,8 @@ export interface TextModel {
 }
 
 /**
- * Yields the ids that follow the prompt. The model reads the last `window` characters; what it has of fewer are the
- * first of a window, which it must score without looking at those behind them.
+ * Yields the ids that follow the prompt. The model reads the last `window` characters. While there are fewer they stand
+ * first in the window, and the model must score them without looking at what fills the rest.
  * @throws UserError `predict/prompt` where it does look at them, `predict/not-finite` where scores are not finite
  */
 export async function* writeText(model: TextModel, writing: Writing): AsyncGenerator<number> {

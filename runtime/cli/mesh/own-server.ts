@@ -167,7 +167,7 @@ export class OwnServer {
   }
 }
 
-/** A mesh that the folder keeps otherwise would not be gone on with. @throws UserError `mesh/not-empty` */
+/** The mesh of such a folder would seem to be lost. @throws UserError `mesh/not-empty` */
 function assertOurs(state: string, folder: string): void {
   const kept = existsSync(join(state, EMBEDDED_FOLDER)) || placeOf(state) !== undefined;
   if (!kept || existsSync(join(folder, USER))) return;
