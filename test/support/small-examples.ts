@@ -79,7 +79,8 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
     ['stage(32,', 'stage(8,'],
     ['window = 4', 'window = 1'],
     ['channels: int = 16', 'channels: int = 2'],
-    ticks(18, 6),
+    ticks(18, 5),
+    ['learn.pc_alm(rate', 'learn.pc_alm(steps = 5, rate'],
   ],
   'sequence.pcn': [pictures('16, 6, 7'), flat(42), hidden(256, 17), ticks(20, 4), ticks(5, 2)],
   'small_brain.pcn': [ticks(8, 4)],
@@ -100,7 +101,8 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
     ['f32[2, 2, 4 * channels]', 'f32[1, 1, 4 * channels]'],
     ['f32[4, 4, 4 * channels]', 'f32[2, 2, 4 * channels]'],
     ['channels: int = 32', 'channels: int = 3'],
-    ticks(7, 5),
+    ticks(7, 4),
+    ['learn.pc_alm(rate', 'learn.pc_alm(steps = 4, rate'],
   ],
 };
 

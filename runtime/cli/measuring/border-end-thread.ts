@@ -11,7 +11,8 @@ async function answer(request: EndRequest): Promise<EndAnswer> {
   const end = await opened;
   if (request.kind === 'load') return { exchange: await end.load(request.run, request.source) };
   if (request.kind === 'start') end.start(request.run, request.peers);
-  else end.release(request.run);
+  if (request.kind === 'release') end.release(request.run);
+  if (request.kind === 'close') await end.close();
   return {};
 }
 

@@ -49,6 +49,7 @@ export class BorderEnd {
   readonly #sources = new Map<string, Loaded>();
   readonly #offered = new Map<string, Ending<Exchange>>();
   readonly #records: RecordStore;
+  readonly #closing: Promise<void>[] = [];
   #direct: DirectBorders | undefined;
 
   private constructor(device: Device, shard: number, keys: KeyPair, records: SafePath) {
@@ -67,7 +68,7 @@ export class BorderEnd {
       },
       host: {
         open: (at, _deployment, calls, ending) => settle(this.#load(at, calls), ending),
-        close: (_at, shard, ending) => settle(shard?.close() ?? Promise.resolve(), ending),
+        close: (_at, shard, ending) => settle(this.#closed(shard), ending),
       },
       log: () => undefined,
     });
@@ -123,9 +124,17 @@ export class BorderEnd {
     this.#driver.hear({ type: 'release', run, term: TERM });
   }
 
+  /** When nothing is written to its records any more. */
   async close(): Promise<void> {
     this.#driver.stop();
+    await Promise.allSettled(this.#closing);
     await this.#direct?.close();
+  }
+
+  #closed(shard: LoadedShard | undefined): Promise<void> {
+    const closed = shard?.close() ?? Promise.resolve();
+    this.#closing.push(closed);
+    return closed;
   }
 
   #said(message: Message): void {

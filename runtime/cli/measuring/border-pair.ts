@@ -24,7 +24,8 @@ export interface EndStart {
 export type EndRequest =
   | { readonly kind: 'load'; readonly run: string; readonly source: ShardSource }
   | { readonly kind: 'start'; readonly run: string; readonly peers: readonly Exchange[] }
-  | { readonly kind: 'release'; readonly run: string };
+  | { readonly kind: 'release'; readonly run: string }
+  | { readonly kind: 'close' };
 
 export interface EndAnswer {
   readonly exchange?: Exchange;
@@ -119,7 +120,8 @@ export class BorderPair {
   }
 
   async close(): Promise<void> {
-    await this.#here.close();
+    // What they still write would bring the folder back.
+    await Promise.allSettled([this.#here.close(), this.#ask({ kind: 'close' })]);
     await this.#there.terminate();
     rmSync(this.#folder, { recursive: true, force: true });
   }
