@@ -14,7 +14,7 @@ export interface Held {
 }
 
 /** In these a run has shards at trainers. */
-export const HOLDING: readonly Phase[] = ['preparing', 'running', 'halting'];
+const HOLDING: readonly Phase[] = ['preparing', 'running', 'halting'];
 
 /** What the run holds; nothing in a phase in which it holds nothing. */
 export function allotmentOf({ phase, term, owners, deployment }: StoredRun): Allotment | undefined {
@@ -46,15 +46,13 @@ export function changed(
 }
 
 /** By trainer, what these runs hold. */
-export function heldBy(all: Allotments, except: ReadonlySet<string>): Map<string, Held> {
+export function heldBy(all: readonly (readonly [run: string, line: Allotment | undefined])[]): Map<string, Held> {
   const held = new Map<string, Held>();
-  for (const [run, { memory }] of Object.entries(all)) {
-    if (except.has(run)) continue;
-    for (const [key, bytes] of Object.entries(memory)) {
-      const { memory: before = 0, runs = [] } = held.get(key) ?? {};
-      held.set(key, { memory: before + bytes, runs: [...runs, run] });
+  for (const [run, line] of all)
+    for (const [key, bytes] of Object.entries(line?.memory ?? {})) {
+      const { memory = 0, runs = [] } = held.get(key) ?? {};
+      held.set(key, { memory: memory + bytes, runs: [...runs, run] });
     }
-  }
   return held;
 }
 

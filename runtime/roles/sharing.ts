@@ -2,7 +2,7 @@
  * What runs have of the trainers at the same time: a trainer may hold shards of several, as its memory allows, and
  * divides its time between them.
  */
-import { type Held, HOLDING, heldBy } from './allotments.ts';
+import { allotmentOf, type Held, heldBy } from './allotments.ts';
 import { fairShares } from './fair-share.ts';
 import type { MemberState, Phase, RunState, SynchronizerState } from './synchronizer-state.ts';
 
@@ -16,17 +16,10 @@ const NOTHING: Held = { memory: 0, runs: [] };
 /** By trainer, its work for others than this run. */
 export function heldByTrainer({ runs, allotted }: Runs, except = ''): Map<string, Held> {
   const led = Object.values(runs).filter(({ foreign }) => !foreign);
+  const own = led.map((run) => [run.deployment.run, allotmentOf(run)] as const);
   // What others have been given is in the entry of all, whatever was heard of their runs.
-  const all = heldBy(allotted?.lines ?? {}, new Set([except, ...led.map(({ deployment }) => deployment.run)]));
-  for (const { phase, owners, deployment } of led) {
-    if (!HOLDING.includes(phase) || deployment.run === except) continue;
-    for (const [shard, key] of owners.entries()) {
-      const { memory, runs: known } = all.get(key) ?? NOTHING;
-      const names = known.at(-1) === deployment.run ? known : [...known, deployment.run];
-      all.set(key, { memory: memory + (deployment.needs[shard]?.memory ?? 0), runs: names });
-    }
-  }
-  return all;
+  const others = Object.entries(allotted?.lines ?? {}).filter(([run]) => !own.some(([name]) => name === run));
+  return heldBy([...others, ...own].filter(([run]) => run !== except));
 }
 
 /** Work of a trainer for others than this run. */
