@@ -1,4 +1,6 @@
 /** Result of one measurement, and how it is shown. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface Row {
   readonly name: string;
@@ -36,6 +38,16 @@ export interface Context {
   /** Shows a table in the report of a part, instead of its rows. */
   readonly table: (table: Table) => void;
 }
+
+/** `98.14 %` */
+export const percentText = (share: number): string => `${(100 * share).toFixed(2)} %`;
+
+/** The folder of data, where it holds one of these. */
+export function dataWith({ data }: Context, ...folders: readonly string[]): string | undefined {
+  return data !== undefined && folders.some((folder) => existsSync(join(data, folder))) ? data : undefined;
+}
+
+export const noData = (folder: string): string => `no data (--data DIR or $NMC_DATA must hold ${folder}/)`;
 
 /** One name on the command line: a piece of work that gives one row or more. */
 export interface Part {

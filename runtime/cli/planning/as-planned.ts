@@ -1,4 +1,4 @@
-/** What a plan has decided beyond the text that it is of: a plan or program made of that text again keeps to it. */
+/** What a plan has decided that its text leaves open: a plan or program made of that text again keeps to it. */
 import { withRate } from '../../../compiler/5-program/auto-rate.ts';
 import type { Selected } from '../../../compiler/compile.ts';
 import type { Plan } from '../../../spec/plan.ts';

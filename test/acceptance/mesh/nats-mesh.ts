@@ -102,7 +102,7 @@ export class RunningNatsMesh extends RunningMesh {
       }),
     );
     this.#children.push(child);
-    // Nobody reads more of it than its first line.
+    // Only its first line is read.
     child.stdout?.resume();
     return child;
   }

@@ -1,8 +1,6 @@
 /** `deep.pcn`: 32 layers by every rule that reaches them, beside plain inference learning, over ten seeds. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { accuracyOf, type KeptRun } from '../kept-run.ts';
-import { type Context, notRun, type Part, type Row } from '../row.ts';
+import { type Context, dataWith, noData, notRun, type Part, percentText, type Row } from '../row.ts';
 
 const MODEL = 'dsl-examples/deep.pcn';
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
@@ -31,16 +29,14 @@ export const deepPart: Part = {
   run,
 };
 
-const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 const points = (share: number): string => `${(100 * share).toFixed(2)} points`;
 const mean = (all: readonly number[]): number => all.reduce((sum, a) => sum + a, 0) / all.length;
 
 async function run(context: Context): Promise<readonly Row[]> {
   const baseline = 'backpropagation, MNIST, one epoch';
-  if (context.data === undefined || !existsSync(join(context.data, 'mnist')))
-    return [notRun('deep-bp', baseline, 'shown', 'no data (--data DIR or $NMC_DATA must hold mnist/)')];
+  const data = dataWith(context, 'mnist');
+  if (data === undefined) return [notRun('deep-bp', baseline, 'shown', noData('mnist'))];
   const seeds = context.trial ? SEEDS.slice(0, 1) : SEEDS;
-  const { data } = context;
   const accuracies = async (task: Pick<Task, 'task' | 'shards'>): Promise<number[]> => {
     const found: number[] = [];
     for (const seed of seeds) found.push(await accuracyOf(runOf(task, seed), data, context));
@@ -49,7 +45,7 @@ async function run(context: Context): Promise<readonly Row[]> {
   const bp = await accuracies({ task: 'bp' });
   const each = (all: readonly number[]): string => all.map((a) => (100 * a).toFixed(2)).join(' ');
   const rows: Row[] = [
-    { name: 'deep-bp', what: baseline, target: 'shown', measured: `${percent(mean(bp))} (${each(bp)})` },
+    { name: 'deep-bp', what: baseline, target: 'shown', measured: `${percentText(mean(bp))} (${each(bp)})` },
   ];
   for (const { most, ...task } of TASKS) {
     const found = await accuracies(task);
@@ -58,7 +54,7 @@ async function run(context: Context): Promise<readonly Row[]> {
       name: `deep-${task.task.replace('_', '-')}`,
       what: task.what,
       target: most === undefined ? 'shown' : `at most ${points(most)} behind backpropagation, seed by seed in the mean`,
-      measured: `${percent(mean(found))}, ${points(behind)} behind (${each(found)})`,
+      measured: `${percentText(mean(found))}, ${points(behind)} behind (${each(found)})`,
     };
     rows.push(most === undefined || context.trial ? row : { ...row, holds: behind <= most });
   }

@@ -1,8 +1,6 @@
 /** Accuracy on MNIST by rule, over several seeds. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { accuracyOf, type KeptRun } from '../kept-run.ts';
-import { type Context, notRun, type Part, type Row } from '../row.ts';
+import { type Context, dataWith, noData, notRun, type Part, percentText, type Row } from '../row.ts';
 
 const MODEL = 'dsl-examples/mnist.pcn';
 
@@ -28,17 +26,15 @@ export const mnistParts: readonly Part[] = rules.map((rule) => ({
   run: async (context) => [await measure(rule, context)],
 }));
 
-const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
-
 async function measure(rule: Rule, context: Context): Promise<Row> {
   const what = `MNIST, ${rule.task}, 25 epochs, mean of ${rule.seeds.length} seeds`;
-  const target = `>= ${percent(rule.target)}`;
-  if (context.data === undefined || !existsSync(join(context.data, 'mnist')))
-    return notRun(rule.name, what, target, 'no data (--data DIR or $NMC_DATA must hold mnist/)');
+  const target = `>= ${percentText(rule.target)}`;
+  const data = dataWith(context, 'mnist');
+  if (data === undefined) return notRun(rule.name, what, target, noData('mnist'));
   const accuracies: number[] = [];
-  for (const seed of rule.seeds) accuracies.push(await accuracyOf(runOf(rule, seed), context.data, context));
+  for (const seed of rule.seeds) accuracies.push(await accuracyOf(runOf(rule, seed), data, context));
   const mean = accuracies.reduce((sum, a) => sum + a, 0) / accuracies.length;
-  const measured = `${percent(mean)} (${accuracies.map((a) => (100 * a).toFixed(2)).join(' ')})`;
+  const measured = `${percentText(mean)} (${accuracies.map((a) => (100 * a).toFixed(2)).join(' ')})`;
   if (context.trial) return notRun(rule.name, what, target, `a trial with tiny settings gave ${measured}`);
   return { name: rule.name, what, target, measured, holds: mean >= rule.target };
 }

@@ -1,8 +1,6 @@
 /** Test perplexity of the character model of `transformer.pcn` by rule, at an equal number of batches. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { trainKept } from '../kept-run.ts';
-import { type Context, notRun, type Part, type Row } from '../row.ts';
+import { type Context, dataWith, noData, notRun, type Part, type Row } from '../row.ts';
 
 const MODEL = 'dsl-examples/transformer.pcn';
 /** The most that backpropagation may have, and others in parts of what it has. */
@@ -43,14 +41,12 @@ async function measure(context: Context): Promise<readonly Row[]> {
     const name = `transformer-${rule.task}`;
     const what = `transformer.pcn, ${rule.what}: test perplexity`;
     const target = rule.task === 'bp' ? `<= ${MAX_PERPLEXITY}` : `<= ${rule.most} times backpropagation's`;
-    if (
-      context.data === undefined ||
-      !['shakespeare', 'text'].some((folder) => existsSync(join(context.data ?? '', folder)))
-    ) {
-      rows.push(notRun(name, what, target, 'no data (--data DIR or $NMC_DATA must hold shakespeare/)'));
+    const data = dataWith(context, 'shakespeare', 'text');
+    if (data === undefined) {
+      rows.push(notRun(name, what, target, noData('shakespeare')));
       continue;
     }
-    const { perplexity, seconds } = await perplexityOf(rule, name, context.data, context);
+    const { perplexity, seconds } = await perplexityOf(rule, name, data, context);
     if (rule.task === 'bp') bp = perplexity;
     const measured = `${perplexity.toFixed(3)}${rule.task === 'bp' ? '' : `, ${(perplexity / bp).toFixed(3)} times`}; ${seconds.toFixed(0)} s`;
     const bound = rule.task === 'bp' ? MAX_PERPLEXITY : rule.most * bp;

@@ -64,7 +64,12 @@ describe('runs of the device', () => {
   async function runsOf(sources: readonly ShardSource[], compiled: Compiled, plan: LanePlan): Promise<number> {
     let runs = 0;
     const count = sources.map(() => {
-      const times = new TickTimes(true, '', () => undefined, () => ({ now: 0, active: 0, collecting: 0, processor: 0 })); // biome-ignore format: one line
+      const times = new TickTimes(
+        true,
+        '',
+        () => undefined,
+        () => ({ now: 0, active: 0, collecting: 0, processor: 0 }),
+      );
       times.ran = (n = 1) => {
         runs += n;
       };
@@ -115,7 +120,11 @@ test('a state that is written between two batches is read by every thread', asyn
     const before = await batches(opened, compiled, 3);
     for (const [i, device] of opened.devices.entries())
       for (const { id, role } of sources[i]?.executable.program.states ?? [])
-        if (role === 'parameter') await device.write(id, (await device.read(id)).map((v) => v / 2)); // biome-ignore format: one line
+        if (role === 'parameter')
+          await device.write(
+            id,
+            (await device.read(id)).map((v) => v / 2),
+          );
     return { before, behind: await batches(opened, compiled, 2, 4), kept: await keptBy(opened, sources) };
   });
   const [one, other] = await Promise.all(found);
