@@ -12,6 +12,8 @@ import { fileHost, overlayHost } from '../../compiler/host.ts';
 import { planWithoutFiles } from './built-plans.ts';
 
 const FOLDER = 'dsl-examples';
+const EXAMPLES = readdirSync(FOLDER).filter((file) => file.endsWith('.pcn'));
+const EVERY_TASK = process.env.NMC_TASKS === 'all';
 
 type Edit = readonly [from: string | RegExp, to: string];
 
@@ -106,6 +108,16 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
   ],
 };
 
+interface SmallStaged {
+  /** `memory.pcn: dendritic`. */
+  readonly name: string;
+  readonly staged: Staged;
+  /** `memory.pcn: dendritic_memory`. */
+  readonly model: string;
+  /** `learn.ipc`. */
+  readonly rule: string;
+}
+
 export interface SmallTask {
   /** `memory.pcn: dendritic`. */
   readonly name: string;
@@ -114,18 +126,31 @@ export interface SmallTask {
 }
 
 /**
- * Tasks that come out as the same program are one.
+ * One task for each model of each example, and one for each learning rule: rules differ in what they compute, not in which
+ * operators a model of theirs needs. `NMC_TASKS=all` takes every task, but of those that come out as the same program one.
  * @param batch samples of one replica
  */
 export function smallTasks(batch: number): SmallTask[] {
+  const tasks = EXAMPLES.flatMap((name) => stagedOf(name, smaller(name), batch));
   const found = new Map<string, SmallTask>();
-  for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.pcn')))
-    for (const task of tasksOf(name, smaller(name), batch)) {
-      const { states, functions } = task.built.program;
-      const key = JSON.stringify([states, functions]);
-      if (!found.has(key)) found.set(key, task);
-    }
+  for (const { name, staged } of EVERY_TASK ? tasks : ofEachKind(tasks)) {
+    const built = planWithoutFiles(staged);
+    const key = JSON.stringify([built.program.states, built.program.functions]);
+    if (!found.has(key)) found.set(key, { name, built: withKernels(built, kernelFiles(lowerToWgsl(built.program))) });
+  }
   return [...found.values()];
+}
+
+/** The tasks that show a model or a rule for the first time; of each model one that settles, where it has one. */
+function ofEachKind(tasks: readonly SmallStaged[]): readonly SmallStaged[] {
+  const [models, rules] = [new Set<string>(), new Set<string>()];
+  const settlingFirst = [...tasks].sort((a, b) => Number(a.rule === 'learn.bp') - Number(b.rule === 'learn.bp'));
+  return settlingFirst.filter(({ model, rule }) => {
+    const fresh = !models.has(model) || !rules.has(rule);
+    models.add(model);
+    rules.add(rule);
+    return fresh;
+  });
 }
 
 function smaller(name: string): string {
@@ -143,24 +168,17 @@ function smaller(name: string): string {
 }
 
 /** The train tasks of one example in its small form, before they are cut or finished. */
-export function smallStaged(name: string, batch: number): { readonly name: string; readonly staged: Staged }[] {
+export function smallStaged(name: string, batch: number): SmallStaged[] {
   return stagedOf(name, smaller(name), batch);
 }
 
-function tasksOf(name: string, text: string, batch: number): SmallTask[] {
-  return stagedOf(name, text, batch).map(({ name: task, staged }) => {
-    const built = planWithoutFiles(staged);
-    return { name: task, built: withKernels(built, kernelFiles(lowerToWgsl(built.program))) };
-  });
-}
-
-function stagedOf(name: string, text: string, batch: number): { readonly name: string; readonly staged: Staged }[] {
+function stagedOf(name: string, text: string, batch: number): SmallStaged[] {
   const path = join(FOLDER, name);
   const { value: checked, diagnostics } = checkFile(overlayHost({ [path]: text }, fileHost()), path);
   if (!checked) throw new Error(`${path}: ${diagnostics[0]?.message}`);
   return checked.trains.map((task) => {
     const small = { ...task, batch: Math.min(task.batch, batch * task.replicas) };
     const staged = buildProgram({ checked, model: task.model, task: small, predicts: [] });
-    return { name: `${name}: ${task.name}`, staged };
+    return { name: `${name}: ${task.name}`, staged, model: `${name}: ${task.model.name}`, rule: task.method.name };
   });
 }

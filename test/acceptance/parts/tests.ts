@@ -116,8 +116,8 @@ const suites: readonly Suite[] = [
   },
   {
     name: 'webgpu',
-    what: "every example, at a small size, trains on webgpu to the reference's energies, in Node and in a browser",
-    takes: '3 minutes',
+    what: "every task of every example, at a small size, trains on webgpu to the reference's energies, in Node and in a browser",
+    takes: '6 minutes',
     files: () => [
       'test/compliance/webgpu.test.ts',
       'test/compliance/programs-webgpu.test.ts',
@@ -126,6 +126,7 @@ const suites: readonly Suite[] = [
       'test/compliance/half-weights.test.ts',
       'test/e2e/browser-examples.test.ts',
     ],
+    environment: { NMC_TASKS: 'all' },
   },
   {
     name: 'webgpu-full',

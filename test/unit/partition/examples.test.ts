@@ -1,18 +1,20 @@
 /**
  * Every example, cut as `nmc compile --partition` cuts it: K shards in lockstep train as one does, over batches with
- * weight steps. The same bits where no node is cut, else within the rounding of f64. Batches and ticks are few, and some
- * widths small, so that the reference device can run them; `npm run accept -- lockstep` takes every train block.
+ * weight steps. The same bits where no node is cut, else within the rounding of f64. The first train block of each, in its
+ * small form; `npm run accept -- lockstep` takes every train block with few ticks, and some widths small, so that the
+ * reference device can run them.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { runPassesByNode } from '../../../compiler/5-program/passes/index.ts';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
-import { buildProgram } from '../../../compiler/compile.ts';
+import { buildProgram, type Staged } from '../../../compiler/compile.ts';
 import type { Tensor } from '../../../runtime/device/device.ts';
 import { checked } from '../../support/check-source.ts';
 import { narrowCortex } from '../../support/narrow-cortex.ts';
 import { runShards, runWhole } from '../../support/shards.ts';
+import { smallStaged } from '../../support/small-examples.ts';
 
 vi.setConfig({ testTimeout: 3_600_000 });
 
@@ -34,12 +36,7 @@ const SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   vgg: { channels: '1' },
 };
 
-/** Their widths cannot be set; one cut is enough for every day. */
-const LARGE = new Set(['conv', 'memory', 'own_link', 'resnet', 'transformer', 'vgg']);
-
-const examples = readdirSync('dsl-examples')
-  .filter((file) => file.endsWith('.pcn'))
-  .map((file) => file.replace(/\.pcn$/, ''));
+const examples = readdirSync('dsl-examples').filter((file) => file.endsWith('.pcn'));
 
 function textOf(name: string): string {
   const text = readFileSync(`dsl-examples/${name}.pcn`, 'utf8')
@@ -51,21 +48,30 @@ function textOf(name: string): string {
   return name === 'cortex' ? narrowCortex(text) : text;
 }
 
-const cases = examples.flatMap((name) => {
-  const tasks = [...textOf(name).matchAll(/^train (\w+) of/gm)].map((m) => m[1] ?? '');
-  return (EVERY ? tasks : tasks.slice(0, 1)).map((task) => [name, task] as const);
-});
-
-test.each(cases)('%s, task %s, trains in shards as in one piece', async (name, task) => {
+/** Every train block with its own widths, as far as an interpreter can bear them. */
+function wholeTasks(file: string): readonly (readonly [string, Staged])[] {
+  const name = file.replace(/\.pcn$/, '');
   const all = checked(textOf(name), { set: SETTINGS[name] ?? {} });
-  const train = all.trains.find((t) => t.name === task);
-  if (!train) throw new Error(`no train block ${task}`);
-  const staged = buildProgram({ checked: all, model: train.model, task: train, predicts: [] });
+  return all.trains.map((task) => [
+    `${file}: ${task.name}`,
+    buildProgram({ checked: all, model: task.model, task, predicts: [] }),
+  ]);
+}
+
+const cases = examples.flatMap((file) =>
+  EVERY
+    ? wholeTasks(file)
+    : smallStaged(file, 3)
+        .slice(0, 1)
+        .map(({ name, staged }) => [name, staged] as const),
+);
+
+test.each(cases)('%s trains in shards as in one piece', async (name, staged) => {
   const program = runPassesByNode(staged.lowered);
   const whole = await runWhole(program);
-  for (const shards of EVERY || !LARGE.has(name) ? [2, 3, 8] : [3]) {
+  for (const shards of [2, 3, 8]) {
     const cut = cutModel(staged, uniformMachines(shards));
-    const what = `${name} ${task}, ${shards} shards`;
+    const what = `${name}, ${shards} shards`;
     if (cut.kind === 'impossible') {
       expect(cut.reason, what).toMatch(/can be cut into at most \d parts/);
       continue;
