@@ -25,7 +25,7 @@ import { calmRounds, median, wereDisturbed } from '../statistics.ts';
 import { writeDigits } from './digits-on-disk.ts';
 
 const WANTED = { rounds: 3, patience: 90_000 };
-const [SAMPLES, BATCH, TICKS] = [6_400, 128, 8];
+const [SAMPLES, BATCH, TICKS] = [12_800, 128, 8];
 /** Of all but the first the quickest counts: threads compile what they do often, and that takes cores for some of them. */
 const EPOCHS = 10;
 const [WARM, CALLS] = [40, 40];
