@@ -254,10 +254,11 @@ export const inputName = (field: string): string => `in:${field}`;
 /** A result of a kernel that is made of another one in its shape. */
 export const outputName = (i: number): string => `out:${i}`;
 
-/** The sums that evaluation `i` adds up over an epoch. */
-export const comparedNames = (i: number): { readonly sum: string; readonly count: string } => ({
+/** The sums that evaluation `i` adds up over an epoch; `of`: elements or pairs of which its sum is a share. */
+export const comparedNames = (i: number): { readonly sum: string; readonly count: string; readonly of: string } => ({
   sum: `sum.${i}`,
   count: `count.${i}`,
+  of: `of.${i}`,
 });
 
 /** What calls of a run are measured by: those of evaluation `i`. */

@@ -107,6 +107,8 @@ export interface PlanCheck {
   readonly classes?: number;
   /** Of `top`: how many of the best classes count. */
   readonly best?: number;
+  /** Of `precision`, `recall` and `auc`: the class that they are of. */
+  readonly class?: number;
   readonly task: string;
   readonly read: string;
   readonly data: PlanData;

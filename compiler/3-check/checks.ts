@@ -19,7 +19,10 @@ import { describe, isPoison } from './term.ts';
 const COMPARISONS = ['>=', '>', '<=', '<', '=='] as const;
 type Comparison = (typeof COMPARISONS)[number];
 const FORM = '`check accuracy(TASK.READ, data.NAME.SPLIT.FIELD) >= 0.9`';
-const COUNTED_FORM = '`check top(5, TASK.READ, data.NAME.SPLIT.FIELD) >= 0.9`';
+const NUMBERED_FORMS = {
+  best: '`check top(5, TASK.READ, data.NAME.SPLIT.FIELD) >= 0.9`',
+  class: '`check recall(1, TASK.READ, data.NAME.SPLIT.FIELD) >= 0.9`',
+} as const;
 
 /** The call of a metric inside a check, when it has that form. */
 function metricOf(
@@ -36,7 +39,7 @@ function metricOf(
 function compared(check: Check): readonly (Expression | undefined)[] {
   const found = metricOf(check.condition);
   const given = found?.call.arguments.map((a) => a.value) ?? [];
-  return found && metricCalled(found.metric)?.counted ? given.slice(1) : given;
+  return found && metricCalled(found.metric)?.number ? given.slice(1) : given;
 }
 
 /** The data that a check measures on, when it has that form. */
@@ -59,7 +62,7 @@ export function elaborateCheck(
   const { reporter } = environment.session;
   const written = writtenCheck(check, environment);
   if (written === undefined) return undefined;
-  const { found, metric, read: named, taskName, data: place, best } = written;
+  const { found, metric, read: named, taskName, data: place, number } = written;
   const data = dataOf(place, environment, evaluate);
   const bound = evaluate(found.bound, environment);
   const task = predicts.get(taskName);
@@ -79,11 +82,26 @@ export function elaborateCheck(
     return undefined;
   }
   const one = answerShape(task, read.value.shape);
+  const chosen = chosenFrom(read.value);
+  if (metric.ofScores === 'or-one' && chosen) {
+    const reason = `\`${showExpression(named)}\` is the number of a class, and \`${found.metric}\` ranks scores`;
+    const repair = `\`read scores = …\`, of what \`argmax\` chooses from`;
+    reporter.report('check/shape', found.call.span, reason, { repair });
+    return undefined;
+  }
   const mistake = shapeMistake(one, field.shape, metric);
   if (mistake !== undefined) {
     const reason = `${mistake.reason}\`${showExpression(named)}\` is ${showType(one)} for each sample, \`${field.name}\` is ${showType(field.shape)}`;
     const repair = mistake.repair && `\`read ${read.name} = ${mistake.repair}\``;
     reporter.report('check/shape', found.call.span, reason, { repair });
+    return undefined;
+  }
+  const classes = classesOf(metric, one, field.shape);
+  const isClass = metric.number === 'class' && number !== undefined;
+  const most = classes ?? chosen;
+  if (isClass && most !== undefined && number >= most) {
+    const reason = `there is no class ${number}: \`${showExpression(named)}\` has ${most}, 0 to ${most - 1}`;
+    reporter.report('check/form', found.call.arguments[0]?.span ?? found.call.span, reason);
     return undefined;
   }
   const lacking = task.inputs.find(
@@ -94,12 +112,11 @@ export function elaborateCheck(
     reporter.report('check/data', place.span, reason);
     return undefined;
   }
-  const classes = metric.ofScores ? one.at(-1) : undefined;
   return {
     text: showExpression(check.condition),
     metric: found.metric,
     ...(classes === undefined ? {} : { classes }),
-    ...(best === undefined ? {} : { best }),
+    ...(number === undefined ? {} : isClass ? { class: number } : { best: number }),
     task: task.name,
     read: read.name,
     data: data.reference,
@@ -116,7 +133,8 @@ interface WrittenCheck {
   readonly taskName: string;
   readonly read: Member;
   readonly data: Expression;
-  readonly best: number | undefined;
+  /** What goes before the read. */
+  readonly number: number | undefined;
 }
 
 /** What a check names, as far as its form goes; undefined after a report. */
@@ -135,15 +153,18 @@ function writtenCheck(check: Check, environment: Environment): WrittenCheck | un
   }
   const given = compared(check);
   const [read, data] = given;
-  const number = metric.counted ? found.call.arguments[0]?.value : undefined;
+  const before = metric.number ? found.call.arguments[0]?.value : undefined;
   const taskName = taskRead(check);
-  const best = number && countOf(number, environment);
+  const number = before && numberOf(before, metric, environment);
   if (read?.kind === 'member' && taskName !== undefined && data !== undefined && given.length === 2)
-    if (!metric.counted || best !== undefined) return { found, metric, taskName, read, data, best };
-  const reason = metric.counted
-    ? `\`${found.metric}\` takes a whole number, a read of a predict task and a field of data`
+    if (!metric.number || number !== undefined) return { found, metric, taskName, read, data, number };
+  const takes = metric.number && (metric.number === 'best' ? 'a whole number' : 'the number of a class, from 0');
+  const reason = takes
+    ? `\`${found.metric}\` takes ${takes}, a read of a predict task and a field of data`
     : `\`${found.metric}\` compares a read of a predict task with a field of data`;
-  reporter.report('check/form', found.call.span, reason, { repair: metric.counted ? COUNTED_FORM : FORM });
+  reporter.report('check/form', found.call.span, reason, {
+    repair: metric.number ? NUMBERED_FORMS[metric.number].replace(/(?<=check )\w+/, found.metric) : FORM,
+  });
   return undefined;
 }
 
@@ -159,6 +180,7 @@ function shapeMistake(
   field: Shape,
   { ofScores }: Metric,
 ): { readonly reason: string; readonly repair?: string } | undefined {
+  if (ofScores === 'or-one' && sizeOf(read) === sizeOf(field)) return undefined;
   if (ofScores) {
     if (read.length > 1 && sizeOf(read.slice(0, -1)) === sizeOf(field)) return undefined;
     if (read.length === 1 && sizeOf(field) === 1) return undefined;
@@ -168,10 +190,25 @@ function shapeMistake(
   return { reason: '', ...(sizeOf(field) === 1 ? { repair: 'argmax(…)' } : {}) };
 }
 
-/** How many of the best classes count; undefined where that is another thing than a whole number from 1. */
-function countOf(expression: Expression, environment: Environment): number | undefined {
+/** How many of the best classes count, or a class; undefined for anything but a whole number from 1, or from 0. */
+function numberOf(expression: Expression, { number }: Metric, environment: Environment): number | undefined {
+  // A read stands where the number was forgotten.
+  if (expression.kind === 'member') return undefined;
   const value = evaluate(expression, environment);
-  return typeof value === 'number' && Number.isInteger(value) && value >= 1 ? value : undefined;
+  const least = number === 'best' ? 1 : 0;
+  return typeof value === 'number' && Number.isInteger(value) && value >= least ? value : undefined;
+}
+
+/** How many scores a read has for each element of the field, where it has more than one. */
+function classesOf({ ofScores }: Metric, read: Shape, field: Shape): number | undefined {
+  if (!ofScores || (ofScores === 'or-one' && sizeOf(read) === sizeOf(field))) return undefined;
+  return read.at(-1);
+}
+
+/** How many an `argmax` chooses from. */
+function chosenFrom(read: PredictTask['reads'][number]['value']): number | undefined {
+  const [scores] = read.kind === 'apply' && read.op === 'argmax' ? read.args : [];
+  return scores && sizeOf(scores.shape) / sizeOf(read.shape);
 }
 
 function readsField(task: PredictTask, field: string): boolean {

@@ -192,9 +192,13 @@ function predictionOf(task: PredictTask, program: Program): PlanPrediction[] {
 }
 
 function checkOf(check: CheckInstance): PlanCheck {
-  const { text, metric, classes, best, task, read, data, field, comparison, bound } = check;
-  const ofScores = { ...(classes === undefined ? {} : { classes }), ...(best === undefined ? {} : { best }) };
-  return { text, metric, ...ofScores, task, read, data: dataOf(data), field, comparison, bound };
+  const { text, metric, classes, best, class: label, task, read, data, field, comparison, bound } = check;
+  const numbers = {
+    ...(classes === undefined ? {} : { classes }),
+    ...(best === undefined ? {} : { best }),
+    ...(label === undefined ? {} : { class: label }),
+  };
+  return { text, metric, ...numbers, task, read, data: dataOf(data), field, comparison, bound };
 }
 
 /** A data set as a plan names it. */

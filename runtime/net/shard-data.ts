@@ -1,5 +1,6 @@
 /** The data of one shard: only the columns that its senses and labels read, as blobs named in the deployment. */
 
+import { metricCalled } from '../../spec/metrics.ts';
 import { comparedNames, energyNode, TRAIN } from '../../spec/names.ts';
 import { isPictureShape, movePictures } from '../../spec/picture-moves.ts';
 import type { PictureMoves, PlanField } from '../../spec/plan.ts';
@@ -163,9 +164,11 @@ export function totalsOf(schedule: ShardSchedule, evaluations: Deployment['evalu
   const results = schedule.functions.find((f) => f.name === TRAIN)?.results.map((r) => r.name) ?? [];
   return [
     ...results.filter((name) => energyNode(name) !== undefined),
-    ...evaluations.flatMap(({ function: name, read }, i) =>
-      givesRead(schedule, name, read) ? Object.values(comparedNames(i)) : [],
-    ),
+    ...evaluations.flatMap(({ function: name, read, metric }, i) => {
+      const { sum, count, of } = comparedNames(i);
+      if (!givesRead(schedule, name, read)) return [];
+      return metricCalled(metric)?.ofSome ? [sum, count, of] : [sum, count];
+    }),
   ];
 }
 

@@ -21,7 +21,7 @@ import type { Commit, Listen } from '../wire/messages.ts';
 import { signPart } from '../wire/part.ts';
 import { signState } from '../wire/state-signature.ts';
 import type { BlobContent } from './bring-blob.ts';
-import { withCall } from './call-sums.ts';
+import { type Comparisons, withCall } from './call-sums.ts';
 import type { PartsPort } from './disk-columns.ts';
 import { fillFrom } from './fill-from.ts';
 import type { Start, StretchLog } from './records/stretch-log.ts';
@@ -97,6 +97,7 @@ export class ShardHost {
   #loading: Promise<void> | undefined;
   #refused = 0;
   #totals: Totals = {};
+  readonly #comparisons: Comparisons = new Map();
   #closed = false;
   #awaits = '';
   #waits: readonly number[] = [];
@@ -171,6 +172,7 @@ export class ShardHost {
     this.#commits.length = 0;
     this.#over.length = 0;
     this.#calls.clear();
+    this.#comparisons.clear();
     const { states } = this.#plan.executable.program;
     if (from) {
       await this.#fill(states, from.blob, this.#kept.get(from.calls));
@@ -417,7 +419,7 @@ export class ShardHost {
   }
 
   #sum(call: Call, results: Readonly<Record<string, Tensor>>): void {
-    const summed = withCall(this.deployment, this.#data, this.#totals, call, results);
+    const summed = withCall(this.deployment, this.#data, this.#totals, call, results, this.#comparisons);
     if ('unsound' in summed)
       throw notFinite('energy/not-finite', `the energy of node ${summed.unsound} is no longer a finite number`, call);
     this.#totals = summed.totals;

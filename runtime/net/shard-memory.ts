@@ -2,6 +2,7 @@
  * Memory that a deployment takes of a trainer, counted from the record, the plan and the schedule alone: before a column, a
  * snapshot or a batch is there.
  */
+import { isRanked } from '../../spec/metrics.ts';
 import { type State, sizeOf } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import { UserError } from '../support/errors.ts';
@@ -72,6 +73,7 @@ export function shardNeeds(
     .reduce((most, c) => c.blobs.reduce((m, b) => Math.max(m, b.bytes), most), 0);
   const fields = new Set(states.flatMap(({ init }) => (init.kind === 'statistic' ? [init.field] : [])));
   const means = deployment.statistics.filter((s) => fields.has(s.field)).reduce((sum, s) => sum + s.mean.bytes, 0);
+  const ranked = evaluations.map((evaluation, i) => scoresOf(evaluation, checks[i], wanted.checks[i] ?? []));
   return [
     { what: 'states and values as the plan says', bytes: memory },
     { what: 'columns of the training data', bytes: columns(train, wanted.train) },
@@ -80,9 +82,21 @@ export function shardNeeds(
     { what: 'one batch', bytes: Math.max(batch * rowBytes(train, wanted.train), ...batches) },
     { what: 'a piece of a column on its way', bytes: 2 * largest },
     { what: 'statistics', bytes: 2 * means },
+    ...(ranked.some((bytes) => bytes > 0) ? [{ what: 'scores of a ranking', bytes: Math.max(...ranked) }] : []),
     { what: 'snapshots', bytes: snapshotBytes(states, elementBytes) },
     { what: 'frames on their way into the record', bytes: maxPendingBytes(deployment, shard) },
   ];
+}
+
+/** Bytes of the scores of an evaluation that ranks, where the shard compares: they lie in memory that doubles. */
+function scoresOf(
+  { metric, field }: Counted['evaluations'][number],
+  ref: DataRef | undefined,
+  reads: readonly string[],
+): number {
+  const answers = ref?.columns.find((c) => c.name === field);
+  if (!ref || !answers || !isRanked(metric) || !reads.includes(field)) return 0;
+  return 3 * Float64Array.BYTES_PER_ELEMENT * answers.shape.reduce((product, n) => product * n, ref.length);
 }
 
 /** Bytes of states on their way into snapshots and out of them. */

@@ -2,7 +2,7 @@
  * The checks of a finished run are computed again from its weights: by the synchronizer where the model fits there,
  * else by trainers on shards that they have not trained; else the run is marked as unchecked.
  */
-import { isShare } from '../../spec/metrics.ts';
+import { isShare, metricCalled } from '../../spec/metrics.ts';
 import { comparedNames } from '../../spec/names.ts';
 import type { Checked } from '../../spec/run-events.ts';
 import { callsPerEpoch, lastEvaluations } from '../training/calls.ts';
@@ -109,14 +109,26 @@ function wentBack(run: RunState): RunState {
   return { ...run, phase: 'preparing', manifests, rows: run.rows.filter((r) => r.epoch <= epochs), checks: [] };
 }
 
-function differs({ deployment }: RunState, i: number, claimed: number, computed: number): boolean {
-  if (!Number.isFinite(computed) || !Number.isFinite(claimed))
+function differs(run: RunState, i: number, claimed: number, computed: number): boolean {
+  const count = countedOf(run, i);
+  const { metric = '' } = run.deployment.evaluations[i] ?? {};
+  if (!Number.isFinite(computed) || !Number.isFinite(claimed)) {
+    // Of so few samples another device may read none, and then there is no figure.
+    if (metricCalled(metric)?.ofSome && count <= SAMPLES) return false;
     return Number.isFinite(computed) !== Number.isFinite(claimed);
+  }
   const difference = Math.abs(claimed - computed);
-  if (!isShare(deployment.evaluations[i]?.metric ?? ''))
-    return difference > SHARE_OF_ERROR * Math.max(Math.abs(claimed), Math.abs(computed)) + 1e-9;
-  const count = Math.max(1, deployment.checks[i]?.length ?? 1);
-  return difference * count > Math.max(SAMPLES, SHARE_OF_SAMPLES * count);
+  if (!isShare(metric)) return difference > SHARE_OF_ERROR * Math.max(Math.abs(claimed), Math.abs(computed)) + 1e-9;
+  return difference * Math.max(1, count) > Math.max(SAMPLES, SHARE_OF_SAMPLES * count);
+}
+
+/** Samples of which each moves evaluation `i` by at most its share, as the trainers count them. */
+function countedOf({ deployment, manifests }: RunState, i: number): number {
+  const ofSome = metricCalled(deployment.evaluations[i]?.metric ?? '')?.ofSome;
+  if (!ofSome) return deployment.checks[i]?.length ?? 1;
+  const { count, of = 0 } = comparedIn(manifests.at(-1)?.totals ?? {}, i);
+  // Of pairs: no more than there are of the rarer kind, with each of which all of the other kind are paired.
+  return ofSome === 'pairs' ? of / Math.max(1, count) : of;
 }
 
 function finish(work: Work, run: RunState, checks: RunState['checks'], how: Checked, reason: string): void {

@@ -1,6 +1,6 @@
 /** Whether a part of a snapshot is one that an honest owner of the shard may bring. */
 
-import { isShare } from '../../spec/metrics.ts';
+import { isShare, metricCalled } from '../../spec/metrics.ts';
 import { comparedNames } from '../../spec/names.ts';
 import { allCalls, comparedAfter, isCut, lastChange } from '../training/calls.ts';
 import { NOT_FINITE } from '../training/totals.ts';
@@ -61,13 +61,18 @@ export function totalsProblem(run: RunState, { shard, calls, totals }: Brought):
     const names = comparedNames(i);
     if (!may?.includes(names.count)) continue;
     const [count = 0, sum = 0] = [totals[names.count], totals[names.sum]];
+    const ofSome = metricCalled(evaluation.metric)?.ofSome;
+    const of = ofSome ? (totals[names.of] ?? 0) : count;
     const answers = checks[i]?.columns.find((c) => c.name === evaluation.field);
     const size = answers?.shape.reduce((product, n) => product * n, 1) ?? 1;
     const there = comparedAfter(run.deployment, calls, i, size);
     if (count !== there) return { what: 'totals/count', evidence: `${names.count} is ${count} of ${there}` };
-    const most = isShare(evaluation.metric) ? count : Number.POSITIVE_INFINITY;
+    // Pairs are most where half of all is of the class.
+    const mostOf = ofSome === 'pairs' ? (count / 2) ** 2 : count;
+    if (of < 0 || of > mostOf) return { what: 'totals/sum', evidence: `${names.of} is ${of} of ${count}` };
+    const most = isShare(evaluation.metric) ? of : Number.POSITIVE_INFINITY;
     if (sum !== NOT_FINITE && (sum < 0 || sum > most))
-      return { what: 'totals/sum', evidence: `${names.sum} is ${sum} of ${count}` };
+      return { what: 'totals/sum', evidence: `${names.sum} is ${sum} of ${of}` };
   }
   return undefined;
 }

@@ -4,7 +4,8 @@ import { allocate, type Dataset, findField } from '../data/dataset.ts';
 import { feedBatches } from '../data/feed.ts';
 import { checkLabels } from '../data/labels.ts';
 import type { FieldData, Tensor } from '../device/device.ts';
-import { compare, isSound, measured, NOTHING } from '../training/metrics.ts';
+import { NOTHING } from '../training/compared.ts';
+import { comparing, isSound, measured } from '../training/metrics.ts';
 import { inputsOfStep } from '../training/steps.ts';
 import type { Shard } from './shard.ts';
 import { smallestFor } from './sizes.ts';
@@ -124,25 +125,27 @@ function fillUp(data: FieldData, size: number, count: number, batch: number): vo
 }
 
 /**
- * Returns the metric over the whole set; NaN where a
- * sample's read, or the numbers that its class was chosen from, are not finite (`argmax` of them would still be a
- * class).
+ * Returns the metric over the whole set; NaN where a sample's read, or the numbers that its class was chosen from, are
+ * not finite (`argmax` of them would still be a class), and where nothing is there to take a share of.
  * @throws Stopped
  */
 export async function measure(
   shard: Shard,
   prediction: PlanPrediction,
-  check: Pick<PlanCheck, 'metric' | 'classes' | 'best' | 'read' | 'field'>,
+  check: Pick<PlanCheck, 'metric' | 'classes' | 'best' | 'class' | 'read' | 'field'>,
   dataset: Dataset,
   watch: Watch = UNWATCHED,
 ): Promise<number> {
   const { read, field } = check;
   findField(dataset, field);
+  const compare = comparing(check);
   let compared = NOTHING;
   for await (const batch of predictAll(shard, prediction, dataset, [field])) {
     if (!isSound(batch.results, read)) return Number.NaN;
-    compared = compare(check, batch.results[read] as Tensor, batch.fields[field] as FieldData, compared);
-    watch.progress(batch.first + batch.count, dataset.length);
+    const done = batch.first + batch.count;
+    const [predicted, answers] = [batch.results[read] as Tensor, batch.fields[field] as FieldData];
+    compared = compare(predicted, answers, compared, done === dataset.length);
+    watch.progress(done, dataset.length);
     if (watch.stopRequested()) throw new Stopped();
   }
   return measured(check, compared);

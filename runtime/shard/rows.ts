@@ -1,4 +1,5 @@
 /** Predictions of a batch, sample by sample, as plain values that print as JSON. */
+import type { MetricName } from '../../spec/metrics.ts';
 import { scoresName } from '../../spec/names.ts';
 import type { Plan, PlanPrediction } from '../../spec/plan.ts';
 import type { Classes } from '../data/dataset.ts';
@@ -32,6 +33,9 @@ export function predictedRow(
   return row;
 }
 
+/** Metrics whose read and field are numbers of the same classes. */
+const COMPARES_CLASSES: ReadonlySet<string> = new Set<MetricName>(['accuracy', 'precision', 'recall']);
+
 /**
  * Returns the names of the classes that a prediction's reads choose from: those of the field that a check compares a read
  * with, else of the field that is called as the read is.
@@ -40,7 +44,9 @@ export function predictedRow(
 export function classesOfReads(plan: Plan, prediction: PlanPrediction, classes: Classes | undefined): Classes {
   if (!classes) return {};
   const found = prediction.reads.flatMap(({ name, scores }) => {
-    const check = plan.checks.find((c) => c.metric === 'accuracy' && c.task === prediction.task && c.read === name);
+    const check = plan.checks.find(
+      (c) => COMPARES_CLASSES.has(c.metric) && c.task === prediction.task && c.read === name,
+    );
     const field = check?.field ?? name;
     const names = scores && Object.hasOwn(classes, field) ? classes[field] : undefined;
     return names ? [[name, names] as const] : [];

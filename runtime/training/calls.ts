@@ -2,6 +2,7 @@
  * A run, call by call: the training batches of an epoch, each step of a sequence a call of its own, then the
  * batches of its evaluations, epoch after epoch. The number of a call says all about it, so no message has to. Pure.
  */
+import { isRanked } from '../../spec/metrics.ts';
 import { TRAIN } from '../../spec/names.ts';
 import type { Position } from '../device/device.ts';
 import type { Evaluation } from './evaluations.ts';
@@ -17,7 +18,7 @@ export interface RunLengths {
   readonly sequence?: number;
   /** A last batch that is not full is trained, too. */
   readonly last?: 'keep';
-  readonly evaluations: readonly (Pick<Evaluation, 'batch' | 'sequence' | 'function'> & {
+  readonly evaluations: readonly (Pick<Evaluation, 'batch' | 'sequence' | 'function' | 'metric'> & {
     /** Its calls change what the model remembers. */
     readonly remembers?: boolean;
   })[];
@@ -165,11 +166,17 @@ export function changesState({ evaluations }: Pick<RunLengths, 'evaluations'>, c
   return call.kind === 'train' || evaluations[call.evaluation]?.remembers === true;
 }
 
-/** The first call from `calls` on behind which no sequence is under way: the end of a batch. */
+/**
+ * The first call from `calls` on behind which no sequence is under way, and no ranking, whose scores no snapshot has: the
+ * end of a batch, or of an evaluation.
+ */
 export function endOfBatch(run: RunLengths, calls: number): number {
   if (calls === 0 || calls >= allCalls(run)) return calls;
   const call = callAt(run, calls - 1);
-  const steps = (call.kind === 'train' ? run.sequence : run.evaluations[call.evaluation]?.sequence) ?? 1;
+  const evaluation = call.kind === 'train' ? undefined : run.evaluations[call.evaluation];
+  const steps = (call.kind === 'train' ? run.sequence : evaluation?.sequence) ?? 1;
+  if (call.kind === 'evaluate' && isRanked(evaluation?.metric ?? ''))
+    return calls + (evaluationCalls(run)[call.evaluation] ?? 0) - (call.batch * steps + (call.step ?? 0) + 1);
   return calls + steps - 1 - (call.step ?? 0);
 }
 

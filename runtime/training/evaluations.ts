@@ -8,6 +8,7 @@ export interface Evaluation {
   /** As in `PlanCheck`. */
   readonly classes?: number;
   readonly best?: number;
+  readonly class?: number;
   readonly comparison: '>=' | '>' | '<=' | '<' | '==';
   readonly bound: number;
   /** Of the program: `predict.classify`. */
@@ -30,11 +31,19 @@ export function evaluationsOf(plan: Plan): Evaluation[] {
 }
 
 function evaluationOf(plan: Plan, check: PlanCheck): Evaluation {
-  const { text, metric, classes, best, comparison, bound, read, field } = check;
+  const { text, metric, comparison, bound, read, field } = check;
   const { function: name = '', batch = 1, sequence } = predictionOf(plan, check) ?? {};
   const steps = sequence === undefined ? {} : { sequence };
-  const ofScores = { ...(classes === undefined ? {} : { classes }), ...(best === undefined ? {} : { best }) };
-  return { check: text, metric, ...ofScores, comparison, bound, read, field, function: name, batch, ...steps };
+  return { check: text, metric, ...numbersOf(check), comparison, bound, read, field, function: name, batch, ...steps };
+}
+
+/** The numbers of a check that not every metric has. */
+function numbersOf({ classes, best, class: label }: PlanCheck): Pick<Evaluation, 'classes' | 'best' | 'class'> {
+  return {
+    ...(classes === undefined ? {} : { classes }),
+    ...(best === undefined ? {} : { best }),
+    ...(label === undefined ? {} : { class: label }),
+  };
 }
 
 export function predictionOf(plan: Plan, { task }: Pick<PlanCheck, 'task'>): PlanPrediction | undefined {

@@ -1,44 +1,63 @@
-/** A metric: sums over the elements that were compared, and whether their mean holds. Pure. */
+/** A metric: sums over the elements that were compared, and whether what they come to holds. */
+import { isRanked, metricCalled } from '../../spec/metrics.ts';
 import { scoresName } from '../../spec/names.ts';
 import type { FieldData } from '../device/device.ts';
+import type { Compared } from './compared.ts';
 import type { Evaluation } from './evaluations.ts';
-
-export interface Compared {
-  /** Of right ones, differences or logarithms. */
-  readonly sum: number;
-  readonly count: number;
-}
-
-export const NOTHING: Compared = { sum: 0, count: 0 };
+import { Ranking } from './ranking.ts';
+import { logOfSum } from './scores.ts';
 
 /** How a read is compared with a field. */
-export type Measure = Pick<Evaluation, 'metric' | 'classes' | 'best'>;
+export type Measure = Pick<Evaluation, 'metric' | 'classes' | 'best' | 'class'>;
 
 /**
- * Compares what was read with the right answers.
+ * Compares what was read of a batch with the right answers.
  * @param predicted elements of all samples, at least as many as there are answers; of scores `classes` times as many
  * @param before what was compared before: sums go on, so that they are the same in batches of any size
+ * @param isLast no other batch follows
  */
-export function compare(
-  measure: Measure,
+export type Comparing = (
   predicted: ArrayLike<number>,
   answers: FieldData,
-  before: Compared = NOTHING,
-): Compared {
+  before: Compared,
+  isLast: boolean,
+) => Compared;
+
+/** One run through the data of an evaluation: where elements are ranked, it keeps their scores until the last batch. */
+export function comparing(measure: Measure): Comparing {
+  if (!isRanked(measure.metric)) return (predicted, answers, before) => compare(measure, predicted, answers, before);
+  const ranking = new Ranking(measure);
+  return (predicted, answers, before, isLast) => ranking.add(predicted, answers, before, isLast);
+}
+
+function compare(measure: Measure, predicted: ArrayLike<number>, answers: FieldData, before: Compared): Compared {
   let { sum } = before;
+  const count = before.count + answers.length;
   const of = comparison(measure, predicted);
   for (let i = 0; i < answers.length; i++) sum += of(i, answers[i] as number);
-  return { sum, count: before.count + answers.length };
+  if (metricCalled(measure.metric)?.ofSome !== 'elements') return { sum, count };
+  return { sum, count, of: (before.of ?? 0) + elementsOf(measure, predicted, answers) };
+}
+
+/** How many elements a share is of: those read as the class, or those that are of it. */
+function elementsOf({ metric, class: label }: Measure, predicted: ArrayLike<number>, answers: FieldData): number {
+  const counted = metric === 'precision' ? predicted : answers;
+  let count = 0;
+  for (let i = 0; i < answers.length; i++) count += Number(counted[i] === label);
+  return count;
 }
 
 /** What element `i` adds to the sum, by its right answer. */
 function comparison(
-  { metric, classes = 1, best = 1 }: Measure,
+  { metric, classes = 1, best = 1, class: label }: Measure,
   predicted: ArrayLike<number>,
 ): (i: number, answer: number) => number {
   switch (metric) {
     case 'accuracy':
       return (i, answer) => Number(predicted[i] === answer);
+    case 'precision':
+    case 'recall':
+      return (i, answer) => Number(answer === label && predicted[i] === label);
     case 'top':
       return (i, answer) => Number(rankOf(predicted, i * classes, classes, answer) < best);
     case 'perplexity':
@@ -65,15 +84,15 @@ function rankOf(scores: ArrayLike<number>, from: number, classes: number, label:
 /** -log softmax(scores) at the label; NaN where it is not a class. */
 function surprise(scores: ArrayLike<number>, from: number, classes: number, label: number): number {
   if (!(label >= 0 && label < classes)) return Number.NaN;
-  let largest = Number.NEGATIVE_INFINITY;
-  for (let c = 0; c < classes; c++) largest = Math.max(largest, scores[from + c] as number);
-  let sum = 0;
-  for (let c = 0; c < classes; c++) sum += Math.exp((scores[from + c] as number) - largest);
-  return Math.log(sum) + largest - (scores[from + label] as number);
+  return logOfSum(scores, from, classes) - (scores[from + label] as number);
 }
 
-/** What the sums come to: a share in 0 … 1, the mean error of an element, or the exponential of a mean logarithm. */
-export function measured({ metric }: Pick<Measure, 'metric'>, { sum, count }: Compared): number {
+/**
+ * What the sums come to: a share in 0 … 1, the mean error of an element, or the exponential of a mean logarithm; NaN for a
+ * share of elements that there are none of.
+ */
+export function measured({ metric }: Pick<Measure, 'metric'>, { sum, count, of }: Compared): number {
+  if (metricCalled(metric)?.ofSome) return of ? sum / of : Number.NaN;
   const mean = sum / Math.max(1, count);
   return metric === 'perplexity' ? Math.exp(mean) : mean;
 }

@@ -1,11 +1,11 @@
 /**
- * Sums over an epoch, by name: `energy.NODE` over samples, `sum.I` and `count.I` of what evaluation I has
+ * Sums over an epoch, by name: `energy.NODE` over samples, `sum.I`, `count.I` and `of.I` of what evaluation I has
  * compared; on one machine `samples` and `seconds` of training too. Kept in snapshots, so that a resumed epoch ends
  * with the same numbers. Pure.
  */
 import { comparedNames, energyName, energyNode } from '../../spec/names.ts';
 import type { Tensor } from '../device/device.ts';
-import { type Compared, NOTHING } from './metrics.ts';
+import { type Compared, NOTHING } from './compared.ts';
 
 export type Totals = Readonly<Record<string, number>>;
 
@@ -39,13 +39,23 @@ export const NOT_FINITE = -1;
 export function comparedIn(totals: Totals, i: number): Compared {
   const names = comparedNames(i);
   const sum = totals[names.sum] ?? NOTHING.sum;
-  return { sum: sum === NOT_FINITE ? Number.NaN : sum, count: totals[names.count] ?? NOTHING.count };
+  const of = totals[names.of];
+  return {
+    sum: sum === NOT_FINITE ? Number.NaN : sum,
+    count: totals[names.count] ?? NOTHING.count,
+    ...(of === undefined ? {} : { of }),
+  };
 }
 
 /** With what evaluation `i` has compared till now. */
-export function withCompared(totals: Totals, i: number, { sum, count }: Compared): Totals {
+export function withCompared(totals: Totals, i: number, { sum, count, of }: Compared): Totals {
   const names = comparedNames(i);
-  return { ...totals, [names.sum]: Number.isFinite(sum) ? sum : NOT_FINITE, [names.count]: count };
+  return {
+    ...totals,
+    [names.sum]: Number.isFinite(sum) ? sum : NOT_FINITE,
+    [names.count]: count,
+    ...(of === undefined ? {} : { [names.of]: of }),
+  };
 }
 
 /** Sums of several shards, together. */

@@ -129,6 +129,34 @@ test('a validation is computed again with the checks where others check them', a
   expect(run).toMatchObject({ phase: 'done', checked: 'by-others', excluded: [] });
 });
 
+/** The same chain with the number of a class for each step: what is measured needs some of the elements, or pairs of them. */
+const CLASSES = 'data.file("steps.npz", x = f32[6, 3], y = f32[6, 2], kind = int[6])';
+const OF_CLASSES = `${MODEL.slice(0, MODEL.indexOf('check error')).replaceAll(DATA, CLASSES).replace('read y = y\n', 'read y = y\n  read kind = argmax(y)\n')}
+check auc(1, answer.y, ${CLASSES}.kind) >= 0
+check precision(1, answer.kind, ${CLASSES}.kind) >= 0
+check recall(1, answer.kind, ${CLASSES}.kind) >= 0
+`;
+const kind = {
+  field: { name: 'kind', type: 'i32' as const, shape: [STEPS] },
+  data: Int32Array.from({ length: 18 * STEPS }, (_, i) => rng.bits(9000 + i) % 2),
+};
+const labelled = memoryDataset('steps', 'drawn', [column('x', 3), column('y', 2), kind]);
+const ofClasses = {
+  train: slice(labelled, 0, 3),
+  checks: [slice(labelled, 9, 14), slice(labelled, 9, 14), slice(labelled, 8, 14)],
+  validation: slice(labelled, 13, 17),
+};
+
+test('shares of some elements and of pairs are those of one machine, where shards compute them', async () => {
+  const plan = built(2, OF_CLASSES);
+  const here = await trainHere(plan, ofClasses, 1);
+  expect(new Set(here.checks.map((c) => c.value)).size).toBe(3);
+  const { run } = await hosted({ plan, ...ofClasses, epochs: 1, trainers: 4, checking: 'not-here' });
+  expect(run).toMatchObject({ phase: 'done', checked: 'by-others', excluded: [] });
+  expect(run?.checks).toEqual(here.checks.map((c) => ({ ...c, value: close(c.value) })));
+  expect(run?.rows.map((row) => row.validation)).toEqual(here.reports.map((report) => close(report.validation ?? 0)));
+});
+
 test('a run that is asked to stop cuts no sequence in two', async () => {
   const plan = planOf(2);
   const { milliseconds } = await hosted({ plan, epochs: 1 });

@@ -1,5 +1,5 @@
 /** A training for people: what begins, a bar for each epoch, a plot, the checks and the next command. */
-import { isShare } from '../../../spec/metrics.ts';
+import { isShare, metricCalled } from '../../../spec/metrics.ts';
 import type { FoundRate, Plan, PlanTraining } from '../../../spec/plan.ts';
 import type { CheckResult } from '../../shard/checks.ts';
 import type { TrainingData } from '../../shard/trainable.ts';
@@ -107,10 +107,24 @@ function idleText(nodes: readonly string[]): string {
 export function checkLines(checks: readonly CheckResult[]): string[] {
   const width = Math.max(0, ...checks.map((c) => c.check.length));
   return checks.map(({ check, value, pass }) => {
-    if (Number.isNaN(value)) return `check  ${check.padEnd(width)}   FAILS: what is read is not a finite number`;
-    const shown = isShare(check.slice(0, check.indexOf('('))) ? formatPercent(value) : formatMeasure(value);
+    const metric = check.slice(0, check.indexOf('('));
+    if (Number.isNaN(value)) return `check  ${check.padEnd(width)}   FAILS: ${withoutFigure(metric)}`;
+    const shown = isShare(metric) ? formatPercent(value) : formatMeasure(value);
     return `check  ${check.padEnd(width)}   ${shown}   ${pass ? 'holds' : 'FAILS'}`;
   });
+}
+
+/** Why a check has no figure: a share of nothing is none. */
+function withoutFigure(metric: string): string {
+  const notFinite = 'what is read is not a finite number';
+  switch (metricCalled(metric)?.ofSome) {
+    case undefined:
+      return notFinite;
+    case 'pairs':
+      return `all elements are of this class, or none, or ${notFinite}`;
+    case 'elements':
+      return `no element is ${metric === 'recall' ? 'of' : 'read as'} this class, or ${notFinite}`;
+  }
 }
 
 function parametersText(plan: Plan): string {

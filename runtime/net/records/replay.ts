@@ -16,7 +16,7 @@ import type { Deployment } from '../../wire/deployment.ts';
 import { hex } from '../../wire/hash.ts';
 import { decodePacket, MAX_PAYLOAD_BYTES } from '../../wire/header.ts';
 import { leafOf } from '../../wire/merkle.ts';
-import { withCall } from '../call-sums.ts';
+import { type Comparisons, withCall } from '../call-sums.ts';
 import { type BlobSource, openShardData, type ShardData } from '../shard-data.ts';
 import { borderCodec, drawStates, openShardDevice } from '../shard-device.ts';
 import { hashOf } from '../streamed-state.ts';
@@ -69,6 +69,7 @@ interface Member {
   /** By call, to be held against what is sent here, in order. */
   readonly sent: Map<string, SentPacket[]>;
   totals: Totals;
+  readonly comparisons: Comparisons;
   call: number;
   /** Directions of borders in a call over which no neighbour has signed a window. */
   readonly unsigned: number;
@@ -159,7 +160,8 @@ async function memberOf(record: StretchRecord, options: ReplayOptions): Promise<
   const run: DeviceSession['run'] = (name, inputs, position) => device.run(name, inputs, position);
   const session = openSession(source.schedule, source.executable, { run });
   const { from: call, totals } = record.head;
-  return { record, source, device, session, data, sent, totals, call, unsigned };
+  const comparisons: Comparisons = new Map();
+  return { record, source, device, session, data, sent, totals, comparisons, call, unsigned };
 }
 
 class Replay {
@@ -213,8 +215,8 @@ class Replay {
 
   #done(member: Member, results: Readonly<Record<string, Tensor>>): Verdict | undefined {
     const { deployment } = this.#options;
-    const { record, call, data, totals } = member;
-    const summed = withCall(deployment, data, totals, callAt(deployment, call), results);
+    const { record, call, data, totals, comparisons } = member;
+    const summed = withCall(deployment, data, totals, callAt(deployment, call), results, comparisons);
     if ('unsound' in summed) return { verdict: 'mismatch', shard: record.head.shard, what: 'sums', call };
     member.totals = summed.totals;
     member.call++;

@@ -13,10 +13,13 @@ export const hash = (letter: string): string => letter.repeat(64);
 export const RUN = 'chain-1';
 
 /** Two shards, four training batches and an evaluation of two samples, twice; snapshots every two batches. */
-export function checkedChain(shards = 2): Deployment {
+export function checkedChain(shards = 2, metric = 'accuracy'): Deployment {
   const column = { name: 'y', type: 'i32' as const, shape: [], blobs: [] };
-  const evaluation = { metric: 'accuracy', comparison: '>=' as const, bound: 0.5, function: 'predict.p', field: 'y' };
-  const totals = (shard: number): string[] => [`energy.n${shard}`, ...(shard === 0 ? ['sum.0', 'count.0'] : [])];
+  const evaluation = { metric, comparison: '>=' as const, bound: 0.5, function: 'predict.p', field: 'y' };
+  const totals = (shard: number): string[] => [
+    `energy.n${shard}`,
+    ...(shard === 0 ? ['sum.0', 'count.0', 'of.0'] : []),
+  ];
   const plain = chain(shards, 4, 2, 2);
   return {
     ...plain,

@@ -179,6 +179,20 @@ describe('a part', () => {
     expect(one.run.owners).not.toContain(liar);
   });
 
+  test.each([
+    ['more of a class than there are elements', 'recall', { 'sum.0': 1, 'of.0': 3 }],
+    ['more right ones of a class than it has', 'recall', { 'sum.0': 2, 'of.0': 1 }],
+    ['right ones of no elements', 'recall', { 'sum.0': 1 }],
+    ['more pairs than two elements make', 'auc', { 'sum.0': 1, 'of.0': 2 }],
+  ])('with %s proves a lie', (_, metric, sums) => {
+    const one = new Driver(['a', 'b', 'c'], checkedChain(2, metric)).start();
+    one.commit(0, 4).part(0, 5, { totals: { 'count.0': 2, ...sums } });
+    expect(one.events('liar')).toMatchObject([{ shard: 0, what: 'totals/sum' }]);
+    const honest = new Driver(['a', 'b', 'c'], checkedChain(2, metric)).start();
+    honest.commit(0, 4).part(0, 5, { totals: { 'count.0': 2, 'sum.0': 1, 'of.0': 1 } });
+    expect(honest.events('liar')).toEqual([]);
+  });
+
   test('that does not match its blob proves a lie, and one that the disk has damaged does not', () => {
     for (const [problem, lies] of [
       ['blob', 1],
@@ -361,6 +375,28 @@ describe('a check', () => {
     expect(mesh.run).toMatchObject({ phase: 'preparing', manifests: [{ calls: 504 }], differences: 1, checks: [] });
     expect(mesh.run.rows).toHaveLength(1);
     expect(mesh.run.owners).not.toContain(liar);
+  });
+
+  const claimed = (metric: string, totals: Record<string, number>): Driver => {
+    const mesh = new Driver(['a', 'b', 'c'], { ...checkedChain(2, metric), checks: longChecks(), epochs: 1 }).start();
+    const all = (shard: number) => (shard === 0 ? { totals: { 'count.0': 1000, ...totals } } : { totals: {} });
+    for (const shard of [0, 1]) mesh.commit(shard, 4).part(shard, 504, all(shard));
+    return mesh.lookedAt();
+  };
+
+  test.each([
+    ['precision', { 'sum.0': 10, 'of.0': 20 }, 0.6, 'done'],
+    ['precision', { 'sum.0': 10, 'of.0': 20 }, 0.7, 'preparing'],
+    ['precision', { 'sum.0': 0, 'of.0': 0 }, 0.5, 'done'],
+    ['precision', { 'sum.0': 2, 'of.0': 2 }, null, 'done'],
+    ['precision', { 'sum.0': 200, 'of.0': 200 }, null, 'preparing'],
+    ['auc', { 'sum.0': 200_000, 'of.0': 250_000 }, 0.81, 'done'],
+    ['auc', { 'sum.0': 200_000, 'of.0': 250_000 }, 0.83, 'preparing'],
+    ['auc', { 'sum.0': 4000, 'of.0': 4975 }, 0.83, 'done'],
+  ])('of %s may differ by as many samples as it is of: %j, computed %d', (metric, totals, computed, phase) => {
+    const mesh = claimed(metric, totals);
+    mesh.enter({ kind: 'checked', run: RUN, calls: 504, values: [computed] });
+    expect(mesh.run.phase).toBe(phase);
   });
 
   test('that differs twice fails the run, and its snapshots stay', () => {

@@ -21,7 +21,7 @@ function trainer(key: string, upload: number, more: Partial<RatedTrainer['capabi
 
 const run = (samples: number, snapshotEvery: number, checked = 0) => ({
   ...{ train: { length: samples }, batch: 8, epochs: 1, snapshotEvery },
-  evaluations: checked > 0 ? [{ function: evaluation?.name ?? '', batch: 8 }] : [],
+  evaluations: checked > 0 ? [{ function: evaluation?.name ?? '', metric: 'error', batch: 8 }] : [],
   checks: checked > 0 ? [{ length: checked }] : [],
 });
 

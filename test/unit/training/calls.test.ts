@@ -19,13 +19,13 @@ import {
 
 const flat = {
   ...{ train: { length: 11 }, batch: 4, epochs: 2, snapshotEvery: 2 },
-  ...{ evaluations: [{ function: 'predict.a', batch: 3 }], checks: [{ length: 7 }] },
+  ...{ evaluations: [{ function: 'predict.a', metric: 'error', batch: 3 }], checks: [{ length: 7 }] },
 };
 const steps = {
   ...{ train: { length: 9 }, batch: 4, sequence: 3, epochs: 2, snapshotEvery: 1 },
   evaluations: [
-    { function: 'predict.a', batch: 4, sequence: 2, remembers: true },
-    { function: 'predict.b', batch: 5 },
+    { function: 'predict.a', metric: 'error', batch: 4, sequence: 2, remembers: true },
+    { function: 'predict.b', metric: 'accuracy', batch: 5 },
   ],
   checks: [{ length: 6 }, { length: 6 }],
 };
@@ -58,6 +58,9 @@ test('every step of a sequence is a call of its own, of training and of evaluati
 test('a run stops at the end of a batch, after all steps of its sequences', () => {
   expect([0, 1, 2, 3, 4, 7, 8, 9, 11].map((n) => endOfBatch(steps, n))).toEqual([0, 3, 3, 3, 6, 8, 8, 10, 11]);
   expect([1, 2, 5, 6].map((n) => endOfBatch(flat, n))).toEqual([1, 2, 5, 6]);
+  // A ranking goes on to its end: no snapshot has its scores.
+  const ranked = { ...steps, evaluations: steps.evaluations.map((e) => ({ ...e, metric: 'auc' })) };
+  expect([4, 6, 7, 8, 10, 11, 12].map((n) => endOfBatch(ranked, n))).toEqual([6, 6, 10, 10, 10, 12, 12]);
   expect([0, 3, 6, 10, 12, 15].map((n) => batchesBehind(steps, n))).toEqual([0, 1, 2, 2, 0, 1]);
 });
 

@@ -6,12 +6,12 @@ import { endsStretch, type StretchedRun, stretchBegin, stretchEnd } from '../../
 /** Seven batches and three calls of an evaluation, twice. */
 const flat: StretchedRun = {
   ...{ train: { length: 28 }, batch: 4, epochs: 2, snapshotEvery: 5, stretches: { batches: 2 } },
-  ...{ evaluations: [{ function: 'predict.a', batch: 3 }], checks: [{ length: 7 }] },
+  ...{ evaluations: [{ function: 'predict.a', metric: 'error', batch: 3 }], checks: [{ length: 7 }] },
 };
 /** Four batches of three steps, and four calls of an evaluation that remembers. */
 const steps: StretchedRun = {
   ...{ train: { length: 16 }, batch: 4, sequence: 3, epochs: 1, snapshotEvery: 100, stretches: { batches: 2 } },
-  evaluations: [{ function: 'predict.a', batch: 3, sequence: 2, remembers: true }],
+  evaluations: [{ function: 'predict.a', metric: 'error', batch: 3, sequence: 2, remembers: true }],
   checks: [{ length: 6 }],
 };
 const ends = (run: StretchedRun): number[] =>
