@@ -57,7 +57,10 @@ export const commands: readonly Command[] = [
     usage: 'eval <run>',
     summary: "measure a run against its model's checks",
     options: EVAL,
-    examples: [['eval runs/digits-20261122-1', 'every check with its value; exit code 1 if one fails']],
+    examples: [
+      ['eval runs/digits-20261122-1', 'every check with its value; exit code 1 if one fails'],
+      ['eval runs/digits-20261122-1 --report digits', 'and digits/report.html: which class is read as which'],
+    ],
     load: () => import('./training/eval.ts'),
   }),
   command({

@@ -1,5 +1,5 @@
 /** A model of characters, from its text to what it writes. */
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { jsonLines, nmc, temporaryFolder } from '../support/nmc.ts';
@@ -37,6 +37,9 @@ predict continue of m {
 check perplexity(continue.next, data.text("round.txt", window = 6).test.next) <= 1.1
 check top(2, continue.next, data.text("round.txt", window = 6).test.next) >= 1
 check accuracy(continue.best, data.text("round.txt", window = 6).test.next) >= 1
+check auc(2, continue.next, data.text("round.txt", window = 6).test.next) >= 1
+check precision(2, continue.best, data.text("round.txt", window = 6).test.next) >= 1
+check recall(2, continue.best, data.text("round.txt", window = 6).test.next) >= 1
 `;
 
 beforeAll(async () => {
@@ -45,7 +48,8 @@ beforeAll(async () => {
   const trained = await run('train', 'm.pcn', '--out', 'run', '--json', '--seed', '1');
   expect(trained).toMatchObject({ code: 0, stderr: '' });
   const done = jsonLines(trained).find((line) => line.event === 'done');
-  expect(done?.checks).toMatchObject([{ pass: true }, { value: 1, pass: true }, { value: 1, pass: true }]);
+  const all = { value: 1, pass: true };
+  expect(done?.checks).toMatchObject([{ pass: true }, all, all, all, all, all]);
 }, 120_000);
 
 test('goes on with the text, also beyond its window', async () => {
@@ -74,6 +78,46 @@ test.each([
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain(code);
   expect(refused.stderr).toContain(words);
+});
+
+test('writes what is read as what, and replaces its own report alone', async () => {
+  const evaluated = await run('eval', 'run', '--report', 'report', '--json');
+  expect(evaluated).toMatchObject({ code: 0, stderr: '' });
+  const names = [
+    'confusion.csv',
+    'confusion.svg',
+    'classes.csv',
+    'confusion-2.csv',
+    'confusion-2.svg',
+    'classes-2.csv',
+  ];
+  const files = [...names, 'report.json', 'report.html'];
+  expect(jsonLines(evaluated)).toMatchObject([{ event: 'eval', report: 'report', files }]);
+  expect(readdirSync(join(folder, 'report')).sort()).toEqual([...files].sort());
+  const read = (name: string): string => readFileSync(join(folder, 'report', name), 'utf8');
+  // Two windows of six characters, each of them right.
+  expect(read('confusion.csv')).toBe('class,a,b,c\r\na,4,0,0\r\nb,0,4,0\r\nc,0,0,4\r\n');
+  expect(read('classes-2.csv')).toBe('class,count,read,precision,recall\r\na,4,4,1,1\r\nb,4,4,1,1\r\nc,4,4,1,1\r\n');
+  expect(read('report.html')).toContain('continue.next beside next of round.txt.test');
+  expect(JSON.parse(read('report.json'))).toMatchObject({
+    ...{ format: 'nmc-eval-1', run: expect.stringContaining('run'), model: 'm', task: 't', seed: 1 },
+    tables: [
+      {
+        read: 'continue.next',
+        accuracy: 1,
+        confusion: [
+          [4, 0, 0],
+          [0, 4, 0],
+          [0, 0, 4],
+        ],
+      },
+      { read: 'continue.best' },
+    ],
+  });
+  writeFileSync(join(folder, 'report', 'mine.txt'), 'kept');
+  const refused = await run('eval', 'run', '--report', 'report');
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain('error[eval/folder]: report holds mine.txt');
 });
 
 test('is measured on a text of the same characters alone', async () => {

@@ -70,7 +70,15 @@ export const PREDICT = {
 };
 export type PredictArguments = Given<typeof PREDICT>;
 
-export const EVAL = { ...JSON_LINES, ...DATA, ...DEVICE, ...LIMIT, ...OTHER_FILE, ...RUN_FOLDER };
+export const EVAL = {
+  ...JSON_LINES,
+  ...DATA,
+  ...DEVICE,
+  ...LIMIT,
+  ...OTHER_FILE,
+  ...RUN_FOLDER,
+  report: text('folder to write what is read as what into: a page, a table, a picture, figures of each class'),
+};
 export type EvalArguments = Given<typeof EVAL>;
 
 export const EXPORT = {
