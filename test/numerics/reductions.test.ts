@@ -1,17 +1,20 @@
 /** Optimizers that look at a weight as a whole: sums over its elements, on every device, of every kind of link. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { lowerGraph } from '../../compiler/4-graph/lower.ts';
 import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
+import { pipelineProblem } from '../../compiler/5-program/pipeline.ts';
 import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { memberStates, type Program } from '../../spec/program.ts';
 import type { Opener } from '../compliance/harness.ts';
 import { checked, checkSource } from '../support/check-source.ts';
+import { AdamByHand, gradientsByHand, type Numbers } from '../support/linear-links.ts';
 import { openReference } from '../support/reference.ts';
 import { trainProgram } from '../support/run-program.ts';
 import { compileText, runShards, runWhole, splitRandomly, splitTiled } from '../support/shards.ts';
+import { fieldNumbers } from '../support/small-training.ts';
 import { openWebGpu } from '../support/webgpu.ts';
 
 const WHOLE = `
@@ -220,4 +223,95 @@ test.each([
     [...values].forEach((v, i) => {
       expect(found.states.get(id)?.[i], `${id} ${i}`).toBeCloseTo(v, 6);
     });
+});
+
+const ENDS = [
+  ['b', 3],
+  ['c', 2],
+] as const;
+
+/** Weights after Adam's steps on gradients none of which is longer than `norm`, and how long they were. */
+function clippedByHand(
+  text: string,
+  before: ReadonlyMap<string, Tensor>,
+  { batches, norm, each }: { readonly batches: number; readonly norm: number; readonly each: boolean },
+): { readonly theta: Numbers; readonly lengths: readonly number[] } {
+  const train = programOf(text).functions.find((f) => f.name === 'train');
+  if (!train) throw new Error('no training');
+  const names = ENDS.flatMap(([node]) => [`a->${node}.w`, `a->${node}.c`]);
+  const theta: Numbers = new Map(names.map((name) => [name, [...(before.get(name) ?? [])]]));
+  const adam = new AdamByHand();
+  const lengths: number[] = [];
+  for (let batch = 0; batch < batches; batch++) {
+    const { gradients } = gradientsByHand(fieldNumbers(train, batch), theta, ENDS, [6, 4]);
+    const length = (of: readonly string[]): number =>
+      Math.sqrt(of.flatMap((name) => gradients.get(name) ?? []).reduce((sum, g) => sum + g * g, 0));
+    lengths.push(...(each ? names.map((name) => length([name])) : [length(names)]));
+    adam.begin();
+    for (const name of names) {
+      const shorter = Math.min(1, norm / length(each ? [name] : names));
+      const moved = adam.direction(
+        name,
+        (gradients.get(name) ?? []).map((g) => shorter * g),
+        1e-3,
+      );
+      theta.set(
+        name,
+        (theta.get(name) ?? []).map((w, i) => w - 0.05 * (moved[i] as number)),
+      );
+    }
+  }
+  return { theta, lengths };
+}
+
+describe('learn.clipped', () => {
+  const links = '\n  node b: f32[3]\n  node c: f32[2]\n  link a -> [b, c] = links.dense()';
+  const clipped = (more: string, of = 'learn.adam(rate = 0.05, epsilon = 0.001)'): string =>
+    source(PLAIN, links)
+      .replace('optimizer = own()', `optimizer = learn.clipped(of = ${of}, ${more})`)
+      .replaceAll('f32[24]', 'f32[4]');
+
+  test.each([
+    ['reference', false, openReference, 1e-12],
+    ['reference', true, openReference, 1e-12],
+    ['cpu', false, openCpu, 1e-5],
+    ['webgpu', false, openWebGpu, 1e-5],
+    ['webgpu', true, openWebGpu, 1e-5],
+  ] as const)('holds gradients to a length: %s, each weight by itself: %s', async (_, each, open, bound) => {
+    const norm = each ? 1.2 : 2.4;
+    const text = clipped(`norm = ${norm}, each = ${each}`);
+    const before = await statesOf(openReference, text, 0);
+    const { theta, lengths } = clippedByHand(text, before, { batches: 4, norm, each });
+    // Some are longer, and not all are.
+    expect([Math.min(...lengths) < norm, Math.max(...lengths) > norm], String(lengths)).toEqual([true, true]);
+    const after = await statesOf(open, text, 4);
+    for (const [name, wanted] of theta)
+      wanted.forEach((w, i) => {
+        expect(Math.abs((after.get(name)?.[i] as number) - w), `${name} ${i}`).toBeLessThan(bound);
+      });
+  });
+
+  test('goes around and into other optimizers, and leaves short gradients as they are', async () => {
+    const plain = await statesOf(
+      openReference,
+      clipped('norm = 1.0e6', 'learn.normalized(of = learn.sgd(rate = 0.1))'),
+      3,
+    );
+    const inner = clipped('norm = 1').replace(
+      /optimizer = learn.*/,
+      'optimizer = learn.normalized(of = learn.clipped(of = learn.sgd(rate = 0.1), norm = 1.0e6))',
+    );
+    expect(await statesOf(openReference, inner, 3)).toEqual(plain);
+    const shorter = await statesOf(openReference, inner.replace('norm = 1.0e6', 'norm = 0.1'), 3);
+    expect(shorter.get('a->b.w')).not.toEqual(plain.get('a->b.w'));
+  });
+
+  test('goes with microbatches only where each weight is by itself', () => {
+    const problem = (more: string): string | undefined => {
+      const { graph, task } = compileText(clipped(more));
+      return pipelineProblem(graph, task);
+    };
+    expect(problem('norm = 1')).toContain('sums over all weights');
+    expect(problem('norm = 1, each = true')).toBeUndefined();
+  });
 });
