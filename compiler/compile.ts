@@ -16,6 +16,7 @@ import { resolve } from './2-names/resolve.ts';
 import { type CheckOptions, check } from './3-check/check.ts';
 import type { Checked, ModelInstance, PredictTask, TrainTask } from './3-check/checked.ts';
 import { withoutConsequences } from './3-check/consequences.ts';
+import { withFrozen } from './4-graph/frozen.ts';
 import type { Graph } from './4-graph/graph.ts';
 import { lowerGraph } from './4-graph/lower.ts';
 import { printGraph } from './4-graph/text.ts';
@@ -151,7 +152,7 @@ function reachedBy({ trains, predicts }: Checked): readonly Diagnostic[] {
   for (const task of trains) {
     const { model } = task;
     const { graph, keeping } = keptValues(
-      lowerGraph(model),
+      graphOf(model, task),
       task,
       predicts.filter((p) => p.model === model),
     );
@@ -193,13 +194,13 @@ export function buildProgram(
 ): Staged {
   const { model, predicts } = selected;
   return timed(observer, 'graph and program', () => {
-    const values = keptValues(lowerGraph(model), selected.task, predicts, selected.kept);
+    const values = keptValues(graphOf(model, selected.task), selected.task, predicts, selected.kept);
     const written = { predictBatch: PREDICT_BATCH, microbatches };
     const lowered = (from: Graph): Lowered => loweredFrom(from, selected, written);
     const { graph, task, lower } = lowered(values.graph);
     const { keeping } = values;
     const borders = keeping && {
-      all: lowered(lowerGraph(model)),
+      all: lowered(graphOf(model, selected.task)),
       keeping: (kept: ReadonlySet<string>) => lowered(keeping(kept)),
     };
     observer.made?.({ stage: 'graph', name: graph.name, print: () => printGraph(graph) });
@@ -223,9 +224,14 @@ export function buildProgram(
   });
 }
 
+/** The model's, as a task trains it. */
+function graphOf(model: ModelInstance, task: TrainTask | undefined): Graph {
+  return withFrozen(lowerGraph(model), task?.frozen);
+}
+
 /** What looks for the curvature of a task's energy (`5-program/probe.ts`), at any rate. */
 export function buildProbe({ model, task, predicts, kept }: Selected & { readonly task: TrainTask }): Program {
-  const { graph } = keptValues(lowerGraph(model), task, predicts, kept);
+  const { graph } = keptValues(graphOf(model, task), task, predicts, kept);
   return runPasses(lowerProbe(graph, withSteps(withRate(task, 1), graph)));
 }
 

@@ -13,9 +13,14 @@ export interface MatchedArguments {
   readonly missing: readonly Parameter[];
 }
 
+const IMPLIED: Readonly<Record<string, readonly string[]>> = {
+  link: ['delay', 'apart', 'learn', 'decay', 'tie'],
+  node: ['learn', 'decay'],
+};
+
 /** Arguments that every definition of a kind takes besides its own. */
 export function impliedParameters(definition: Definition): readonly string[] {
-  const names = definition.what === 'link' ? ['delay', 'apart', 'learn', 'tie'] : [];
+  const names = IMPLIED[definition.what] ?? [];
   return names.filter((name) => !definition.parameters.some((p) => p.name.text === name));
 }
 

@@ -6,6 +6,7 @@ import type { CallValue, NodeInstance } from './checked.ts';
 import { copier } from './copies.ts';
 import { atHome, type Environment } from './environment.ts';
 import { evaluate } from './evaluate.ts';
+import { learningIn } from './learning-in.ts';
 import { nodePart } from './node-part.ts';
 import { isDone, typeShape } from './shapes.ts';
 import { type ClusterInstance, describe, isKind, isPoison, type Place, POISON, type Term } from './term.ts';
@@ -76,6 +77,7 @@ function addNodes(
       ...(rate === undefined ? {} : { rate }),
       ...(internal ? { internal } : {}),
       ...part,
+      ...learningIn(call),
       span: statement.name.span,
     };
     assembly.nodes.push(node);

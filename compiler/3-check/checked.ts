@@ -84,7 +84,15 @@ export interface NodePart {
   readonly prior: 'zero' | 'none';
 }
 
-export interface NodeInstance extends NodePart {
+/** How weights of a node or a link learn beside those of others. */
+export interface Learning {
+  /** What the optimizer's rate is multiplied by: at 0 they stay as they begin. Absent: 1. */
+  readonly learn?: number;
+  /** What the optimizer's `decay` is multiplied by. Absent: 1. */
+  readonly decay?: number;
+}
+
+export interface NodeInstance extends NodePart, Learning {
   readonly name: string;
   readonly role: 'node' | 'sense';
   /** Per sample. */
@@ -96,7 +104,7 @@ export interface NodeInstance extends NodePart {
   readonly span: Span;
 }
 
-export interface LinkInstance {
+export interface LinkInstance extends Learning {
   /** `h1->h2`, with `#2` … behind it when the same two nodes are joined again. */
   readonly name: string;
   readonly source: string;
@@ -110,8 +118,6 @@ export interface LinkInstance {
   readonly sparsity?: Sparsity;
   /** Its prediction adds to no other link's: the target has an error, and an energy, from it alone. */
   readonly apart?: true;
-  /** What the optimizer's rate is multiplied by for its weights: at 0 they stay as they begin. Absent: 1. */
-  readonly learn?: number;
   /** Links with the same one share the weights whose names are equal. */
   readonly tie?: string;
   readonly span: Span;
@@ -193,6 +199,8 @@ export interface TrainTask {
   readonly found?: FoundRate;
   /** Which nodes keep values that settle, the others being exact; absent: all. */
   readonly values?: ValuesAt;
+  /** Nodes whose own weights, and those of the links into them, stay as they begin. */
+  readonly frozen?: readonly string[];
   /** The last part of an epoch is trained though it does not fill a batch; absent: it is left out. */
   readonly last?: 'keep';
   readonly span: Span;
@@ -200,7 +208,7 @@ export interface TrainTask {
 
 /**
  * One weight's update. Leaves are tensors of the weight's shape (`weight`, `gradient`, the states; of a thinned link
- * also `connection`) and numbers (`rate`, `step` = 1, 2, …). The next states read the old states; the next weight reads
+ * also `connection`) and numbers (`rate`, `step` = 1, 2, …, `share:decay`). The next states read the old states; the next weight reads
  * the new ones.
  */
 export interface WeightStep {

@@ -8,9 +8,13 @@ import { toExpr } from './arithmetic.ts';
 import type { CallValue, ModelInstance, OptimizerInstance, Value, WeightStep } from './checked.ts';
 import { atHome, type Environment, inside, shapeMistake } from './environment.ts';
 import { evaluate } from './evaluate.ts';
+import { decayingApart } from './learning-in.ts';
 import { dependsOnShape, overConnections, totalName } from './reductions.ts';
 import { evaluateRules } from './rules-of-definition.ts';
 import { isPoison, type Term, tensor } from './term.ts';
+
+/** The leaf of what a weight's `decay` is multiplied by, where a link or node of the model has a share of its own. */
+export const DECAY_SHARE = 'share:decay';
 
 const scalar = (name: string): Term => tensor(leaf(name, [], false));
 
@@ -25,7 +29,7 @@ export function elaborateOptimizer(
   model: ModelInstance,
   environment: Environment,
 ): OptimizerInstance | undefined {
-  const rules = rulesOf(call, environment);
+  const rules = rulesOf(call, decayingApart(model) !== undefined, environment);
   if (rules === undefined) return undefined;
   const { rate, states } = rules;
   if (!dependsOnShape(call.definition)) {
@@ -48,16 +52,20 @@ interface Rules {
   readonly inside?: { readonly parameter: string; readonly rules: Rules };
 }
 
-/** Undefined after a report. */
-function rulesOf(call: CallValue, environment: Environment): Rules | undefined {
+/** Undefined after a report. @param shared weights have shares of their own in `decay` */
+function rulesOf(call: CallValue, shared: boolean, environment: Environment): Rules | undefined {
   const { definition } = call;
   const { program, reporter } = environment.session;
   const module = program.homes.get(definition);
   if (module === undefined) return undefined;
-  const home = atHome(environment, module, new Map<string, Term>(Object.entries(call.arguments)));
+  const names = new Map<string, Term>(Object.entries(call.arguments));
+  const { decay } = call.arguments;
+  if (shared && typeof decay === 'number')
+    names.set('decay', tensor(apply('mul', [constant(decay), leaf(DECAY_SHARE, [], false)])));
+  const home = atHome(environment, module, names);
   const own = statesOf(definition, home);
   const around = Object.entries(call.arguments).find(([, value]) => isOptimizer(value));
-  const inner = around && rulesOf(around[1] as CallValue, environment);
+  const inner = around && rulesOf(around[1] as CallValue, shared, environment);
   if (own === undefined || (around && inner === undefined)) return undefined;
   const rate = inner?.rate ?? rateExpr(call.arguments.rate, environment);
   if (rate === undefined) return undefined;

@@ -67,12 +67,14 @@ function yesOrNo(term: Term, argument: Argument, environment: Environment): Term
   return POISON;
 }
 
-/** `learn`, which every link takes: `false`, or by what its weights' rate is multiplied. */
-function shareOfRate(term: Term, argument: Argument, environment: Environment): Term {
-  if (isPoison(term) || typeof term === 'boolean' || (typeof term === 'number' && term >= 0)) return term;
-  const reason = `\`learn\` is \`true\`, \`false\` or what the rate is multiplied by, a number from 0, not ${describe(term)}`;
-  environment.session.reporter.report('argument/type', argument.value.span, reason);
-  return POISON;
+/** `learn` and `decay`, which links and nodes take: `false`, or by what that of the optimizer is multiplied. */
+function shareOf(name: string, of: string) {
+  return (term: Term, argument: Argument, environment: Environment): Term => {
+    if (isPoison(term) || typeof term === 'boolean' || (typeof term === 'number' && term >= 0)) return term;
+    const reason = `\`${name}\` is \`true\`, \`false\` or what the ${of} is multiplied by, a number from 0, not ${describe(term)}`;
+    environment.session.reporter.report('argument/type', argument.value.span, reason);
+    return POISON;
+  };
 }
 
 /** `tie`: links with the same one share weights. */
@@ -83,11 +85,12 @@ function nameOfTie(term: Term, argument: Argument, environment: Environment): Te
   return POISON;
 }
 
-/** What every link takes besides its own parameters. */
+/** What every link takes besides its own parameters; nodes take two of them. */
 const IMPLIED: Readonly<Record<string, (term: Term, argument: Argument, environment: Environment) => Term>> = {
   delay: wholeSteps,
   apart: yesOrNo,
-  learn: shareOfRate,
+  learn: shareOf('learn', 'rate'),
+  decay: shareOf('decay', 'decay'),
   tie: nameOfTie,
 };
 

@@ -3,9 +3,9 @@ import type { Schedule } from '../1-syntax/ast.ts';
 import type { ScheduleInstance, Value } from './checked.ts';
 import { type Environment, inside } from './environment.ts';
 import type { ElaboratedModel } from './model.ts';
-import { measure, type Reader, Settings, wholeNumber, word } from './settings.ts';
+import { measure, nodeNames, type Reader, Settings, wholeNumber, word } from './settings.ts';
 import { refuseStatements } from './statements.ts';
-import { isKind, type Term } from './term.ts';
+import { isKind } from './term.ts';
 
 const READERS: Readonly<Record<string, Reader<Value>>> = {
   /** Where the model may be cut: between clusters, between nodes, or through nodes as well. */
@@ -57,17 +57,3 @@ const groups: Reader<string[][]> = {
     return found.some((group) => group === undefined) ? undefined : (found as string[][]);
   },
 };
-
-function nodeNames(term: Term): string[] | undefined {
-  if (!isKind(term, 'list')) return undefined;
-  const names: string[] = [];
-  for (const item of term.items) {
-    if (!isKind(item, 'places')) return undefined;
-    const places = item.whole ? item.whole.arrays.flat() : item.places;
-    for (const place of places) {
-      if (place.kind === 'node') names.push(place.node.name);
-      else names.push(...place.cluster.nodes.map((node) => node.name));
-    }
-  }
-  return names;
-}

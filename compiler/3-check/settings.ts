@@ -97,6 +97,21 @@ export function word(words: readonly string[]): Reader<Value> {
   };
 }
 
+/** The nodes of a list of places, those inside clusters too. */
+export function nodeNames(term: Term): string[] | undefined {
+  if (!isKind(term, 'list')) return undefined;
+  const names: string[] = [];
+  for (const item of term.items) {
+    if (!isKind(item, 'places')) return undefined;
+    const places = item.whole ? item.whole.arrays.flat() : item.places;
+    for (const place of places) {
+      if (place.kind === 'node') names.push(place.node.name);
+      else names.push(...place.cluster.nodes.map((node) => node.name));
+    }
+  }
+  return names;
+}
+
 export function callOf(what: CallValue['definition']['what'], example: string): Reader<CallValue> {
   return {
     wants: `${what === 'optimizer' ? 'an' : 'a'} ${what} such as \`${example}\``,

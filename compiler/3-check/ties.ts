@@ -60,12 +60,12 @@ function fits(
   reporter: Reporter,
 ): boolean {
   const thinned = [owner, link].find((each) => each.sparsity?.weight === one.name);
-  const sameRate = (owner.learn ?? 1) === (link.learn ?? 1);
-  if (sameShape(one.shape, other.shape) && sameRate && !thinned) return true;
+  const unlike = (['learn', 'decay'] as const).find((name) => (owner[name] ?? 1) !== (link[name] ?? 1));
+  if (sameShape(one.shape, other.shape) && unlike === undefined && !thinned) return true;
   const reason = thinned
     ? `\`${one.name}\` has only some of its connections here, which no other link can share`
-    : !sameRate
-      ? `\`${one.name}\` learns at another rate in \`${owner.name}\`, with the same \`tie = "${tie}"\``
+    : unlike !== undefined
+      ? `\`${one.name}\` ${unlike === 'learn' ? 'learns at another rate' : 'decays in another measure'} in \`${owner.name}\`, with the same \`tie = "${tie}"\``
       : `\`${one.name}\` is ${showType(other.shape)} here, and ${showType(one.shape)} in \`${owner.name}\`, with the same \`tie = "${tie}"\``;
   reporter.report('link/tie', (thinned ?? link).span, reason);
   return false;

@@ -1,10 +1,14 @@
 /** `train il of mnist on data.mnist.train { … }` */
 import type { Train } from '../1-syntax/ast.ts';
-import type { CallValue, TrainTask, Value } from './checked.ts';
+import type { Span } from '../diagnostics/diagnostic.ts';
+import type { Reporter } from '../diagnostics/reporter.ts';
+import type { CallValue, ModelInstance, OptimizerInstance, TrainTask, Value } from './checked.ts';
 import { elaborateClamps } from './clamps.ts';
 import { dataOf } from './data.ts';
 import { type Environment, inside } from './environment.ts';
 import { evaluate } from './evaluate.ts';
+import { frozenBy, placesToFreeze } from './frozen.ts';
+import { decayingApart, decays } from './learning-in.ts';
 import { type ElaboratedModel, withParameters } from './model.ts';
 import { elaborateOptimizer } from './optimizer.ts';
 import { checkRates, fieldsOfStep, stepCount } from './sequence.ts';
@@ -15,7 +19,7 @@ import { refuseStatements } from './statements.ts';
 /** Samples per weight step, and passes over the data, where a task does not say. */
 export const DEFAULT_BATCH = 128;
 export const DEFAULT_EPOCHS = 10;
-const SETTINGS = ['method', 'optimizer', 'batch', 'epochs', 'seed', 'sequence', 'last', 'values'];
+const SETTINGS = ['method', 'optimizer', 'batch', 'epochs', 'seed', 'sequence', 'last', 'values', 'frozen'];
 
 export interface Defaults {
   readonly method: CallValue | undefined;
@@ -56,6 +60,7 @@ export function elaborateTrain(
   const sequence = settings.read('sequence', stepCount);
   const last = settings.read('last', word(['drop', 'keep']));
   const values = settings.read('values', word(['all', 'clusters', 'borders']));
+  const frozen = settings.read('frozen', placesToFreeze);
   if (method && method.value.definition.name.text === 'settle') {
     reporter.report('setting/type', method.span, '`settle` does not learn', {
       repair: '`learn.il(…)`',
@@ -81,17 +86,12 @@ export function elaborateTrain(
   const rule = method?.value ?? (settings.has('method') ? undefined : defaults.method);
   const step = optimizer?.value ?? (settings.has('optimizer') ? undefined : defaults.optimizer);
   const instance = step && elaborateOptimizer(step, model.instance, environment);
-  if (rule === undefined || instance === undefined) {
+  if (rule === undefined || step === undefined || instance === undefined) {
     session.dropped++;
     return undefined;
   }
-  if (instance.totals && ['z_il', 'fa_z_il'].includes(rule.definition.name.text)) {
-    const reason = `\`${rule.definition.name.text}\` moves weights one after the other, and \`${instance.name}\` sums over all of them`;
-    reporter.report('setting/type', (method ?? optimizer)?.span ?? train.name.span, reason, {
-      repair: '`learn.il(…)`',
-    });
+  if (!agrees(instance, step, rule, model.instance, { method, optimizer, span: train.name.span }, reporter))
     return undefined;
-  }
   const task: TrainTask = {
     kind: 'train',
     name: train.name.text,
@@ -109,9 +109,38 @@ export function elaborateTrain(
     ...(seed === undefined ? {} : { seed: seed.value }),
     ...(isWord(last?.value, 'keep') ? { last: 'keep' } : {}),
     ...valuesAt(values?.value),
+    ...frozenBy(frozen, model.instance, reporter),
     span: train.name.span,
   };
   return { task, methodSpan: method?.span ?? train.name.span, clampsComplete: complete };
+}
+
+/** Reports an optimizer that the rule, or the weights of the model, ask too much of. */
+function agrees(
+  instance: OptimizerInstance,
+  step: CallValue,
+  rule: CallValue,
+  model: ModelInstance,
+  places: {
+    readonly method: Given<CallValue> | undefined;
+    readonly optimizer: Given<CallValue> | undefined;
+    readonly span: Span;
+  },
+  reporter: Reporter,
+): boolean {
+  const { method, optimizer, span } = places;
+  if (instance.totals && ['z_il', 'fa_z_il'].includes(rule.definition.name.text)) {
+    const reason = `\`${rule.definition.name.text}\` moves weights one after the other, and \`${instance.name}\` sums over all of them`;
+    reporter.report('setting/type', (method ?? optimizer)?.span ?? span, reason, { repair: '`learn.il(…)`' });
+    return false;
+  }
+  const apart = decayingApart(model);
+  if (apart === undefined || decays(step)) return true;
+  const reason = `\`${instance.name}\` has no \`decay\`, of which \`${apart}\` has a share of its own`;
+  reporter.report('setting/type', optimizer?.span ?? span, reason, {
+    repair: `\`learn.adamw(…)\`, or leave \`decay\` out at \`${apart}\``,
+  });
+  return false;
 }
 
 function isWord(value: Value | undefined, name: string): boolean {

@@ -19,9 +19,10 @@ import type { Span } from '../diagnostics/diagnostic.ts';
 import { listNames } from '../diagnostics/reporter.ts';
 import { sizeOf } from '../operators/expr.ts';
 import type { Assembly } from './assembly.ts';
-import type { CallValue, LinkInstance, NodeInstance, Sparsity, Value } from './checked.ts';
+import type { CallValue, LinkInstance, NodeInstance, Sparsity } from './checked.ts';
 import type { Environment } from './environment.ts';
 import { evaluate } from './evaluate.ts';
+import { learningIn } from './learning-in.ts';
 import { linkPart } from './link-part.ts';
 import { missingIndex } from './places.ts';
 import { showExpression } from './show.ts';
@@ -137,18 +138,12 @@ function addLinks(
       weights: part.weights,
       ...(sparsity === undefined ? {} : { sparsity }),
       ...(call.arguments.apart === true ? { apart: true } : {}),
-      ...learnOf(call.arguments.learn),
+      ...learningIn(call),
       ...(typeof call.arguments.tie === 'string' ? { tie: call.arguments.tie } : {}),
       span,
     };
     assembly.addLink(link);
   }
-}
-
-/** Only what differs from learning at the optimizer's own rate. */
-function learnOf(given: Value | undefined): Pick<LinkInstance, 'learn'> {
-  const learn = given === false ? 0 : given;
-  return typeof learn === 'number' && learn !== 1 ? { learn } : {};
 }
 
 /** Names the weight whose entries are the connections; null after a report when there is none. */

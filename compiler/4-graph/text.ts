@@ -6,7 +6,7 @@
  *     body = gelu(reshape(matmul(reshape(source, shape=[1, 784]), transpose(w)), shape=[128]))
  */
 import { reasonOf } from '../../spec/reason-of.ts';
-import type { Initializer, Sparsity, WeightInstance } from '../3-check/checked.ts';
+import type { Initializer, Learning, Sparsity, WeightInstance } from '../3-check/checked.ts';
 import type { Shape } from '../operators/expr.ts';
 import { parseExpression, printExpression } from './expression-text.ts';
 import type { Graph, GraphLink, GraphNode } from './graph.ts';
@@ -25,6 +25,7 @@ export function printNode(node: GraphNode): string[] {
     ...(node.clampedOnly ? ['  clamped only'] : []),
     ...(node.prior === 'none' ? ['  prior none'] : []),
     ...(node.internal ? ['  internal'] : []),
+    ...printLearning(node),
     `  start = ${JSON.stringify(node.start)}`,
     ...node.weights.map(printWeight),
     `  activation = ${printExpression(node.activation)}`,
@@ -36,11 +37,15 @@ export function printNode(node: GraphNode): string[] {
 export function printLink(link: GraphLink): string[] {
   return [
     `link ${link.name} : ${link.source} -> ${link.target}${link.delay === 0 ? '' : ` delay ${link.delay}`}${link.apart ? ' apart' : ''}`,
-    ...(link.learn === undefined ? [] : [`  learn ${link.learn}`]),
+    ...printLearning(link),
     ...link.weights.map(printWeight),
     ...(link.sparsity ? [`  sparsity = ${JSON.stringify(link.sparsity)}`] : []),
     `  body = ${printExpression(link.body)}`,
   ];
+}
+
+function printLearning({ learn, decay }: Learning): string[] {
+  return [...(learn === undefined ? [] : [`  learn ${learn}`]), ...(decay === undefined ? [] : [`  decay ${decay}`])];
 }
 
 function printWeight(weight: WeightInstance): string {
@@ -114,6 +119,7 @@ function parseNode({ head, facts }: Item): GraphNode {
       ),
       prior: fact(facts, 'prior none', () => 'none') ?? 'zero',
       ...(fact(facts, 'internal', () => true) ? { internal: true } : {}),
+      ...parseLearning(facts),
     };
   });
 }
@@ -128,14 +134,13 @@ function parseLink({ head, facts }: Item, shapes: ReadonlyMap<string, Shape>): G
     const weights = parseWeights(facts);
     const leaves = linkLeaves({ weights }, shape, shapes.get(target) ?? []);
     const sparsity = fact(facts, 'sparsity = ', (text) => JSON.parse(text) as Sparsity);
-    const learn = fact(facts, 'learn ', Number);
     return {
       name,
       source,
       target,
       delay: Number(delay),
       ...(apart === undefined ? {} : { apart: true }),
-      ...(learn === undefined ? {} : { learn }),
+      ...parseLearning(facts),
       body: required(
         head,
         fact(facts, 'body = ', (text) => parseExpression(text, leaves)),
@@ -144,6 +149,12 @@ function parseLink({ head, facts }: Item, shapes: ReadonlyMap<string, Shape>): G
       ...(sparsity === undefined ? {} : { sparsity }),
     };
   });
+}
+
+function parseLearning(facts: readonly Line[]): Learning {
+  const learn = fact(facts, 'learn ', Number);
+  const decay = fact(facts, 'decay ', Number);
+  return { ...(learn === undefined ? {} : { learn }), ...(decay === undefined ? {} : { decay }) };
 }
 
 function parseWeights(facts: readonly Line[]): WeightInstance[] {

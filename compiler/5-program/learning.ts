@@ -1,26 +1,39 @@
-/** Which weights learn, and how fast beside the others: `learn` of the links that they belong to. */
-import type { LinkInstance } from '../3-check/checked.ts';
+/** Which weights learn, and how beside the others: `learn` and `decay` of the links and nodes that they belong to. */
+import { weightName } from '../../spec/names.ts';
+import type { Learning, LinkInstance, NodeInstance } from '../3-check/checked.ts';
 import { weightOfLink } from '../4-graph/graph.ts';
 
-type Links = readonly Pick<LinkInstance, 'name' | 'weights' | 'learn'>[];
+type Links = readonly (Pick<LinkInstance, 'name' | 'weights'> & Learning)[];
+type Nodes = readonly (Pick<NodeInstance, 'name' | 'weights'> & Learning)[];
+interface Model {
+  readonly links: Links;
+  readonly nodes: Nodes;
+}
+type Found = ReadonlyMap<string, Learning>;
 
-/** Of every list of links that was asked for. */
-const known = new WeakMap<Links, ReadonlyMap<string, number>>();
+/** Of every model that was asked for. */
+const known = new WeakMap<Links, WeakMap<Nodes, Found>>();
 
-/** What the optimizer's rate is multiplied by, of the weights for which that is not 1. */
-export function learningOf({ links }: { readonly links: Links }): ReadonlyMap<string, number> {
-  const found = known.get(links);
-  if (found) return found;
-  const made = new Map(
-    links.flatMap(({ name, weights, learn }) =>
-      learn === undefined ? [] : weights.map((w) => [weightOfLink({ name }, w), learn] as const),
-    ),
-  );
-  known.set(links, made);
-  return made;
+/** Of the weights that learn otherwise than the optimizer says. */
+export function learningOf(model: Model): Found {
+  const { links, nodes } = model;
+  const ofLinks = known.get(links) ?? new WeakMap<Nodes, Found>();
+  known.set(links, ofLinks);
+  const found = ofLinks.get(nodes) ?? made(model);
+  ofLinks.set(nodes, found);
+  return found;
+}
+
+function made({ links, nodes }: Model): Found {
+  const entry = (name: string, { learn, decay }: Learning): [string, Learning][] =>
+    learn === undefined && decay === undefined ? [] : [[name, { learn, decay } as Learning]];
+  return new Map([
+    ...links.flatMap((link) => link.weights.flatMap((w) => entry(weightOfLink(link, w), link))),
+    ...nodes.flatMap((node) => node.weights.flatMap((w) => entry(weightName(node.name, w.name), node))),
+  ]);
 }
 
 /** Whether the weight is moved at all. */
-export function learns(weight: string, model: { readonly links: Links }): boolean {
-  return learningOf(model).get(weight) !== 0;
+export function learns(weight: string, model: Model): boolean {
+  return learningOf(model).get(weight)?.learn !== 0;
 }

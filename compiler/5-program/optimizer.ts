@@ -2,6 +2,7 @@
 import { besideName, connectionsName, weightOrigin } from '../../spec/names.ts';
 import { type ScalarExpr, type Shape, type State, sameShape } from '../../spec/program.ts';
 import type { OptimizerInstance } from '../3-check/checked.ts';
+import { DECAY_SHARE } from '../3-check/optimizer.ts';
 import { CONNECTION, totalName } from '../3-check/reductions.ts';
 import type { Expr } from '../operators/expr.ts';
 import type { Value } from '../operators/operator.ts';
@@ -57,8 +58,9 @@ export interface MovingWeight {
   readonly value: Value;
   readonly gradient: Value;
   readonly mask: Value | undefined;
-  /** What the rate is multiplied by; absent: 1. */
+  /** What the rate, and the optimiser's decay, are multiplied by; absent: 1. */
   readonly learn?: number | undefined;
+  readonly decay?: number | undefined;
 }
 
 function bindingsOf(
@@ -74,6 +76,7 @@ function bindingsOf(
     ...counters,
     step: { scalar: { op: 'add', args: [update, 1] } },
     rate: { scalar: weight.learn === undefined ? rate : { op: 'mul', args: [rate, weight.learn] } },
+    [DECAY_SHARE]: { scalar: weight.decay ?? 1 },
     weight: { value: weight.value },
     gradient: { value: weight.mask ? builder.op('mul', [weight.gradient, weight.mask]) : weight.gradient },
   };

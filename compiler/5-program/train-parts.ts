@@ -115,8 +115,7 @@ export function moveBy(
   totals: Bindings,
 ): Update[] {
   builder.origin = weightOrigin(name);
-  const learn = learningOf(task.model).get(name);
-  const weight = { name, value: reader(name), gradient, mask: masks.get(name), learn };
+  const weight = { name, value: reader(name), gradient, mask: masks.get(name), ...learningOf(task.model).get(name) };
   return toUpdates(step(builder, task.optimizer, weight, reader, 'batch', 'batches', totals));
 }
 
@@ -128,6 +127,10 @@ export function totalsBy(
   masks: ReadonlyMap<string, Value>,
   moving: readonly { readonly name: string; readonly gradient: Value }[],
 ): Bindings {
-  const weights = moving.map(({ name, gradient }) => ({ name, value: reader(name), gradient, mask: masks.get(name) }));
+  const shares = learningOf(task.model);
+  const weights = moving.map(({ name, gradient }) => ({
+    ...{ name, value: reader(name), gradient, mask: masks.get(name) },
+    ...shares.get(name),
+  }));
   return totalsOf(builder, task.optimizer, weights, 'batch', 'batches');
 }

@@ -116,8 +116,8 @@ export function weightStep(
       training.lane.set(name, mean);
       continue;
     }
-    const learn = learningOf(training.network.graph).get(name);
-    const weight = { name, value, gradient: mean, mask: training.masks.get(name), learn };
+    const shares = learningOf(training.network.graph).get(name);
+    const weight = { name, value, gradient: mean, mask: training.masks.get(name), ...shares };
     if (optimizer.totals) moving.push(weight);
     else move(weight, {});
   }

@@ -399,6 +399,7 @@ export class Interpreter {
       return {
         ...counts,
         rate: scalar(learnOf(owner) * rate),
+        'share:decay': scalar(owner.decay ?? 1),
         weight: tensor(this.weights.get(id) ?? []),
         gradient: tensor(mean),
         connection: tensor(mean.map((_, i) => (joined?.[i] === false ? 0 : 1))),
@@ -435,7 +436,7 @@ export class Interpreter {
 
 /** What the rate is multiplied by for the weights of a link or node. */
 function learnOf(owner: GraphLink | GraphNode): number {
-  return 'learn' in owner ? (owner.learn ?? 1) : 1;
+  return owner.learn ?? 1;
 }
 
 function numbersOf(tape: Tape, z: ReadonlyMap<string, readonly Cells[]>): Values {

@@ -243,6 +243,7 @@ function furtherOf(model: Description, places: readonly Place[]): string[] {
       ...(delay === 0 ? [] : [`delay = ${delay}`]),
       ...(link.apart && !exactTarget ? ['apart = true'] : []),
       ...(link.learn === 'true' ? [] : [`learn = ${link.learn}`]),
+      ...(link.learn === '0.5' && model.optimizer.includes('adamw') ? ['decay = 3'] : []),
     ].join(', ');
     return `  link ${source.out} -> ${target.into} = ${own('links', withOption(kind, options))}${along(source, target)}`;
   });
