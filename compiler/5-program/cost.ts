@@ -1,7 +1,7 @@
 /** Operations and bytes of a program, counted from the operator table. */
 import { farOf } from '../../spec/costs.ts';
 import { type Op, type Program, type ProgramFunction, type Shape, sizeOf } from '../../spec/program.ts';
-import { isOperator, operators } from '../operators/table.ts';
+import { isOperator, type OperatorName, operators } from '../operators/table.ts';
 import { slotMemory } from './passes/slots.ts';
 
 const BYTES = 4;
@@ -44,7 +44,7 @@ export function countWork(program: Program, f: ProgramFunction): Work {
       flops += own * block.repeat;
       const passed = passesOver(op, own) * block.repeat;
       elements += passed;
-      if (own > MAX_PASSES * sizeOf(op.shape)) readBytes += readBy(op, shapes) * block.repeat;
+      if (PRODUCTS.has(op.op)) readBytes += readBy(op, shapes) * block.repeat;
       if (BYTES * sizeOf(op.shape) >= FAR_BYTES) far += passed;
     }
     operations += block.ops.length * block.repeat;
@@ -71,8 +71,16 @@ export function countFlops(program: Program, f: ProgramFunction): number {
   return countWork(program, f).flops;
 }
 
-/** More FLOPs for each value written are those of a product. */
+/** More FLOPs for each value written go over what is read: its values are written once. */
 const MAX_PASSES = 32;
+
+/** They write each of their values once, however few FLOPs it takes: those of a small part of a batch have few. */
+const PRODUCTS: ReadonlySet<string> = new Set<OperatorName>([
+  'matmul',
+  'conv2d',
+  'conv_transpose2d',
+  'conv2d_weight_gradient',
+]);
 
 /** Bytes of the large matrices that a product reads. */
 function readBy({ args }: Op, shapes: ReadonlyMap<string, Shape>): number {
@@ -81,9 +89,9 @@ function readBy({ args }: Op, shapes: ReadonlyMap<string, Shape>): number {
 }
 
 /** Values times how often they are gone over: a function of each value is made of several operations on all of them. */
-function passesOver({ shape }: Op, flops: number): number {
-  const size = sizeOf(shape);
-  return flops > MAX_PASSES * size ? size : Math.max(size, flops);
+function passesOver(op: Op, flops: number): number {
+  const size = sizeOf(op.shape);
+  return PRODUCTS.has(op.op) || flops > MAX_PASSES * size ? size : Math.max(size, flops);
 }
 
 /** Floating-point operations of one operation. @param shapes of what it reads, by name */

@@ -209,6 +209,22 @@ test('products that read large matrices cost their bytes in each part of a batch
   expect(seconds).toBeCloseTo(40 / 2);
 });
 
+test('a product writes its values once, be its samples many or few', () => {
+  const [train] = model.program.functions;
+  const product = (samples: number) => {
+    const op = { id: 'p', op: 'matmul', args: ['errors', 'given'], attributes: { ta: true }, shape: [100, 50] };
+    const ops = [{ ...op, origin: 'matmul' as OpOrigin }];
+    const block = { name: 'b', repeat: 3, firstTick: 0, scalars: [], carries: [], ops };
+    const inputs = [
+      { ...FED, id: 'errors', field: 'errors', shape: [samples, 100] },
+      { ...FED, shape: [samples, 50] },
+    ];
+    return train && countWork(model.program, { ...train, inputs, results: [], blocks: [block] });
+  };
+  for (const samples of [1, 4, 16, 128])
+    expect(product(samples)).toMatchObject({ flops: 3 * 2 * samples * 5000, bytes: 3 * 4 * 5000 });
+});
+
 test('processor time of one shard is that of all its threads', () => {
   const predicted = (costs: Partial<Costs>) => predictRate([whole], ['a'], trainersWith(costs));
   const { batchesPerSecond = 0, processorSeconds = 0 } = predicted({ flop: 1 }) ?? {};
