@@ -38,7 +38,7 @@ export function valuesExposed(graph: Graph): Set<string> {
 
 /**
  * With `borders`: targets of links that cross from one shard to another, and nodes that are tiled or joined to one that
- * is.
+ * is. Links through nodes that are exact as written are one link, whose target is behind them.
  *
  * @param places shards of each node: several where it is tiled
  */
@@ -46,11 +46,28 @@ export function valuesAtBorders(graph: Graph, places: ReadonlyMap<string, Readon
   const shardsOf = (name: string): readonly number[] => [...(places.get(name) ?? [])];
   const tiled = (name: string): boolean => shardsOf(name).length > 1;
   const kept = new Set(graph.nodes.map((n) => n.name).filter(tiled));
+  const exact = linksFromExact(graph);
   for (const { source, target } of graph.links) {
-    if (tiled(source) || shardsOf(source)[0] !== shardsOf(target)[0]) kept.add(target);
+    if (tiled(source) || shardsOf(source)[0] !== shardsOf(target)[0])
+      for (const name of behindExact(target, exact)) kept.add(name);
     if (tiled(target)) kept.add(source);
   }
   return kept;
+}
+
+/** Of each node that is exact as written, where its undelayed links end. */
+function linksFromExact(graph: Graph): Map<string, string[]> {
+  const exact = new Map(graph.nodes.flatMap((n): [string, string[]][] => (n.value ? [[n.name, []]] : [])));
+  for (const { source, target, delay } of graph.links) if (delay === 0) exact.get(source)?.push(target);
+  return exact;
+}
+
+/** The node itself; where it is exact, those that links through exact nodes end in. */
+function behindExact(node: string, exact: ReadonlyMap<string, readonly string[]>): string[] {
+  const seen = new Set([node]);
+  // A set goes on through what is added to it on the way.
+  for (const name of seen) for (const next of exact.get(name) ?? []) seen.add(next);
+  return [...seen].filter((name) => !exact.has(name));
 }
 
 /** Nodes with values of their own that are not held at the sample's in every sample: what a command tells. */

@@ -11,7 +11,7 @@ import { sum } from './fleet.ts';
 import { partition } from './partition.ts';
 import type { Machines, Problem } from './problem.ts';
 import { rebalance } from './rebalance.ts';
-import { cutLine } from './shards/line.ts';
+import { cutLine, cutLineEvenly } from './shards/line.ts';
 import type { Owners } from './shards/owners.ts';
 import { piecesOf } from './shards/pieces.ts';
 import { chooseTiling } from './tiles/choose.ts';
@@ -120,23 +120,27 @@ export function cutPieces(cutting: Cutting): CutPieces | CannotCut {
 }
 
 /**
- * Whole nodes in the order in which errors come to them, cut into runs: as few borders on a way as there can be, where
- * shares may be uneven for it.
+ * Whole nodes, or groups that stay together, in the order in which errors come to them, cut into runs: as few borders on a
+ * way as there can be, where shares may be uneven for it.
  */
 export function linePieces(cutting: Cutting): CutPieces | undefined {
   const { graph, machines, constraints } = cutting;
-  if (constraints.together.length > 0 || constraints.pinned.size > 0) return undefined;
+  if (constraints.pinned.size > 0) return undefined;
   const tiled = tiledBy(cutting, new Map());
   const numbers = new Map(graph.nodes.map(({ name }, i) => [name, i]));
-  const order = components(graph).flatMap(({ nodes }) => nodes.map((name) => numbers.get(name) as number));
-  const runs = cutLine(
-    Float64Array.from(order, (i) => tiled.cut.work[i] as number),
-    machines.list.length,
+  const numberOf = (name: string): number => numbers.get(name) as number;
+  const groups = new Map(constraints.together.flatMap((names) => names.map((name) => [name, names] as const)));
+  const order = components(graph).flatMap(({ nodes }) => nodes);
+  // A group stands where its first node does.
+  const row = [...new Set(order.map((name) => groups.get(name) ?? name))].map((at) =>
+    (typeof at === 'string' ? [at] : at).map(numberOf),
   );
+  const work = Float64Array.from(row, (pieces) => sum(pieces.map((i) => tiled.cut.work[i] as number)));
+  const runs = (groups.size > 0 ? cutLineEvenly : cutLine)(work, machines.list.length);
   if (!runs) return undefined;
   const part = new Int32Array(order.length);
-  order.forEach((i, at) => {
-    part[i] = runs[at] as number;
+  row.forEach((pieces, at) => {
+    for (const i of pieces) part[i] = runs[at] as number;
   });
   return fits(tiled.problem, part) ? candidate(tiled, part).cut : undefined;
 }

@@ -153,6 +153,54 @@ describe('borders', () => {
     );
   });
 
+  test('whole blocks in a row: links through nodes that are exact as written end behind them', async () => {
+    const blocks = `pcn 1
+
+import std/nodes
+import std/links
+import std/topology
+import std/learn
+import std/data
+
+cluster block() {
+  node in:    f32[4] = nodes.exact()
+  node inner: f32[5] = nodes.exact(act = tanh)
+  node out:   f32[4] = nodes.gaussian()
+  link in -> inner -> out = links.dense()
+  link in -> out = links.identity()
+  expose in, out
+}
+
+model m {
+  sense x: f32[6]
+  cluster b[6] = block()
+  node y: f32[3]
+  link x -> b[0].in = links.dense()
+  link b[*].out -> b[*].in = links.identity() along topology.chain()
+  link b[last].out -> y = links.dense()
+}
+
+train t of m on data.file("m.npz", x = f32[6], y = f32[3]) {
+  clamp x = sample.x
+  clamp y = sample.y
+  method = learn.il(steps = 3, rate = 0.1)
+  optimizer = learn.sgd(rate = 0.1)
+  batch = ${BATCH}
+  values = borders
+}
+
+schedule s of m { cut_at = clusters }
+`;
+    const staged = buildProgram(selected(blocks));
+    const cut = cutOf(staged, 4);
+    const firsts = cut.nodes.flatMap((names) => (names.includes('x') ? [] : names.slice(0, 1)));
+    expect(firsts).toHaveLength(3);
+    const ends = firsts.map((name) => name.replace(/\.in$/, '.out')).sort();
+    expect(settled(cut)).toEqual(['x', ...ends, 'y']);
+    const fixed = buildProgram({ ...selected(blocks), kept: new Set(settled(cut)) });
+    expectAlike(await inShards(staged, 4), await inOne(fixed));
+  });
+
   test('a cut whose errors do not come far enough is refused', () => {
     const staged = buildProgram(
       selected(chainText({ values: 'values = borders', method: 'learn.il(steps = 1)', schedule: WHOLE })),
