@@ -68,7 +68,7 @@ export const meshCommands: readonly Command[] = [
     load: () => import('./mesh/service.ts'),
   }),
   command({
-    usage: 'deploy <file>',
+    usage: 'deploy <file> [task]',
     summary: 'train a model or a plan on a mesh',
     options: DEPLOY,
     examples: [

@@ -184,7 +184,7 @@ test('the schedule that the model names is taken where no option names one', asy
   });
   expect(await placed('--schedule', 'lockstep')).toMatchObject({ schedule: 'lockstep', microbatches: 1 });
   expect(await placed('--partition', '1')).toMatchObject({ schedule: 'lockstep', said: { schedule: 'one shard' } });
-  const ipc = await mesh.run('deploy', said, '--task', 'ipc', '--dry-run');
+  const ipc = await mesh.run('deploy', said, 'ipc', '--dry-run');
   expect(ipc).toMatchObject({ code: 2 });
   expect(ipc.stderr).toContain('ipc cannot be pipelined, as schedule home asks: iPC has no single weight step');
   // The same bits as with the options, which `nmc train` takes from the model too.

@@ -11,6 +11,7 @@ import {
   MICROBATCHES_RANGE,
   SEED,
   SHARDS_RANGE,
+  TASK_NAME,
 } from '../shell/common-options.ts';
 import { choice, flag, type Given, rest, text, texts, whole, word, words } from '../shell/options.ts';
 import { rate } from '../shell/rate-option.ts';
@@ -111,7 +112,7 @@ export type LeaveArguments = Given<typeof LEAVE>;
 
 export const DEPLOY = {
   ...REACH,
-  task: text('name of a train block (default: the first)'),
+  ...TASK_NAME,
   partition: whole('number of shards (default: what the model says, or as many as train fastest)', SHARDS_RANGE),
   ...DATA,
   ...EPOCHS,
