@@ -57,6 +57,9 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
     ['depth: int = 32', 'depth: int = 7'],
     ['width: int = 32', 'width: int = 10'],
     ['/ 255 - 0.1307) / 0.3081', '/ 255 - 0.5) / 0.5'],
+    // At muPC's own rates Adam makes whole steps of errors as small as rounding; at these its program is that of `il`.
+    ['steps = depth, rate = 0.5 / 64', 'steps = 2 * depth, rate = 0.2359'],
+    ['adam(rate = 0.1)', 'adam(rate = 0.001)'],
   ],
   'digits.pcn': [pictures('6, 7'), flat(42), hidden(128, 33), ticks(8, 4)],
   'fan_out.pcn': [
@@ -71,6 +74,8 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
   'memory.pcn': [pictures('6, 7'), flat(42), ['f32[3072]', 'f32[42]'], ticks(200, 3), ticks(100, 2)],
   'mnist.pcn': [pictures('6, 7'), flat(42), hidden(128, 33), ticks(8, 4)],
   'own_link.pcn': [pictures('10, 13'), flat(130), ['f32[96]', 'f32[65]'], ticks(8, 4)],
+  'predify.pcn': [pictures('6, 7'), flat(42), hidden(256, 17), ['f32[64]', 'f32[9]']],
+  'rec_lra.pcn': [pictures('6, 7'), flat(42), ['width: int = 256', 'width: int = 10']],
   'resnet.pcn': [
     [CIFAR, 'data.file("small.npz", image = u8[8, 8, 3], label = int)'],
     ['f32[32, 32, 3]', 'f32[8, 8, 3]'],

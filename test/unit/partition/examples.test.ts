@@ -30,6 +30,8 @@ const SETTINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   fan_out: { hidden: '12', replicas: '3' },
   generate: { styles: '4', hidden: '12' },
   mnist: { hidden: '12' },
+  predify: { hidden: '12' },
+  rec_lra: { width: '12' },
   resnet: { channels: '1' },
   sequence: { hidden: '12' },
   transformer: { width: '8', heads: '2' },
