@@ -221,6 +221,20 @@ export const ANY_DRAW = 'noise:';
 export const drawLeaf = (i: number): string => `${ANY_DRAW}${i}`;
 export const isDrawLeaf = (leaf: string): boolean => leaf.startsWith(ANY_DRAW);
 
+/** Where the leaf of a mask is asked for, of whatever number and share. */
+export const ANY_KEPT = 'kept:';
+/** What elements are multiplied by of which a training drops a share: 0, or one over what is left. */
+export const keptLeaf = (i: number, share: number): string => `${ANY_KEPT}${i}:${share}`;
+
+/** The draw of a mask, and the share that is dropped; undefined for other leaves. */
+export function parseKeptLeaf(leaf: string): { readonly draw: string; readonly share: number } | undefined {
+  const match = /^kept:(\d+):(.+)$/.exec(leaf);
+  return match ? { draw: match[1] ?? '', share: Number(match[2]) } : undefined;
+}
+
+/** The field of a data set that numbers its samples, for what a training draws of each. No field of the user is named so. */
+export const SAMPLE_NUMBER = '#number';
+
 /** An identity node that stands in a link which skips levels. */
 export const levelNodeName = (link: string, i: number): string => `${link}~${i}`;
 

@@ -33,6 +33,27 @@ export function stream(seed: number, name: string): RandomStream {
  * Philox, 24 bits of each, so that devices that count in f32 draw the same.
  */
 export function normalAt(element: number, row: number, key: number): number {
+  const [x0, x1] = wordsAt(element, row, key);
+  const u = ((x0 >>> 8) + 1) / 16777216;
+  return Math.sqrt(-2 * portableLog(u)) * cosineOfTurn((x1 >>> 8) / 16777216);
+}
+
+/** A uniform number in [0, 1), a multiple of 2^-24, of the same three: the upper 24 bits of the first of the words. */
+export function uniformAt(element: number, row: number, key: number): number {
+  return (wordsAt(element, row, key)[0] >>> 8) / 16777216;
+}
+
+/**
+ * Numbers below 2^24 for samples, different ones for different samples, and others under another seed: what a training
+ * draws of a sample it draws of this number.
+ */
+export function sampleNumbers(seed: number): (sample: number) => number {
+  const { bits } = stream(seed, 'dropped');
+  const [factor, first] = [bits(0) | 1, bits(1)];
+  return (sample) => (Math.imul(factor, sample) + first) & 0xffffff;
+}
+
+function wordsAt(element: number, row: number, key: number): [number, number] {
   let x0 = element >>> 0;
   let x1 = row >>> 0;
   let k = key >>> 0;
@@ -42,8 +63,7 @@ export function normalAt(element: number, row: number, key: number): number {
     x1 = low;
     k = (k + 0x9e3779b9) >>> 0;
   }
-  const u = ((x0 >>> 8) + 1) / 16777216;
-  return Math.sqrt(-2 * portableLog(u)) * cosineOfTurn((x1 >>> 8) / 16777216);
+  return [x0, x1];
 }
 
 /** A permutation of 0 … n-1 (Fisher and Yates), the same for the same stream. */

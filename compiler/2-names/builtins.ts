@@ -50,10 +50,11 @@ export const INITIALIZER_NAMES: readonly string[] = [
   'kaiming',
 ];
 
-/** Functions that are not operators: of shapes, of numbers known when compiling, and of the data. */
+/** Functions that are not operators: of shapes, of numbers known when compiling, of chance, and of the data. */
 export const SHAPE_FUNCTIONS: readonly string[] = [
   'identity',
   'one_way',
+  'dropped',
   'size',
   'shape',
   'channels',

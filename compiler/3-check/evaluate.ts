@@ -18,6 +18,7 @@ import { binary, toExpr, unary } from './arithmetic.ts';
 import type { InitializerValue, Value } from './checked.ts';
 import { chooseSplit, makeData, selectRows } from './data.ts';
 import { divideRows } from './divide-rows.ts';
+import { callDropped } from './dropped-call.ts';
 import { type Environment, lookup, shapeMistake } from './environment.ts';
 import { applyDefinition, functionOf } from './function-definition.ts';
 import { builtinFunction, callBuiltin } from './functions.ts';
@@ -173,6 +174,7 @@ function evaluateCall(call: Call, environment: Environment): Term {
     const read = NODE_READS.find((name) => name === callee.name);
     if (read !== undefined) return callNodeRead(read, call, environment, evaluate);
     if (callee.name === 'noise') return callNoise(call, environment, evaluate);
+    if (callee.name === 'dropped') return callDropped(call, environment, evaluate);
     const chosen = callee.name === 'select' ? chosenBranch(call, environment) : undefined;
     if (chosen !== undefined) return evaluate(chosen, environment);
     const positional = call.arguments.filter((a) => a.name === undefined).map((a) => evaluate(a.value, environment));

@@ -13,7 +13,7 @@ export const TICK: Term = tensor(leaf('tick', [], false));
 export const DISTANCE: Term = tensor(leaf('distance', [], false));
 
 /** Draws of one definition. */
-const MAX_DRAWS = 16;
+export const MAX_DRAWS = 16;
 
 /** A draw for each element, times `std`; each call in a definition draws numbers of its own. */
 export function callNoise(call: Call, environment: Environment, evaluate: Evaluate): Term {

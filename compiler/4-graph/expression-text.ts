@@ -1,5 +1,5 @@
 /** Expressions as text and back: `add(matmul(reshape(source, shape=[1, 784]), transpose(w)), c)`. */
-import { ANY_DRAW, isDrawLeaf } from '../../spec/names.ts';
+import { ANY_DRAW, ANY_KEPT, isDrawLeaf, parseKeptLeaf } from '../../spec/names.ts';
 import {
   type Attributes,
   type AttributeValue,
@@ -15,6 +15,7 @@ import { isOperator } from '../operators/table.ts';
 export type Leaves = ReadonlyMap<string, { readonly shape: Shape; readonly batched: boolean }>;
 
 export function leafOf(leaves: Leaves, name: string): { readonly shape: Shape; readonly batched: boolean } | undefined {
+  if (parseKeptLeaf(name)) return leaves.get(ANY_KEPT);
   return leaves.get(name) ?? (isDrawLeaf(name) ? leaves.get(ANY_DRAW) : undefined);
 }
 

@@ -1,6 +1,6 @@
 /** Conditions that every graph must satisfy. A violation is a bug of the compiler: checking finds users' mistakes. */
 
-import { ANY_DRAW, weightName } from '../../spec/names.ts';
+import { ANY_DRAW, ANY_KEPT, weightName } from '../../spec/names.ts';
 import { type Shape, sameShape } from '../../spec/program.ts';
 import type { WeightInstance } from '../3-check/checked.ts';
 import type { Expr } from '../operators/expr.ts';
@@ -57,11 +57,12 @@ export function linkLeaves(link: Pick<GraphLink, 'weights'>, source: Shape, targ
   ]);
 }
 
-/** Leaves that change from tick to tick: `tick`, and draws of noise, `noise:0`, `noise:1`, … */
+/** Leaves that change from tick to tick, `tick` and draws of noise (`noise:0`, …), and masks that do not (`kept:0:0.1`). */
 function settlingLeaves(shape: Shape): [string, Leaf][] {
   return [
     ['tick', { shape: [], batched: false }],
     [ANY_DRAW, { shape, batched: true }],
+    [ANY_KEPT, { shape, batched: true }],
   ];
 }
 

@@ -38,6 +38,8 @@ export interface Network {
   readonly begun?: ReadonlyMap<string, Clamp>;
   /** Values that delayed links read: those of n steps before, by `pastName`. */
   readonly past: Values;
+  /** What elements are multiplied by of which a training drops some (equation 14g). */
+  readonly masks?: Values | undefined;
   /** Nothing is learnt: noise is the same for the same input. */
   readonly answers?: boolean;
   /** Nodes that are at rest until this tick; asked where it is said which tick it is. */

@@ -1,6 +1,6 @@
 /** What the functions of a training are made of: how it begins, what its rule makes, and how weights move. */
 
-import { startName, TRAIN, weightOrigin } from '../../spec/names.ts';
+import { fieldLeaf, SAMPLE_NUMBER, sampleLeaf, startName, TRAIN, weightOrigin } from '../../spec/names.ts';
 import type { Input, State, Update } from '../../spec/program.ts';
 import type { TrainTask } from '../3-check/checked.ts';
 import { readersOf } from '../3-check/starts.ts';
@@ -9,6 +9,7 @@ import { levelGraph } from '../4-graph/level.ts';
 import type { Value } from '../operators/operator.ts';
 import { type AtRest, arrivals, masked, restingUnder } from './arrivals.ts';
 import { BlockBuilder, createNames } from './builder.ts';
+import { drawMasks, dropsElements } from './chance.ts';
 import { inputsOf, lowerClamps } from './clamps.ts';
 import { learningOf } from './learning.ts';
 import type { Bindings } from './lower-expression.ts';
@@ -48,6 +49,8 @@ export function openTraining(
   const names = createNames();
   const start = new BlockBuilder(names);
   const inputs = inputsOf(readersOf(task), task.inputs ?? task.data.fields, batch * task.replicas);
+  const numbers = dropsElements(written) ? numbersOf(start, batch, task.replicas) : undefined;
+  if (numbers) inputs.push(numbers.input);
   const statistics = states.filter((s) => s.role === 'statistic');
   const clamps = lowerClamps(start, written, task.clamps, inputs, statistics, { batch, replicas: task.replicas });
   const begun = lowerClamps(start, written, task.starts ?? [], inputs, statistics, { batch, replicas: task.replicas });
@@ -66,6 +69,7 @@ export function openTraining(
     clamps,
     starts: startsOf(graph, states),
     past: readMemory(start, graph, TRAIN, batch),
+    masks: numbers && drawMasks(start, graph, numbers.value),
   };
   const nudged = nudge ? nudgeOutputs(start, clamped, weights, outputs, nudge) : undefined;
   const kept = atRest === 'all' ? arrivals : masked;
@@ -76,6 +80,14 @@ export function openTraining(
   const masks = masksOf(states);
   const training = { network, names, optimizer, weights, masks, start, z, gradientScale: nudged?.gradientScale };
   return { training, inputs, outputs };
+}
+
+/** What the data number the samples by; a row of several replicas is numbered by the sample of the first. */
+function numbersOf(builder: BlockBuilder, batch: number, replicas: number): { input: Input; value: Value } {
+  const id = fieldLeaf(sampleLeaf(), SAMPLE_NUMBER);
+  const input: Input = { id, field: SAMPLE_NUMBER, type: 'i32', shape: [batch * replicas] };
+  const whole = { id, shape: input.shape };
+  return { input, value: replicas === 1 ? whole : builder.op('slice', [whole], { axis: 0, from: 0, size: batch }) };
 }
 
 /** What a rule makes behind that: values settle, weights move or leave their mean gradients. */

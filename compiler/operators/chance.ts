@@ -1,7 +1,7 @@
 /** Numbers drawn by counters: nothing is remembered, so every device, and every part of a cut, draws the same. */
 
-import { sizeOf } from '../../spec/program.ts';
-import { normalAt } from '../../spec/random.ts';
+import { type Shape, sizeOf } from '../../spec/program.ts';
+import { normalAt, uniformAt } from '../../spec/random.ts';
 import { broadcastData, broadcastShapes } from './broadcast.ts';
 import { type Operator, ShapeError } from './operator.ts';
 
@@ -29,16 +29,31 @@ export const chanceOperators = {
     attributes: {},
     elementwise: true,
     internal: true,
-    shape: ([element, row, key]) => broadcastShapes(broadcastShapes(element ?? [], row ?? []), key ?? []),
-    reference: (args, _, shape) => {
-      const [element, row, key] = args.map((t) => broadcastData(t, shape)) as [
-        Float64Array,
-        Float64Array,
-        Float64Array,
-      ];
-      return element.map((e, i) => normalAt(e, row[i] as number, key[i] as number));
-    },
+    shape: together,
+    reference: drawing(normalAt),
     derivative: () => [null, null, null],
     flops: (_, shape) => 100 * sizeOf(shape),
   },
+  /** chance(element, row, key): a draw from [0, 1), a function of the same three, with the same bits everywhere (equation 14g). */
+  chance: {
+    arity: 3,
+    attributes: {},
+    elementwise: true,
+    internal: true,
+    shape: together,
+    reference: drawing(uniformAt),
+    derivative: () => [null, null, null],
+    flops: (_, shape) => 80 * sizeOf(shape),
+  },
 } satisfies Record<string, Operator>;
+
+function together([element, row, key]: readonly Shape[]): Shape {
+  return broadcastShapes(broadcastShapes(element ?? [], row ?? []), key ?? []);
+}
+
+function drawing(at: (element: number, row: number, key: number) => number): Operator['reference'] {
+  return (args, _, shape) => {
+    const [element, row, key] = args.map((t) => broadcastData(t, shape)) as [Float64Array, Float64Array, Float64Array];
+    return element.map((e, i) => at(e, row[i] as number, key[i] as number));
+  };
+}

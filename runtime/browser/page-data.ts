@@ -6,6 +6,7 @@ import { type Dataset, memoryDataset, slice } from '../data/dataset.ts';
 import { divide } from '../data/divide.ts';
 import { digitOf, GLYPH_SAMPLES, glyphDrawer } from '../data/glyphs/draw.ts';
 import { SIDE } from '../data/glyphs/painter.ts';
+import { withSampleNumbers } from '../data/sample-numbers.ts';
 import { sequences } from '../data/sequences.ts';
 import { type TrackingSplit, tracking } from '../data/sources/tracking.ts';
 import type { TrainingData } from '../shard/trainable.ts';
@@ -27,7 +28,7 @@ export function pageData(plan: Plan, training: PlanTraining, settings: PageDataS
   const measured = (reference: PlanData): Dataset => openInPage(reference, seed, tests);
   const { validation } = training;
   return {
-    train: openInPage(training.data, seed, samples),
+    train: withSampleNumbers(openInPage(training.data, seed, samples), training.inputs, seed),
     checks: plan.checks.map((check) => measured(check.data)),
     ...(validation ? { validation: measured(validation) } : {}),
   };

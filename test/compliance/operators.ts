@@ -407,19 +407,21 @@ function indexings(seed: number): OperatorCase[] {
 /** Counters up to the largest that f32 holds exactly. */
 function draws(seed: number): OperatorCase[] {
   const count: Draw = (r, i) => Math.floor(r.uniform(i) * 2 ** 24);
-  const noise = (shapes: readonly Shape[]): OperatorCase =>
-    make(
-      seed,
-      'noise',
-      shapes.map((shape) => [shape, count] as const),
-      {},
-      false,
+  const drawn = (shapes: readonly Shape[]): OperatorCase[] =>
+    (['noise', 'chance'] as const).map((name) =>
+      make(
+        seed,
+        name,
+        shapes.map((shape) => [shape, count] as const),
+        {},
+        false,
+      ),
     );
   return [
     ...[1, 33, 256].map((n) => make(seed, 'rows', [], { shape: [n] })),
-    noise([[], [], []]),
-    noise([[1, 400], [9, 1], []]),
-    noise([
+    ...drawn([[], [], []]),
+    ...drawn([[1, 400], [9, 1], []]),
+    ...drawn([
       [2, 3, 4],
       [2, 1, 1],
       [3, 4],

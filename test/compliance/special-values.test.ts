@@ -44,7 +44,7 @@ function caseOf(operator: OperatorName, given: readonly OperatorArgument[], attr
 
 /** But what is a function of counters alone, which the compiler writes. */
 const elementwise = (Object.keys(operators) as OperatorName[]).filter(
-  (name) => operators[name].elementwise && name !== 'noise',
+  (name) => operators[name].elementwise && name !== 'noise' && name !== 'chance',
 );
 
 /** Every special value, or every pair of them; three arguments are a condition and a pair. */

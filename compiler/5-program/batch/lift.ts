@@ -37,7 +37,8 @@ function onAxis({ attributes }: Op): Attributes {
 
 /** Whether one operation on pages does what one operation per page does. */
 export function canLift(op: Op): boolean {
-  return Object.hasOwn(lifted, op.op) || (isOperator(op.op) && operators[op.op].elementwise && op.op !== 'noise');
+  const draws = op.op === 'noise' || op.op === 'chance';
+  return Object.hasOwn(lifted, op.op) || (isOperator(op.op) && operators[op.op].elementwise && !draws);
 }
 
 /** @param rank of the first argument of one element */

@@ -13,11 +13,21 @@ const rows: Lowering = (op, e) => {
 };
 
 const noise: Lowering = (op, e) => {
-  const [element, row, key] = op.args.map((arg) => e.node('Cast', [arg], { to: CAST.int64 })) as [
-    string,
-    string,
-    string,
-  ];
+  const [x0, x1] = wordsOf(op.args, e);
+  const size = e.node('Log', [e.node('Mul', [e.node('Add', [upperBits(e, x0), e.number(1)]), e.number(2 ** -24)])]);
+  const angle = e.node('Mul', [upperBits(e, x1), e.number((2 * Math.PI) / 2 ** 24)]);
+  const length = e.node('Sqrt', [e.node('Mul', [size, e.number(-2)])]);
+  e.node('Mul', [length, e.node('Cos', [angle])], {}, op.id);
+};
+
+const chance: Lowering = (op, e) => {
+  const [x0] = wordsOf(op.args, e);
+  e.node('Mul', [upperBits(e, x0), e.number(2 ** -24)], {}, op.id);
+};
+
+/** Both words that are drawn for an element, a row and a key. */
+function wordsOf(args: readonly string[], e: OnnxEmitter): [string, string] {
+  const [element, row, key] = args.map((arg) => e.node('Cast', [arg], { to: CAST.int64 })) as [string, string, string];
   const index = (value: number): string => e.index(value);
   let [x0, x1, k] = [element, row, key];
   for (let round = 0; round < 10; round++) {
@@ -31,15 +41,12 @@ const noise: Lowering = (op, e) => {
     x1 = low;
     k = e.node('Mod', [e.node('Add', [k, index(BUMP)]), index(WORD)]);
   }
-  const size = e.node('Log', [e.node('Mul', [e.node('Add', [upperBits(e, x0), e.number(1)]), e.number(2 ** -24)])]);
-  const angle = e.node('Mul', [upperBits(e, x1), e.number((2 * Math.PI) / 2 ** 24)]);
-  const length = e.node('Sqrt', [e.node('Mul', [size, e.number(-2)])]);
-  e.node('Mul', [length, e.node('Cos', [angle])], {}, op.id);
-};
+  return [x0, x1];
+}
 
 /** The upper 24 of 32 bits, as a number of f32. */
 function upperBits(e: OnnxEmitter, word: string): string {
   return e.node('Cast', [e.node('Div', [word, e.index(256)])], { to: CAST.float });
 }
 
-export const chanceLowerings = { rows, noise } satisfies Record<string, Lowering>;
+export const chanceLowerings = { rows, noise, chance } satisfies Record<string, Lowering>;

@@ -16,13 +16,13 @@ const called = (name: WgslFunction, text: (x: string, y: string) => string): Wgs
     return text(x, y);
   },
 });
-const drawn: WgslLowering = {
+const drawn = (by: 'normal_at' | 'uniform_at'): WgslLowering => ({
   kind: 'elementwise',
   write: ([element = '', row = '', key = ''], _op, w) => {
-    w.need('normal_at');
-    return `normal_at(${element}, ${row}, ${key})`;
+    w.need(by);
+    return `${by}(${element}, ${row}, ${key})`;
   },
-};
+});
 const compared = (sign: string): WgslLowering => written((a, b) => `select(0.0, 1.0, ${a} ${sign} ${b})`);
 
 function leaky([x = '']: readonly string[], { attributes }: FlatOp, w: ModuleWriter): string {
@@ -62,6 +62,7 @@ export const elementwiseLowerings = {
   less_equal: compared('<='),
   equal: compared('=='),
   mod: written((a, b) => `${a} - ${b} * floor(${a} / ${b})`),
-  noise: drawn,
+  noise: drawn('normal_at'),
+  chance: drawn('uniform_at'),
   select: written((c, a, b) => `select(${b}, ${a}, ${c} != 0.0)`),
 } satisfies Record<string, WgslLowering>;

@@ -90,19 +90,27 @@ fn power(a: f32, b: f32) -> f32 {
   let odd = whole && abs(b) < 16777216.0 && (i32(b) & 1) != 0;
   return select(size, -size, a < 0.0 && odd);
 }`,
-  normal_at: `// The words of Philox-2x32-10 become a normal number (Box and Muller); the logarithm near 1 by the series of artanh.
+  words_at: `// The words of Philox-2x32-10.
 fn high_word(a: u32, b: u32) -> u32 {
   let middle = (a >> 16u) * (b & 0xffffu) + (((a & 0xffffu) * (b & 0xffffu)) >> 16u);
   let cross = (a & 0xffffu) * (b >> 16u) + (middle & 0xffffu);
   return (a >> 16u) * (b >> 16u) + (middle >> 16u) + (cross >> 16u);
 }
-fn normal_at(element: f32, row: f32, key: f32) -> f32 {
+fn words_at(element: f32, row: f32, key: f32) -> vec2u {
   var x = vec2u(u32(element), u32(row));
   var k = u32(key);
   for (var round = 0; round < 10; round++) {
     x = vec2u(high_word(0xd256d193u, x.x) ^ k ^ x.y, 0xd256d193u * x.x);
     k += 0x9e3779b9u;
   }
+  return x;
+}`,
+  uniform_at: `fn uniform_at(element: f32, row: f32, key: f32) -> f32 {
+  return f32(words_at(element, row, key).x >> 8u) / 16777216.0;
+}`,
+  normal_at: `// The words become a normal number (Box and Muller); the logarithm near 1 by the series of artanh.
+fn normal_at(element: f32, row: f32, key: f32) -> f32 {
+  let x = words_at(element, row, key);
   let u = f32((x.x >> 8u) + 1u) / 16777216.0;
   var part = frexp(u);
   let small = part.fract < 0.75;
@@ -137,7 +145,8 @@ export const functionNeeds: Partial<Record<WgslFunction, readonly WgslFunction[]
   hyperbolic: ['is_nan'],
   reduced: ['is_nan'],
   power: ['is_nan'],
-  normal_at: ['reduced'],
+  normal_at: ['reduced', 'words_at'],
+  uniform_at: ['words_at'],
   gelu: ['hyperbolic'],
   gelu_slope: ['hyperbolic'],
 };

@@ -8,6 +8,7 @@ import { assertColumns, keptColumns } from '../../data/column-names.ts';
 import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
 import { assertSame, assertUnchanged, fingerprintOf } from '../../data/fingerprint.ts';
 import { openDataset } from '../../data/open.ts';
+import { withSampleNumbers } from '../../data/sample-numbers.ts';
 import { assertLabels, measuredIn, type TrainingData } from '../../shard/trainable.ts';
 import type { RunConfig } from '../../store/run-config.ts';
 import { leftOutOf } from '../../training/calls.ts';
@@ -23,7 +24,11 @@ export interface DataSettings {
   readonly limit: number | undefined;
 }
 
-export type DataOpener = (reference: PlanData) => Promise<Dataset>;
+export interface DataOpener {
+  (reference: PlanData): Promise<Dataset>;
+  /** Of the training: what it draws of samples is drawn from this. */
+  readonly seed: number;
+}
 
 /** Opens a set; the same one named twice is opened once. */
 export function dataOpener(settings: DataSettings): DataOpener {
@@ -35,12 +40,13 @@ export function dataOpener(settings: DataSettings): DataOpener {
     const dataset = await openDataset(placed, { seed, ...(data === undefined ? {} : { dataDirectory: data }) });
     return limitTo(dataset, limit);
   };
-  return (reference) => {
+  const once = (reference: PlanData): Promise<Dataset> => {
     const key = JSON.stringify(reference);
     const known = opened.get(key) ?? open(reference);
     opened.set(key, known);
     return known;
   };
+  return Object.assign(once, { seed });
 }
 
 export function limitTo(dataset: Dataset, limit: number | undefined): Dataset {
@@ -48,11 +54,12 @@ export function limitTo(dataset: Dataset, limit: number | undefined): Dataset {
 }
 
 export async function openTrainingData(plan: Plan, training: PlanTraining, open: DataOpener): Promise<TrainingData> {
-  const [train, validation, checks] = await Promise.all([
+  const [learnt, validation, checks] = await Promise.all([
     open(training.data),
     training.validation ? open(training.validation) : undefined,
     Promise.all(plan.checks.map((c) => open(c.data))),
   ]);
+  const train = withSampleNumbers(learnt, training.inputs, open.seed);
   const names = training.inputs.map(({ name }) => name);
   const aligned = (dataset: Dataset): Dataset => heldTo(dataset, train, names);
   const data = { train, checks: checks.map(aligned), ...(validation ? { validation: aligned(validation) } : {}) };
