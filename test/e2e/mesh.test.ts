@@ -1,8 +1,9 @@
 /** The walking mesh: up, deploy, status, fetch, predict, with real processes, sockets and signatures; kill -9 included. */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startOfTrainer } from '../../runtime/cli/mesh/start-of-trainer.ts';
 import { isProcessAlive } from '../../runtime/support/process-alive.ts';
 import { writeClassFolders } from '../support/class-folders.ts';
 import { signalProcess } from '../support/end-process.ts';
@@ -38,6 +39,17 @@ test('nmc up prints its address and its trainers, and nmc status shows them', as
     (await mesh.status()).trainers.map(({ key, pid, state }) => `${key} ${pid} ${state}`).sort();
   const expected = mesh.up.trainers.map(({ key, pid }) => `${key} ${pid} idle`).sort();
   await expect.poll(known, { timeout: 30_000 }).toEqual(expected);
+});
+
+test.runIf(existsSync('/proc/self/environ'))('trainers of nmc up have the memory of those that join', () => {
+  const { heap, allocation } = startOfTrainer(undefined);
+  for (const { pid } of mesh.up.trainers) {
+    const [words, settings] = ['cmdline', 'environ'].map((file) =>
+      readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0'),
+    );
+    expect(words).toEqual(expect.arrayContaining([...heap]));
+    expect(settings).toEqual(expect.arrayContaining(Object.entries(allocation).map((setting) => setting.join('='))));
+  }
 });
 
 test('a port that is taken and a trainer that does not exist are named in the message', async () => {

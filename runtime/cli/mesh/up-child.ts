@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { jsonLine } from '../../support/emit.ts';
 import { EXIT } from '../shell/command.ts';
 import { BY_UP, parentEnvironment } from '../shell/with-parent.ts';
+import type { TrainerStart } from './start-of-trainer.ts';
 import { type Ending, TrainerGuard } from './trainer-guard.ts';
 
 export class Child {
@@ -22,11 +23,18 @@ export class Child {
    * @param args of `nmc`
    * @param log file that its messages go to
    * @param allowed bytes that shards of a trainer may use; no bound when absent
+   * @param start of a trainer: how its memory is set
    */
-  constructor(args: readonly string[], log: string, env: Readonly<Record<string, string>>, allowed?: number) {
+  constructor(
+    args: readonly string[],
+    log: string,
+    env: Readonly<Record<string, string>>,
+    allowed?: number,
+    { heap, allocation }: TrainerStart = { heap: [], allocation: {} },
+  ) {
     const program = process.argv[1] ?? '';
-    this.#process = spawn(process.execPath, [program, ...args], {
-      env: { ...process.env, ...env, ...parentEnvironment(BY_UP) },
+    this.#process = spawn(process.execPath, [...heap, program, ...args], {
+      env: { ...allocation, ...process.env, ...env, ...parentEnvironment(BY_UP) },
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
     });
     const words = createWriteStream(log, { flags: 'a' });

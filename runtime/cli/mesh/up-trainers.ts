@@ -10,6 +10,7 @@ import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { printed } from '../../support/printable.ts';
 import { emulationOptions } from './emulation.ts';
 import type { UpArguments } from './options.ts';
+import { startOfTrainer } from './start-of-trainer.ts';
 import { Child } from './up-child.ts';
 import type { UpSynchronizers } from './up-synchronizers.ts';
 import { within } from './within.ts';
@@ -164,6 +165,6 @@ export class UpTrainers {
     ];
     const log = join(this.#state, 'logs', `${name}.log`);
     const allowed = megabytes === undefined ? undefined : megabytes * MEGABYTE;
-    return new Child(['join', address, ...options], log, { NMC_INVITE: '' }, allowed);
+    return new Child(['join', address, ...options], log, { NMC_INVITE: '' }, allowed, startOfTrainer(allowed));
   }
 }
