@@ -187,6 +187,11 @@ export const velocityName = (node: string): string => `v.${node}`;
 /** The multipliers of a node, which keep it at its prediction. */
 export const dualName = (node: string): string => `dual.${node}`;
 
+/** Of a node that may rest: the error that it sends on, ticks in a row in which that changed little, and whether it rests. */
+export const restingErrorName = (node: string): string => `error.${node}`;
+export const calmName = (node: string): string => `calm.${node}`;
+export const restName = (node: string): string => `rest.${node}`;
+
 /** The error of a node, where errors settle and values do not. */
 export const deltaName = (node: string): string => `delta.${node}`;
 

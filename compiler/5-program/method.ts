@@ -8,6 +8,7 @@ export type Method =
       readonly rate: number;
       readonly momentum: number;
       readonly nudge?: Nudge;
+      readonly freeze?: number;
     }
   | {
       readonly rule: 'pc_alm';
@@ -15,6 +16,7 @@ export type Method =
       readonly rate: number;
       readonly momentum: 0;
       readonly multipliers: { readonly rho: number; readonly alpha: number };
+      readonly freeze: number;
     }
   | { readonly rule: 'fixed_prediction'; readonly steps: number; readonly rate: number }
   | { readonly rule: 'z_il' | 'fa_z_il' | 'bp' };
@@ -57,19 +59,23 @@ export function methodOf({ method: call }: Pick<TrainTask, 'method'>): Method {
       rate: numberOf(call, 'rate'),
       momentum: 0,
       multipliers: { rho: numberOf(call, 'rho'), alpha: numberOf(call, 'alpha') },
+      freeze: numberOf(call, 'freeze', 0),
     };
   const settling = {
     steps: numberOf(call, 'steps'),
     rate: numberOf(call, 'rate'),
     momentum: numberOf(call, 'momentum', 0),
   };
-  if (rule === 'il' || rule === 'ipc') return { rule, ...settling };
+  if (rule === 'ipc') return { rule, ...settling };
+  const freeze = numberOf(call, 'freeze', 0);
+  if (rule === 'il') return { rule, ...settling, freeze };
   if (rule === 'nudged') {
     const sign = wordOf(call.arguments.sign);
     const beta = numberOf(call, 'beta');
     return {
       rule: 'il',
       ...settling,
+      freeze,
       nudge: { beta: sign === 'negative' ? -beta : beta, centred: sign === 'centred' },
     };
   }

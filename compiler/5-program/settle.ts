@@ -11,6 +11,8 @@ export interface Settling {
   readonly momentum: number;
   /** A sample whose values all moved by no more than this in a tick stays as it is from then on; 0: all ticks count. */
   readonly tolerance?: number;
+  /** Of nodes that may rest, [B]: 1 in the samples in which they stay as they are. */
+  readonly rests?: Values;
 }
 
 /** The values as a tick's body reads them: carried for free nodes, fixed for the clamped; exact nodes have none yet. */
@@ -58,7 +60,10 @@ export function moveValues(
       carries.push(carried(velocityName(node.name), zeros(outside, old.shape), direction));
     }
     const moved = body.op('sub', [old, body.op('mul', [direction, body.constant(settling.rate)])]);
-    moves.push({ name: node.name, old, next: hold(body, network, node, moved) });
+    const held = hold(body, network, node, moved);
+    const rests = settling.rests?.get(node.name);
+    const next = rests ? body.op('select', [alignMask(body, rests, old.shape.length), old, held]) : held;
+    moves.push({ name: node.name, old, next });
   }
   body.origin = undefined;
   const stopped = settling.tolerance

@@ -1,5 +1,6 @@
 /** Why a model has no such partition, in words. */
-import type { ScheduleInstance } from '../3-check/checked.ts';
+import type { ScheduleInstance, TrainTask } from '../3-check/checked.ts';
+import { methodOf } from '../5-program/method.ts';
 import type { Impossible, Machines } from './problem.ts';
 
 /** The model cannot be cut so, and what to do instead. */
@@ -45,6 +46,14 @@ export function explain(why: Impossible, model: string, pieces: readonly string[
 
 export function mebibytes(bytes: number): string {
   return `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+}
+
+/** A node that rests has nothing to send, and no frame says so yet: its neighbours in another shard would wait for it. */
+export function restsInPieces(task: TrainTask | undefined, shards: number): CannotCut | undefined {
+  const method = task && methodOf(task);
+  if (shards < 2 || !method || !('freeze' in method) || !method.freeze) return undefined;
+  const reason = `with \`freeze = ${method.freeze}\` nodes of ${task.name} rest, which shards cannot tell each other yet`;
+  return { kind: 'impossible', reason, repair: 'train it in one piece, or leave out freeze' };
 }
 
 /** Settings of a schedule that no runtime carries out: they are refused, not ignored. */

@@ -8,7 +8,7 @@ import { ruleOf } from '../5-program/method.ts';
 import { runPassesByNode } from '../5-program/passes/index.ts';
 import { neverText, reachOf, repairOf } from '../5-program/reach.ts';
 import { cutAgain, keptBy } from './at-borders.ts';
-import { type CannotCut, mebibytes, notYet } from './cannot-cut.ts';
+import { type CannotCut, mebibytes, notYet, restsInPieces } from './cannot-cut.ts';
 import { type CutAt, constraintsOf } from './constraints.ts';
 import {
   type CutPieces,
@@ -87,7 +87,7 @@ function evenCut(given: Uncut, machines: Machines, options: CutOptions): CutMode
   const uncut: Uncut = given.borders ? { ...given, ...given.borders.all } : given;
   const { checked, graph, wholeNodes = false, ahead = 0 } = uncut;
   const schedules = checked.schedules.filter((s) => s.model === graph.name);
-  const refused = notYet(schedules);
+  const refused = notYet(schedules) ?? restsInPieces(uncut.task, machines.list.length);
   if (refused) return refused;
   const together = [...schedules.flatMap((s) => s.keepTogether), ...sharedHomes(graph)];
   const cutAt = cutAtOf(schedules);

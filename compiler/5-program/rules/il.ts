@@ -17,21 +17,24 @@ import {
   toUpdates,
   weightStep,
 } from '../training.ts';
+import { restAfter, restInTick, withResting } from './freeze.ts';
 import { lagrangian, type Multipliers, withMultipliers } from './multipliers.ts';
 
 export function inferenceLearning(
   training: Training,
-  settling: Settling & { readonly steps: number; readonly multipliers?: Multipliers },
+  settling: Settling & { readonly steps: number; readonly multipliers?: Multipliers; readonly freeze?: number },
   stateValue: (id: string) => Value,
 ): Trained {
   const { network, weights, z } = training;
-  const { multipliers = { rho: 1, alpha: 0 } } = settling;
+  const { multipliers = { rho: 1, alpha: 0 }, freeze = 0 } = settling;
   const body = newBlock(training);
   const inner = insideValues(network, z);
   const plain = evaluate(body, network, inner, weights, 'tick');
   const bound = withMultipliers(body, training.start, network, plain, multipliers);
-  const found = energyGradients(body, bound.evaluation, [...inner.values()]);
-  const carries = [...bound.carries, ...moveValues(body, training.start, network, z, found, settling)];
+  const rest = freeze > 0 ? restInTick(body, training.start, network, bound, freeze) : undefined;
+  const { evaluation: descended, carries: kept, rests } = rest ?? bound;
+  const found = energyGradients(body, descended, [...inner.values()]);
+  const carries = [...kept, ...moveValues(body, training.start, network, z, found, { ...settling, rests })];
   const tick = closeBlock(body, 'tick', settling.steps, 0, carries);
 
   const learn = newBlock(training);
@@ -39,7 +42,8 @@ export function inferenceLearning(
   const reached = evaluate(learn, network, settled, weights, 'tick');
   const evaluation = lagrangian(learn, network, reached, bound.settled, multipliers.rho);
   const energies = reportEnergies(learn, network, evaluation);
-  const slopes = energyGradients(learn, evaluation, [...weights.values()]);
+  const sent = rest ? withResting(learn, evaluation, restAfter(network, rest)) : evaluation;
+  const slopes = energyGradients(learn, sent, [...weights.values()]);
   const next = weightStep(learn, training, weights, stateValue, slopes, { update: 'batch', updates: 'batches' });
   return {
     settled: evaluation.z,

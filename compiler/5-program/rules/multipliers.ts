@@ -19,9 +19,10 @@ export interface Multipliers {
   readonly alpha: number;
 }
 
-interface Bound {
+export interface Bound {
   readonly evaluation: Evaluation;
   readonly carries: Carry[];
+  readonly rests?: undefined;
   /** Multipliers as the last tick leaves them. */
   readonly settled: Values;
 }
