@@ -45,8 +45,23 @@ const [WARM_MS, WINDOW_MS, MIN_ROUNDS] = [30, 75, 8];
 /** A machine that is never so slow. */
 const PATIENCE_MS = 30_000;
 
+/** Seconds of processors after which both ends count as warm, however few rounds a slow machine has done; by the clock. */
+const [MAX_WARM_WORK, MAX_WARM] = [3, 8] as const;
+
+type Failure = () => string | undefined;
+
+async function roundsUntilWarm(enough: number, rounds: () => number, failure: Failure): Promise<void> {
+  const [began, used] = [performance.now(), process.cpuUsage()];
+  const isOver = (): boolean => {
+    const { user, system } = process.cpuUsage(used);
+    return (user + system) / 1e6 > MAX_WARM_WORK || (performance.now() - began) / 1e3 > MAX_WARM;
+  };
+  for (let reached = MIN_ROUNDS; reached <= enough && !isOver(); reached += MIN_ROUNDS)
+    await reaches(rounds, reached, 0, failure);
+}
+
 /** Of what goes on meanwhile, and counts its rounds. */
-async function timeOfRounds(rounds: () => number, failure: () => string | undefined): Promise<RoundTime> {
+async function timeOfRounds(rounds: () => number, failure: Failure): Promise<RoundTime> {
   await reaches(rounds, MIN_ROUNDS, performance.now() + WARM_MS, failure);
   const [before, began, used] = [rounds(), performance.now(), process.cpuUsage()];
   await reaches(rounds, before + MIN_ROUNDS, began + WINDOW_MS, failure);
@@ -57,12 +72,7 @@ async function timeOfRounds(rounds: () => number, failure: () => string | undefi
 }
 
 /** Waits for at least `enough` rounds, and at least until `until`. */
-async function reaches(
-  rounds: () => number,
-  enough: number,
-  until: number,
-  failure: () => string | undefined,
-): Promise<void> {
+async function reaches(rounds: () => number, enough: number, until: number, failure: Failure): Promise<void> {
   const late = performance.now() + PATIENCE_MS;
   while (rounds() < enough || performance.now() < until) {
     const reason = failure();
@@ -99,7 +109,19 @@ export class BorderPair {
   }
 
   /** Of a round: each shard has its turn once. */
-  async time([here, there]: readonly [ShardSource, ShardSource]): Promise<RoundTime> {
+  time(sources: readonly [ShardSource, ShardSource]): Promise<RoundTime> {
+    return this.#while(sources, timeOfRounds);
+  }
+
+  /** Goes through so many rounds, in bounded time, and measures none of them. */
+  warmUp(sources: readonly [ShardSource, ShardSource], enough: number): Promise<void> {
+    return this.#while(sources, (rounds, failure) => roundsUntilWarm(enough, rounds, failure));
+  }
+
+  async #while<T>(
+    [here, there]: readonly [ShardSource, ShardSource],
+    work: (rounds: () => number, failure: Failure) => Promise<T>,
+  ): Promise<T> {
     const run = `turns-${this.#runs++}`;
     const [own, other] = await Promise.all([
       this.#here.load(run, here),
@@ -112,7 +134,7 @@ export class BorderPair {
     this.#here.start(run, peers);
     const [rounds, failure] = [() => this.#here.rounds(run), () => this.#here.failure(run)];
     try {
-      return await timeOfRounds(rounds, failure);
+      return await work(rounds, failure);
     } finally {
       this.#here.release(run);
       await this.#ask({ kind: 'release', run });
@@ -128,7 +150,7 @@ export class BorderPair {
 
   /** Of a batch of one shard by itself. */
   batches(device: Device): Promise<BatchTimes> {
-    const time = async (batches: () => number, failure: () => string | undefined): Promise<number> =>
+    const time = async (batches: () => number, failure: Failure): Promise<number> =>
       (await timeOfRounds(batches, failure)).processor;
     return batchTimes(device, this.#here, time);
   }

@@ -15,6 +15,8 @@ const ROUNDS = 24;
 const [FEW, MANY] = [64, 32 * 1024] as const;
 const BYTES = 4;
 const CALLS = 9;
+/** Before them, until the code of both shards is compiled as in a training: some thousand turns. */
+const WARM_CALLS = 40;
 
 export interface HandoverTimes {
   /** Seconds from one shard's begin to the other's, with few values and with many. */
@@ -47,7 +49,7 @@ export async function secondsOfTurn(
       sources.map((s, i) => openSession(s.schedule, s.executable, devices[i] as DeviceSession)),
     );
     const times: number[] = [];
-    for (let call = -1; call < CALLS; call++) {
+    for (let call = -WARM_CALLS; call < CALLS; call++) {
       const begin = now(where);
       await both.run('turns', {}, POSITION);
       if (call >= 0) times.push(now(where) - begin);
