@@ -85,6 +85,8 @@ test('two shards on two trainers end with the weights of one process, bit for bi
   const checksOf = async (folderOfRun: string): Promise<unknown> =>
     jsonLines(await nmc(['eval', folderOfRun, ...LIMIT, '--json'], { cwd: folder }))[0]?.checks;
   expect(await checksOf('fetched')).toEqual(await checksOf('local'));
+  const [kept] = jsonLines(await nmc(['train', '--resume', 'fetched', '--json'], { cwd: folder }));
+  expect(kept).toMatchObject({ event: 'done', checks: events.at(-1)?.checks });
   const [status] = (await mesh.status()).runs;
   expect(status).toMatchObject({ run, state: 'done', epochs: 2, checked: 'recomputed' });
   // Both can be dialled: what goes through the relay is what was said before they had met.

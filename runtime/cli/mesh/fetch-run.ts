@@ -17,7 +17,7 @@ import { folderOf, ownPath } from '../../support/safe-path.ts';
 import { batchesBehind, batchesOf, callsPerEpoch } from '../../training/calls.ts';
 import { metricsOf } from '../../training/epoch-report.ts';
 import { isCheck } from '../../training/evaluations.ts';
-import { RUN_PLAN, RUN_PLAN_FILE } from '../training/train-settings.ts';
+import { checkTotal, RUN_PLAN, RUN_PLAN_FILE } from '../training/train-settings.ts';
 import { fetchParts } from './fetched-parts.ts';
 import { fetchPlanFiles } from './fetched-plan.ts';
 
@@ -128,12 +128,19 @@ async function writeRun(
       };
     });
     const seconds = rows.reduce((sum, r) => sum + r.seconds, 0);
-    await folder.finish(state, {
-      epochs: deployment.epochs,
-      seconds,
-      device: `mesh (${deployment.shards} shards)`,
-      results,
-    });
+    // What the mesh has measured is told again by a run that is resumed, as one's own checks are.
+    const totals = Object.fromEntries(
+      run.checks.flatMap(({ value }, i) => (typeof value === 'number' ? [[checkTotal(i), value] as const] : [])),
+    );
+    await folder.finish(
+      { ...state, totals },
+      {
+        epochs: deployment.epochs,
+        seconds,
+        device: `mesh (${deployment.shards} shards)`,
+        results,
+      },
+    );
   } finally {
     folder.close();
   }
