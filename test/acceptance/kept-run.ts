@@ -27,9 +27,9 @@ export interface KeptRun {
 
 /** The `done` event of the training. @throws Error when the command fails */
 export async function trainKept(run: KeptRun, data: string, context: Context): Promise<Record<string, unknown>> {
-  const { name, label, model, task, seed, shards = 1, settings = [], trial } = run;
+  const { label, model, task, seed, shards = 1, settings = [], trial } = run;
   const own = [...settings, ...(context.trial ? trial.settings : [])];
-  const folder = join(context.root, '.cache', 'acceptance', context.trial ? 'trial' : 'runs', name);
+  const folder = runFolder(run, context);
   const goOn = !context.fresh && (await isOfThisProgram(folder, run, own, context.root));
   if (!goOn) removeFolder(folder);
   mkdirSync(join(folder, '..'), { recursive: true });
@@ -62,6 +62,11 @@ export async function trainKept(run: KeptRun, data: string, context: Context): P
   return done;
 }
 
+/** Where it is kept. */
+export function runFolder({ name }: Pick<KeptRun, 'name'>, { root, trial }: Pick<Context, 'root' | 'trial'>): string {
+  return join(root, '.cache', 'acceptance', trial ? 'trial' : 'runs', name);
+}
+
 /** Of an epoch: its accuracy, else its validation, else its energy. */
 function measuredIn({ accuracy, validation, energy }: Record<string, unknown>): string {
   const value = [accuracy, validation, energy].find((each) => typeof each === 'number');
@@ -76,7 +81,7 @@ export async function accuracyOf(run: KeptRun, data: string, context: Context): 
 }
 
 /** Whether a run folder holds the plan that the compiler makes today. */
-async function isOfThisProgram(
+export async function isOfThisProgram(
   folder: string,
   { model, task, shards = 1 }: KeptRun,
   settings: readonly string[],

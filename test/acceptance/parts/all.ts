@@ -7,6 +7,7 @@ import { containerPart } from './container.ts';
 import { cortexPart } from './cortex.ts';
 import { cutsPart } from './cuts.ts';
 import { deepPart } from './deep.ts';
+import { deepMeshPart } from './deep-mesh.ts';
 import { dryRunPart } from './dry-run.ts';
 import { epochReportsPart } from './epoch-reports.ts';
 import { fanOutPart } from './fan-out.ts';
@@ -58,6 +59,7 @@ export const parts: readonly Part[] = [
   transformerPart,
   vggPart,
   deepPart,
+  deepMeshPart,
   resnetPart,
   linksPart,
   dryRunPart,

@@ -1,8 +1,8 @@
 /** The mesh: rates measured, predicted and simulated, weights the same as in one process. */
-import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor, waitUntil } from '../../support/wait-for.ts';
+import { hashOfWeights } from '../mesh/hash-of-weights.ts';
 import { lineOf, measureRates, tableOfRates } from '../mesh/rates.ts';
 import { type Json, RunningMesh } from '../mesh/running-mesh.ts';
 import { GFLOPS, wideModel } from '../mesh/wide.ts';
@@ -93,19 +93,6 @@ async function ahead(context: Context): Promise<readonly Row[]> {
   return rows;
 }
 
-/** Over names and bytes of all tensors; what else the file says differs from run to run. */
-function hashOf(run: string): string {
-  const bytes = readFileSync(join(run, 'model.safetensors'));
-  const start = 8 + Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, { data_offsets: [number, number] }>;
-  const hash = createHash('sha256');
-  for (const name of Object.keys(header).sort()) {
-    const [from, to] = header[name]?.data_offsets ?? [0, 0];
-    if (to > from) hash.update(name).update(bytes.subarray(start + from, start + to));
-  }
-  return hash.digest('hex');
-}
-
 const BATCHES = 100;
 const PIPELINED = ['--microbatches', '4'];
 
@@ -129,7 +116,7 @@ async function weights(context: Context): Promise<readonly Row[]> {
       const here = await mesh.run('train', model, ...size, '--shards', '8', ...parts, '--out', local, '--json');
       if (here.code > 1) throw new Error(here.tail);
       const out = await deployed(mesh, [model, ...size, '--partition', '8', ...parts], schedule);
-      const [a, b] = [hashOf(join(mesh.folder, local)), hashOf(out)];
+      const [a, b] = [hashOfWeights(join(mesh.folder, local)), hashOfWeights(out)];
       const measured = a === b ? `both ${a.slice(0, 12)}` : `${a.slice(0, 12)} and ${b.slice(0, 12)}`;
       rows.push({ name: 'mesh-weights', what: what(schedule), target, measured, holds: a === b });
     }
