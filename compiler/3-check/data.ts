@@ -41,6 +41,8 @@ export function makeData(
   const options: Record<string, number | string | boolean> = {};
   for (const [name, term] of names) {
     const value = isKind(term, 'quantity') ? term.value : term;
+    // An empty text is what was left out.
+    if (value === '') continue;
     if (typeof value !== 'object') options[name] = value;
     else if (value.kind === 'symbol') options[name] = value.name;
   }

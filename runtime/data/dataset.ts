@@ -4,6 +4,7 @@ import type { PictureMoves } from '../../spec/plan.ts';
 import { boundedCount, MAX_ELEMENTS, ofPresent, zeroed, zeroedBytes } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
 import type { ColumnNames } from './column-names.ts';
+import type { VocabularyFile } from './vocabulary-file.ts';
 
 export type FieldType = 'u8' | 'i32' | 'f32';
 export type FieldArray = Uint8Array | Int32Array | Float32Array;
@@ -32,13 +33,25 @@ export interface Dataset {
   readonly classes?: Classes;
   /** Of the file, where its columns have names and several of them are a field. */
   readonly columns?: ColumnNames;
+  /** The file whose tokens the ids of its texts are. */
+  readonly vocabulary?: VocabularyFile;
   /** How a training moves their pictures. Rows that are gathered are as they lie. */
   readonly moved?: PictureMoves;
 }
 
 /** Of a part of a data set, what it has as the whole has it. */
-export function namesOf({ classes, columns, moved }: Dataset): Pick<Dataset, 'classes' | 'columns' | 'moved'> {
-  return { ...(classes ? { classes } : {}), ...(columns ? { columns } : {}), ...(moved ? { moved } : {}) };
+export function namesOf({
+  classes,
+  columns,
+  vocabulary,
+  moved,
+}: Dataset): Pick<Dataset, 'classes' | 'columns' | 'vocabulary' | 'moved'> {
+  return {
+    ...(classes ? { classes } : {}),
+    ...(columns ? { columns } : {}),
+    ...(vocabulary ? { vocabulary } : {}),
+    ...(moved ? { moved } : {}),
+  };
 }
 
 /** By field. */

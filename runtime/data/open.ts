@@ -52,7 +52,7 @@ interface Source {
   readonly open: (request: Request) => Promise<Dataset>;
 }
 
-const TEXT_OPTIONS = ['window', 'stride', 'unit'];
+const TEXT_OPTIONS = ['window', 'stride', 'unit', 'tokenizer'];
 const MAX_WINDOW = 1_000_000;
 
 /** Each loads its reader when it is opened: formats bring libraries, and most runs need one of them. */
@@ -191,7 +191,15 @@ function wholeOption({ source, options }: DataReference, name: string, missing: 
 function textOptions(reference: DataReference): Omit<TextOptions, 'name'> {
   const window = wholeOption(reference, 'window', TEXT_WINDOW, MAX_WINDOW);
   const stride = wholeOption(reference, 'stride', window, MAX_WINDOW);
-  const unit = reference.options?.unit ?? 'characters';
+  const { unit = 'characters', tokenizer } = reference.options ?? {};
+  if (typeof tokenizer === 'string') {
+    if (unit === 'characters') return { split: reference.split, window, stride, unit, tokenizer };
+    throw new UserError(
+      'data/option',
+      `data.${reference.source}: \`unit = ${unit}\` and \`tokenizer\` both say what the ids are`,
+      'leave one of them out',
+    );
+  }
   if (unit === 'characters' || unit === 'bytes') return { split: reference.split, window, stride, unit };
   throw new UserError('data/option', `data.${reference.source}: \`unit\` must be characters or bytes`);
 }

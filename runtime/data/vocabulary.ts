@@ -1,12 +1,16 @@
 /** Ids of text, and text of ids, as a run's training had them. */
 import { UserError } from '../support/errors.ts';
+import { type BytePairs, LostText } from './formats/byte-pairs.ts';
 
 export interface Vocabulary {
   readonly size: number;
   /** @throws UserError `predict/prompt` naming the character that training had not */
   idsOf(text: string): number[];
-  /** Begins a text: each id gives what is whole with it, an unfinished character of bytes nothing yet. */
-  reader(): (id: number) => string;
+  /**
+   * Begins a text behind the ids of a prompt: each id gives what is whole with it, an unfinished character of bytes
+   * nothing yet.
+   */
+  reader(prompt?: readonly number[]): (id: number) => string;
 }
 
 /** @param characters in the order of their ids */
@@ -37,6 +41,44 @@ export const BYTES: Vocabulary = {
     return (id) => decoder.decode(Uint8Array.of(id), { stream: true });
   },
 };
+
+export function bytePairVocabulary({ size, idsOf, textOf }: BytePairs): Vocabulary {
+  return {
+    size,
+    idsOf(text) {
+      try {
+        return idsOf(text);
+      } catch (error) {
+        if (!(error instanceof LostText)) throw error;
+        throw new UserError(
+          'predict/prompt',
+          `of the prompt, ${error.message}`,
+          'leave it out, or write it in another way',
+        );
+      }
+    },
+    reader: (prompt = []) => pairReader(textOf, prompt),
+  };
+}
+
+/** So many ids in front of a new one decide how it is put behind them: a character has at most four bytes. */
+const CONTEXT = 4;
+/** So many bytes without a character among them never become one. */
+const MAX_WAITING = 8;
+
+/** Text is what ids give together less what those before give: some vocabularies begin a text without its first blank. */
+function pairReader(textOf: BytePairs['textOf'], prompt: readonly number[]): (id: number) => string {
+  let ids = prompt.slice(-CONTEXT);
+  let told = ids.length;
+  return (id) => {
+    ids.push(id);
+    const [before, now] = [textOf(ids.slice(0, told)), textOf(ids)];
+    if (now.endsWith('\uFFFD') && ids.length - told < MAX_WAITING) return '';
+    ids = ids.slice(Math.max(0, told - CONTEXT));
+    told = ids.length;
+    return now.slice(before.length);
+  };
+}
 
 const MAX_SHOWN = 100;
 

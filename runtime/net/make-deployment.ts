@@ -83,6 +83,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     ...(sequence === undefined ? {} : { sequence }),
     ...(epsilon === undefined ? {} : { epsilon }),
     ...(source.trainedOn === undefined ? {} : { trainedOn: source.trainedOn }),
+    ...(data.train.vocabulary ? { vocabulary: blobOf(data.train.vocabulary.content) } : {}),
     evaluations: evaluations.map((e) => (remembering.has(e.function) ? { ...e, remembers: true } : e)),
     epochs,
     seed,

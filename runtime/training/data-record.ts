@@ -8,6 +8,8 @@ export interface DataRecord {
   readonly leftOut: number;
   /** Names of the classes by field, in the order of their numbers. */
   readonly classes?: Readonly<Record<string, readonly string[]>>;
+  /** Of the file whose tokens the ids of texts are; the run keeps the file. */
+  readonly vocabulary?: { readonly sha256: string };
   /** Names of the columns by field, where the file has names and several of them are the field. */
   readonly columns?: Readonly<Record<string, readonly string[]>>;
 }

@@ -50,9 +50,10 @@ function isWhole(elements: number, steps = 1): boolean {
 }
 
 /** Every blob that it names, as often as it names it. */
-export function blobsOf({ plan, statistics, train, checks }: Deployment): BlobRef[] {
+export function blobsOf({ plan, statistics, train, checks, vocabulary }: Deployment): BlobRef[] {
   return [
     ...plan,
+    ...(vocabulary ? [vocabulary] : []),
     ...statistics.map((s) => s.mean),
     ...[train, ...checks].flatMap((d) => d.columns.flatMap((c) => c.blobs)),
   ];

@@ -106,6 +106,8 @@ export interface Deployment {
   readonly epsilon?: number;
   /** Record of its data, as a run's folder keeps it: every later reading is held to it. */
   readonly trainedOn?: DataRecord;
+  /** The file of tokens of its texts, for who fetches the run. */
+  readonly vocabulary?: BlobRef;
   /** Evaluations after each epoch: one for each check of the plan, in its order, then the validation. */
   readonly evaluations: readonly Evaluation[];
   readonly epochs: number;

@@ -1,8 +1,10 @@
 /** A model of characters, from its text to what it writes. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { jsonLines, nmc, temporaryFolder } from '../support/nmc.ts';
+import { nmcInProcess } from '../support/nmc-in-process.ts';
+import { tokenizerJson } from '../support/tokenizer-json.ts';
 
 const folder = temporaryFolder();
 const run = (...args: string[]): ReturnType<typeof nmc> => nmc(args, { cwd: folder });
@@ -126,4 +128,64 @@ test('is measured on a text of the same characters alone', async () => {
   const refused = await run('eval', 'run', '--model', 'other.pcn');
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain('data/classes');
+});
+
+describe('a text of tokens', () => {
+  const at = (name: string): string => join(folder, name);
+  const TEXT = 'one two six '.repeat(60);
+  const json = tokenizerJson(TEXT, 12);
+  const size = Object.keys(json.model.vocab).length + 1;
+  const NAMED = 'data.text("words.txt", window = 6, tokenizer = "words.json"';
+  // Not every token is in the text, and of those that are not there are no shares.
+  const model = MODEL.replace(/check (auc|precision|recall).*\n/g, '')
+    .replaceAll('data.text("round.txt", window = 6', NAMED)
+    .replace('= 3, positions', `= ${size}, positions`);
+
+  beforeAll(() => {
+    writeFileSync(at('words.txt'), TEXT);
+    writeFileSync(at('words.json'), JSON.stringify(json));
+    writeFileSync(at('words.pcn'), model.replace('6, 3]', `6, ${size}]`).replace('next, 3)', `next, ${size})`));
+  });
+
+  test('is learnt, and its run needs the file of the tokens no more', async () => {
+    const trained = await nmcInProcess(
+      'train',
+      at('words.pcn'),
+      '--out',
+      at('words'),
+      '--json',
+      '--seed',
+      '1',
+      '--epochs',
+      '8',
+    );
+    expect(trained).toMatchObject({ code: 0, stderr: '' });
+    expect(readFileSync(at('words/tokenizer.json'), 'utf8')).toBe(JSON.stringify(json));
+    rmSync(at('words.json'));
+    const written = await nmcInProcess(
+      'predict',
+      at('words'),
+      '--prompt',
+      'one two',
+      '--tokens',
+      '6',
+      '--temperature',
+      '0',
+    );
+    expect(written).toMatchObject({ code: 0, stdout: 'one two six one two six one two\n', stderr: '' });
+    const resumed = await nmcInProcess('train', '--resume', at('words'), '--epochs', '+1', '--json');
+    expect(resumed).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('is refused with other tokens than its run began with', async () => {
+    writeFileSync(at('words/tokenizer.json'), JSON.stringify(tokenizerJson(TEXT, 3)));
+    for (const command of [
+      ['predict', at('words'), '--prompt', 'one'],
+      ['train', '--resume', at('words'), '--epochs', '+1'],
+    ]) {
+      const refused = await nmcInProcess(...command);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toMatch(/error\[data\/(changed|classes)\]/);
+    }
+  });
 });

@@ -13,6 +13,7 @@ import { readInput } from '../../runtime/data/read-input.ts';
 import { UserError } from '../../runtime/support/errors.ts';
 import { type RandomStream, stream } from '../../spec/random.ts';
 import { removeFolder } from '../support/remove-folder.ts';
+import { tokenizerJson } from '../support/tokenizer-json.ts';
 import { cifar, greyPng, idx, npy, npyF32, npz, parquet, png } from '../unit/data/fixtures.ts';
 
 const RUNS = Number(process.env.NMC_FUZZ ?? 300);
@@ -63,6 +64,18 @@ const textSubject = (name: string, bytes: Uint8Array, unit: string): Subject => 
       { seed: 1 },
     ),
 });
+const tokens = Buffer.from(JSON.stringify(tokenizerJson('To be, or not to be? ', 8)));
+/** Its text cannot be damaged by what damages the file of its tokens. */
+const tokenSubject: Subject = {
+  name: 'tokenizer.json',
+  files: { 'tokenizer.json': tokens },
+  open: async (under) => {
+    const path = join(under, 'book.txt');
+    writeFileSync(path, 'To bé, or not to bé? 😀 '.repeat(20));
+    const options = { window: 2, tokenizer: join(under, 'tokenizer.json') };
+    return openDataset({ source: 'text', split: 'validation', path, options }, { seed: 1 });
+  },
+};
 const inputSubject = (name: string, bytes: Uint8Array): Subject => ({
   name: `input ${name}`,
   files: { [name]: bytes },
@@ -115,6 +128,7 @@ const SUBJECTS: readonly Subject[] = [
   builtIn('cifar10', 'test', { 'cifar-10/test_batch.bin.gz': gzipSync(cifar(2)) }),
   builtIn('shakespeare', 'train', { 'text/tinyshakespeare.txt.gz': gzipSync('To be, or not to be. '.repeat(20)) }),
   textSubject('book.txt', Buffer.from('To bé, or not to bé? 😀 '.repeat(20)), 'characters'),
+  tokenSubject,
   textSubject('book.bin', Buffer.from('To bé, or not to bé? 😀 '.repeat(20)), 'bytes'),
 ];
 

@@ -1,8 +1,17 @@
 /** A data set becomes blobs piece by piece: the machine that deploys it need not have room for it. */
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { BlobWriter } from '../../runtime/backplane/blob-writer.ts';
+import { writeFetchedRun } from '../../runtime/cli/mesh/fetch-run.ts';
 import { type Dataset, type FieldArray, sizeOf } from '../../runtime/data/dataset.ts';
+import { KEPT_VOCABULARY } from '../../runtime/data/vocabulary-file.ts';
+import type { Link } from '../../runtime/net/link.ts';
+import { blobsOf, deploymentProblem } from '../../runtime/wire/deployment-problem.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
-import { tinyDeployment } from './hostile/tiny-deployment.ts';
+import { removeFolder } from '../support/remove-folder.ts';
+import { tinyDeployment, tinyPart } from './hostile/tiny-deployment.ts';
 
 const ROWS = 20_000;
 const PIECE_BYTES = 4 * 1024 * 1024;
@@ -40,4 +49,30 @@ test('no more than a piece of a column is there at a time, when it is hashed and
     expect([found.length, hex(sha256(found))]).toEqual([bytes, blob]);
   }
   expect(most).toBeLessThanOrEqual(PIECE_BYTES);
+});
+
+test('a vocabulary of tokens is a blob of the deployment, and a file of the run that is fetched', async () => {
+  const content = Buffer.from('{"model": {}}');
+  const vocabulary = { sha256: hex(sha256(content)), content };
+  const made = tinyDeployment({ ...drawn(() => undefined), length: 64, vocabulary });
+  const { deployment } = made;
+  expect(deployment.vocabulary).toEqual({ blob: vocabulary.sha256, bytes: content.length });
+  expect(deploymentProblem(deployment)).toBeUndefined();
+  expect(blobsOf(deployment)).toContainEqual(deployment.vocabulary);
+  const part = tinyPart(made);
+  const at = hex(sha256(part));
+  const link = {
+    getBlob: async (blob: string) => made.blobs.get(blob),
+    getBlobInto: async (_: string, __: number, open: (bytes: number) => BlobWriter) => {
+      const writer = open(part.length);
+      writer.write(part);
+      writer.finishAtOnce(() => undefined);
+    },
+  };
+  const manifest = { calls: 1, parts: [at], totals: {}, milliseconds: 1 };
+  const run = { deployment, manifests: [manifest], rows: [], checks: [], phase: 'stopped' as const };
+  const folder = mkdtempSync(join(tmpdir(), 'nmc-fetched-'));
+  await writeFetchedRun(link as unknown as Link, run, join(folder, 'run'));
+  expect(readFileSync(join(folder, 'run', KEPT_VOCABULARY))).toEqual(content);
+  removeFolder(folder);
 });

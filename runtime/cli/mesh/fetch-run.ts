@@ -1,6 +1,7 @@
 /** A run of the mesh as a run folder: its newest snapshot, metrics and plan, in the layout of a local run. */
 import { resolve } from 'node:path';
 import type { State } from '../../../spec/program.ts';
+import { KEPT_VOCABULARY } from '../../data/vocabulary-file.ts';
 import { ask } from '../../net/ask.ts';
 import type { Link } from '../../net/link.ts';
 import { soundDeployment } from '../../net/read-deployment.ts';
@@ -74,16 +75,26 @@ function once<T extends { readonly name: string }>(tensors: readonly T[]): T[] {
 
 export async function writeFetchedRun(link: Link, run: FetchedRun, directory: string): Promise<void> {
   const { files, loaded } = await fetchPlanFiles(link, run.deployment);
+  const { vocabulary } = run.deployment;
+  const kept = new Map<string, Uint8Array>(
+    vocabulary ? [[KEPT_VOCABULARY, await link.getBlob(vocabulary.blob, vocabulary.bytes)]] : [],
+  );
   const { plan, programs } = loaded;
   const parent = folderOf(ownPath(resolve(directory)));
   const parts = await fetchParts(link, newestManifest(run).parts, programs, parent);
   try {
-    await writeRun(run, stateOf(run, parts.states, programs), plan, files, directory);
+    await writeRun(run, stateOf(run, parts.states, programs), plan, new Map([...inRun(files), ...kept]), directory);
   } finally {
     parts.remove();
   }
 }
 
+/** @param files of a plan, by path within it */
+function inRun(files: ReadonlyMap<string, Uint8Array>): [string, Uint8Array][] {
+  return [...files].map(([path, bytes]) => [`${RUN_PLAN}/${path}`, bytes]);
+}
+
+/** @param files of the run, by path within it */
 async function writeRun(
   run: FetchedRun,
   state: RunState,
@@ -92,7 +103,6 @@ async function writeRun(
   directory: string,
 ): Promise<void> {
   const { deployment, rows, phase } = run;
-  const inRun = new Map([...files].map(([path, bytes]) => [`${RUN_PLAN}/${path}`, bytes]));
   const config = {
     model: deployment.model,
     task: deployment.task,
@@ -113,7 +123,7 @@ async function writeRun(
     parameterCount: plan.shards.reduce((sum, s) => sum + s.parameterCount, 0),
     source: { path: deployment.source.path, text: deployment.source.text },
   };
-  const folder = createRun({ directory }, config, state, { files: inRun });
+  const folder = createRun({ directory }, config, state, { files });
   try {
     for (const row of rows) folder.appendMetrics(metricsOf(row));
     if (phase !== 'done') return;

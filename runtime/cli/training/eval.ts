@@ -16,7 +16,7 @@ import { otherModel } from './other-model.ts';
 import { openPredictor } from './run-predictor.ts';
 import { checkLines } from './train-report-human.ts';
 import { storedSettings } from './train-settings.ts';
-import { dataOpener, heldTo, storedDataRecord } from './training-data.ts';
+import { dataOpener, heldTo, keptVocabulary, storedDataRecord } from './training-data.ts';
 import { assertReportFolder, writeReport } from './write-report.ts';
 
 export default async function (args: EvalArguments): Promise<number> {
@@ -34,7 +34,8 @@ export default async function (args: EvalArguments): Promise<number> {
   try {
     if (report !== undefined) classChecks(plan);
     const remembered = storedSettings(run.config, args.data);
-    const stored = model === undefined ? remembered : { ...remembered, folder: dirname(model) };
+    const vocabulary = keptVocabulary(run.directory, run.config);
+    const stored = model === undefined ? { ...remembered, vocabulary } : { ...remembered, folder: dirname(model) };
     const limit = args.limit ?? stored.limit;
     const open = dataOpener({ ...stored, limit });
     const record = storedDataRecord(run.config.settings.trainedOn);

@@ -60,9 +60,9 @@ export const PREDICT = {
   ...RUN_FOLDER,
   input: text('IDX, NPY, NPZ, CSV, Parquet, text, PNG, a folder of PNGs, or - for JSON lines'),
   png: text("write a picture of the data of the task's check beside the reads"),
-  prompt: text('a text to go on from, of a model of characters'),
-  tokens: whole('with --prompt: characters to write (default: 200)', { least: 1, most: 1_000_000 }),
-  temperature: decimal('with --prompt: 0 takes the likeliest character, 1 (default) draws as the model says', {
+  prompt: text('a text to go on from, of a model of characters or tokens'),
+  tokens: whole('with --prompt: characters or tokens to write (default: 200)', { least: 1, most: 1_000_000 }),
+  temperature: decimal('with --prompt: 0 takes the likeliest one, 1 (default) draws as the model says', {
     least: 0,
     most: 100,
   }),

@@ -1,10 +1,10 @@
-/** `nmc predict RUN --prompt TEXT`: what a model of characters goes on with. */
+/** `nmc predict RUN --prompt TEXT`: what a model of characters or tokens goes on with. */
 import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
-import { BYTES, characterVocabulary, type Vocabulary } from '../../data/vocabulary.ts';
+import type { Vocabulary } from '../../data/vocabulary.ts';
 import { runPrediction } from '../../shard/evaluate.ts';
 import { smallestFor } from '../../shard/sizes.ts';
 import { type TextModel, writeText } from '../../shard/write-text.ts';
-import type { RunConfig } from '../../store/run-config.ts';
+import type { Run } from '../../store/run-folder.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { printableLines } from '../../support/printable.ts';
@@ -14,7 +14,7 @@ import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import type { PredictArguments } from './options.ts';
 import { otherModel } from './other-model.ts';
 import { openPredictor, type Predictor, selectPrediction } from './run-predictor.ts';
-import { storedClasses } from './training-data.ts';
+import { runVocabulary } from './run-vocabulary.ts';
 
 const DEFAULT_TOKENS = 200;
 const DEFAULT_TEMPERATURE = 1;
@@ -41,7 +41,7 @@ export async function predictText(args: PredictArguments, prompt: string): Promi
   );
   try {
     const task = textTask(predictor.plan, args.task);
-    const vocabulary = vocabularyOf(predictor.run.config, task);
+    const vocabulary = await vocabularyOf(predictor.run, task);
     const ids = vocabulary.idsOf(prompt);
     if (ids.length === 0)
       throw new UserError('predict/prompt', 'the prompt is empty', 'give at least one character to go on from');
@@ -52,7 +52,7 @@ export async function predictText(args: PredictArguments, prompt: string): Promi
       seed: args.seed ?? DEFAULT_SEED,
     };
     const say = args.json ? () => undefined : (text: string) => process.stdout.write(printableLines(text));
-    const read = vocabulary.reader();
+    const read = vocabulary.reader(ids);
     let text = '';
     say(prompt);
     for await (const id of writeText(textModel(predictor, task), writing)) {
@@ -97,15 +97,14 @@ function textTasksOf(prediction: PlanPrediction): TextTask[] {
   });
 }
 
-function vocabularyOf(config: RunConfig, { field, classes, prediction }: TextTask): Vocabulary {
-  const characters = storedClasses(config)?.[field];
-  const vocabulary = characters ? characterVocabulary(characters) : BYTES;
+async function vocabularyOf(run: Run, { field, classes, prediction }: TextTask): Promise<Vocabulary> {
+  const { unit, vocabulary } = await runVocabulary(run, field);
   if (vocabulary.size === classes) return vocabulary;
   throw new UserError(
     'predict/text',
-    characters
-      ? `\`${prediction.task}\` gives scores for ${classes} characters, and the run keeps ${characters.length}`
-      : `\`${prediction.task}\` gives ${classes} scores, and the run keeps no characters: of bytes there are 256`,
+    unit === 'bytes'
+      ? `\`${prediction.task}\` gives ${classes} scores, and the run keeps no characters: of bytes there are 256`
+      : `\`${prediction.task}\` gives scores for ${classes} ${unit}, and the run keeps ${vocabulary.size}`,
     'train on `data.text(…)`, with as many classes as its vocabulary has',
   );
 }

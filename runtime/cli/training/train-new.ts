@@ -38,7 +38,7 @@ import { type RateWarning, watchRate } from './rate-warning.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { chosenSettings, configOf, RUN_PLAN, trainingOf } from './train-settings.ts';
-import { dataOpener, dataRecord, openTrainingData } from './training-data.ts';
+import { dataOpener, dataRecord, keptFiles, openTrainingData } from './training-data.ts';
 
 /** Enough for a file to be found and its reading to begin, in other threads, before compiling takes this one. */
 const HEAD_START_MILLISECONDS = 10;
@@ -110,7 +110,7 @@ export async function trainNew(
     const source = { plan, training, chosen, args, path, text: model.texts.get(path) ?? '', data: record };
     const run = timed('create the run folder', () =>
       createRun(out === undefined ? { parent: 'runs' } : { directory: out }, configOf(source), initial, {
-        files: new Map([...planFiles(built), ...(last?.files ?? [])]),
+        files: new Map([...planFiles(built), ...keptFiles(data), ...(last?.files ?? [])]),
       }),
     );
     const [watched] = watching;

@@ -17,7 +17,13 @@ import type { TrainArguments } from './options.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
 import { storedSettings, trainingOf } from './train-settings.ts';
-import { assertDataUnchanged, dataOpener, openTrainingData, storedDataRecord } from './training-data.ts';
+import {
+  assertDataUnchanged,
+  dataOpener,
+  keptVocabulary,
+  openTrainingData,
+  storedDataRecord,
+} from './training-data.ts';
 
 /**
  * `--data` may say where the data are now, `--device` what is there to work with, `--epochs` how many more there are to
@@ -76,7 +82,8 @@ async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, 
   const { directory, resumedFrom: state } = run;
   const stored = storedSettings(run.config, args.data, args.device);
   const more = typeof args.epochs === 'object' ? args.epochs.more : 0;
-  const chosen = { ...stored, epochs: stored.epochs + more };
+  const vocabulary = keptVocabulary(directory, run.config);
+  const chosen = { ...stored, vocabulary, epochs: stored.epochs + more };
   // A run whose end was moved is finished only when it comes there.
   const finished = state.finished && state.epoch >= chosen.epochs;
   // Another device may be all that is left: it reads the same weights, as they are.

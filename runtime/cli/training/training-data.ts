@@ -9,8 +9,10 @@ import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
 import { assertSame, assertUnchanged, fingerprintOf } from '../../data/fingerprint.ts';
 import { openDataset } from '../../data/open.ts';
 import { withSampleNumbers } from '../../data/sample-numbers.ts';
+import { KEPT_VOCABULARY } from '../../data/vocabulary-file.ts';
 import { assertLabels, measuredIn, type TrainingData } from '../../shard/trainable.ts';
 import type { RunConfig } from '../../store/run-config.ts';
+import { UserError } from '../../support/errors.ts';
 import { leftOutOf } from '../../training/calls.ts';
 import type { DataRecord } from '../../training/data-record.ts';
 
@@ -22,6 +24,8 @@ export interface DataSettings {
   readonly folder: string;
   /** At most so many samples of each set. */
   readonly limit: number | undefined;
+  /** A vocabulary that a run keeps, to read instead of the file that the model names. */
+  readonly vocabulary?: string | undefined;
 }
 
 export interface DataOpener {
@@ -32,11 +36,17 @@ export interface DataOpener {
 
 /** Opens a set; the same one named twice is opened once. */
 export function dataOpener(settings: DataSettings): DataOpener {
-  const { seed, data, folder, limit } = settings;
+  const { seed, data, folder, limit, vocabulary } = settings;
   const opened = new Map<string, Promise<Dataset>>();
   const open = async (reference: PlanData): Promise<Dataset> => {
-    const { path } = reference;
-    const placed = path === undefined || isAbsolute(path) ? reference : { ...reference, path: join(folder, path) };
+    const { path, options } = reference;
+    const at = (name: string): string => (isAbsolute(name) ? name : join(folder, name));
+    const tokenizer = options?.tokenizer;
+    const placed = {
+      ...reference,
+      ...(path === undefined ? {} : { path: at(path) }),
+      ...(typeof tokenizer === 'string' ? { options: { ...options, tokenizer: vocabulary ?? at(tokenizer) } } : {}),
+    };
     const dataset = await openDataset(placed, { seed, ...(data === undefined ? {} : { dataDirectory: data }) });
     return limitTo(dataset, limit);
   };
@@ -74,11 +84,27 @@ export async function openTrainingData(plan: Plan, training: PlanTraining, open:
  */
 export function heldTo(
   dataset: Dataset,
-  known: Pick<Dataset, 'classes' | 'columns'> | undefined,
+  known: Pick<DataRecord, 'classes' | 'columns' | 'vocabulary'> | undefined,
   trained: readonly string[],
 ): Dataset {
   assertColumns(dataset, known?.columns);
+  if (known) assertVocabulary(dataset, known, trained);
   return alignClasses(dataset, known?.classes, trained);
+}
+
+/** @throws UserError `data/classes` where ids of texts are of other tokens than in training */
+function assertVocabulary(
+  { name, fields, vocabulary }: Dataset,
+  known: Pick<DataRecord, 'vocabulary'>,
+  trained: readonly string[],
+): void {
+  const isRead = fields.some((field) => trained.includes(field.name));
+  if (!isRead || vocabulary?.sha256 === known.vocabulary?.sha256) return;
+  throw new UserError(
+    'data/classes',
+    `${name} has ids of another vocabulary than the training data`,
+    'name the same `tokenizer` in both',
+  );
 }
 
 export function dataRecord(plan: Plan, training: PlanTraining, data: TrainingData): DataRecord {
@@ -92,7 +118,18 @@ export function dataRecord(plan: Plan, training: PlanTraining, data: TrainingDat
     ...(measured.length > 0 ? { measured } : {}),
     ...(train.classes ? { classes: train.classes } : {}),
     ...(columns ? { columns } : {}),
+    ...(train.vocabulary ? { vocabulary: { sha256: train.vocabulary.sha256 } } : {}),
   };
+}
+
+/** Path of the vocabulary that a run keeps; undefined where its data have none. */
+export function keptVocabulary(directory: string, { settings }: RunConfig): string | undefined {
+  return storedDataRecord(settings.trainedOn)?.vocabulary && join(directory, KEPT_VOCABULARY);
+}
+
+/** Files of a run that its data bring, by path within it. */
+export function keptFiles({ train }: Pick<TrainingData, 'train'>): [string, Uint8Array][] {
+  return train.vocabulary ? [[KEPT_VOCABULARY, train.vocabulary.content]] : [];
 }
 
 /**
@@ -101,6 +138,7 @@ export function dataRecord(plan: Plan, training: PlanTraining, data: TrainingDat
  */
 export function assertDataUnchanged(plan: Plan, data: TrainingData, before: DataRecord): void {
   assertUnchanged(data.train, before);
+  assertVocabulary(data.train, before, Object.keys(before.train.sums));
   readAgain(plan, data).forEach(({ dataset }, i) => {
     const kept = before.measured?.[i];
     if (kept) assertSame(dataset, kept);

@@ -1,12 +1,14 @@
 /** Text as whole numbers: its characters in the order of their code points, or its bytes. */
 import { ofPresent, zeroed, zeroedBytes } from '../../support/bounded.ts';
+import type { VocabularyFile } from '../vocabulary-file.ts';
 import { badData } from './bad-data.ts';
 
 export interface Tokens {
-  /** One for each character or byte. */
-  readonly ids: Uint8Array | Uint16Array;
-  /** The character that each id stands for; absent: ids are bytes. */
+  /** One for each character, byte or token. */
+  readonly ids: Uint8Array | Uint16Array | Int32Array;
+  /** The character that each id stands for; absent: ids are bytes, or of a file. */
   readonly vocabulary?: readonly string[];
+  readonly file?: VocabularyFile;
 }
 
 /** Ids are kept in two bytes. */
@@ -39,14 +41,17 @@ export function characters(path: string, bytes: Uint8Array): Tokens {
 }
 
 const BYTES = 'read it as bytes: `unit = bytes`';
+const UTF_8 = 'write it in UTF-8';
 
-function decoded(path: string, bytes: Uint8Array): string {
+/** The text of a file. @throws UserError `data/format` */
+export function decoded(path: string, bytes: Uint8Array, unit: 'characters' | 'tokens' = 'characters'): string {
+  const repair = unit === 'tokens' ? UTF_8 : BYTES;
   const zero = bytes.indexOf(0);
-  if (zero >= 0) throw badData(path, `byte ${zero}`, 'a zero byte, which text does not have', BYTES);
+  if (zero >= 0) throw badData(path, `byte ${zero}`, 'a zero byte, which text does not have', repair);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw badData(path, `byte ${firstWrong(bytes)}`, 'this is not UTF-8', BYTES);
+    throw badData(path, `byte ${firstWrong(bytes)}`, 'this is not UTF-8', repair);
   }
 }
 

@@ -1,21 +1,25 @@
 /** `data.text("file", window = 128)`: windows of a text, divided by position into what trains, validates and tests. */
+import { createHash } from 'node:crypto';
 import { boundedCount, MAX_ELEMENTS } from '../../support/bounded.ts';
 import { UserError } from '../../support/errors.ts';
 import { checkGather, type Dataset, type Field } from '../dataset.ts';
 import { badData } from '../formats/bad-data.ts';
+import { LostText, readBytePairs } from '../formats/byte-pairs.ts';
 import { MAX_TEXT_BYTES, readBytes } from '../formats/bytes.ts';
-import { characters, type Tokens } from '../formats/characters.ts';
+import { characters, decoded, type Tokens } from '../formats/characters.ts';
 
 export interface TextOptions {
   /** `tiny.txt`, for messages. */
   readonly name: string;
   /** `train`, `validation` or `test`. */
   readonly split: string;
-  /** Characters of a sample. */
+  /** Characters, bytes or tokens of a sample. */
   readonly window: number;
   /** Characters from the beginning of a sample to that of the next. */
   readonly stride: number;
   readonly unit: 'characters' | 'bytes';
+  /** Path of a `tokenizer.json`: ids are of its tokens. */
+  readonly tokenizer?: string;
 }
 
 /** Shares of the text, one behind the other, at which the parts end. */
@@ -24,15 +28,36 @@ const BEGINS = { train: 0, validation: ENDS.train, test: ENDS.validation } as co
 
 /** @throws UserError `data/missing`, `data/format`, `data/too-large`, `data/too-small` */
 export async function openText(path: string, options: TextOptions): Promise<Dataset> {
-  const bytes = await readBytes(path, options.unit === 'characters' ? { limit: MAX_TEXT_BYTES } : {});
+  const { unit, tokenizer } = options;
+  const bytes = await readBytes(path, unit === 'characters' ? { limit: MAX_TEXT_BYTES } : {});
   if (bytes.length === 0) throw badData(path, '', 'the file is empty');
-  const tokens: Tokens = options.unit === 'bytes' ? { ids: bytes } : characters(path, bytes);
-  return windows(path, tokens, options);
+  if (tokenizer !== undefined) return windows(path, await pairsOf(path, bytes, tokenizer), options);
+  return windows(path, unit === 'bytes' ? { ids: bytes } : characters(path, bytes), options);
+}
+
+/** The parts of a text are opened one after the other, and to find its ids takes seconds for each megabyte. */
+let last: { readonly key: string; readonly tokens: Tokens } | undefined;
+
+/** The whole text at once: a token may be of characters on both sides of any place. */
+async function pairsOf(path: string, bytes: Uint8Array, tokenizer: string): Promise<Tokens> {
+  const text = decoded(path, bytes, 'tokens');
+  const { idsOf, file } = await readBytePairs(tokenizer);
+  const key = `${createHash('sha256').update(bytes).digest('hex')} ${file.sha256}`;
+  if (last?.key === key) return last.tokens;
+  try {
+    const tokens = { ids: Int32Array.from(idsOf(text)), file };
+    last = { key, tokens };
+    return tokens;
+  } catch (error) {
+    if (!(error instanceof LostText)) throw error;
+    throw badData(path, '', error.message, `take it out of the text, or another vocabulary than ${tokenizer}`);
+  }
 }
 
 /** Sample i has the characters of a window, `text`, and those one further on, `next`; a rest at the end is left out. */
-function windows(path: string, { ids, vocabulary }: Tokens, options: TextOptions): Dataset {
-  const { name, window, stride, unit } = options;
+function windows(path: string, { ids, vocabulary, file }: Tokens, options: TextOptions): Dataset {
+  const { name, window, stride } = options;
+  const unit = file ? 'tokens' : options.unit;
   const split = options.split as keyof typeof ENDS;
   const from = Math.floor(BEGINS[split] * ids.length);
   const part = ids.subarray(from, Math.floor(ENDS[split] * ids.length));
@@ -50,6 +75,7 @@ function windows(path: string, { ids, vocabulary }: Tokens, options: TextOptions
     fields,
     origin: path,
     ...(vocabulary ? { classes: { text: vocabulary, next: vocabulary } } : {}),
+    ...(file ? { vocabulary: file } : {}),
     gather(name, indices, out) {
       const field = fields.find((f) => f.name === name);
       if (!field) throw new RangeError(`${path} has no field ${name}`);
