@@ -22,6 +22,8 @@ export interface StorePort {
   readonly keep: (stream: string, value: unknown, ending: Ending<void>) => void;
   /** Of several synchronizers. It ends with whether the placement is to be had; where not, what others have was told before. */
   readonly allot?: (effect: EffectOf<'allot'>, ending: Ending<boolean>) => void;
+  /** Of several synchronizers: to the leader of that run. */
+  readonly overtook?: (run: string) => void;
 }
 
 export interface TrainersPort {
@@ -87,6 +89,19 @@ export class SynchronizerDriver {
   after(what: () => void): void {
     this.#queue.push({ kind: 'after', what });
     this.#goOn();
+  }
+
+  /** The run as it is stored. */
+  durable(run: string): StoredRun | undefined {
+    return this.#durable.get(run);
+  }
+
+  /** It leads the run no longer: nothing more is done for it. @returns the run as it is stored, as far as is known */
+  forget(run: string): StoredRun | undefined {
+    this.#queue = this.#queue.filter((next) => next.kind === 'after' || runOf(next) !== run);
+    const durable = this.#durable.get(run);
+    this.#durable.delete(run);
+    return durable;
   }
 
   /** No effect is carried out any more. */
@@ -157,6 +172,9 @@ export class SynchronizerDriver {
       case 'allot':
         this.#allot(next, ending);
         return;
+      case 'overtook':
+        store.overtook?.(next.run);
+        break;
       case 'persist':
         this.#durable.set(next.run, next.value);
         store.persist(next.run, next.value, ending);
@@ -187,9 +205,30 @@ export class SynchronizerDriver {
   }
 }
 
+/** The run that an effect is of; nothing where it is of none, or of all. */
+export function runOf(effect: SynchronizerEffect): string | undefined {
+  switch (effect.kind) {
+    case 'allot':
+    case 'persist':
+    case 'log':
+    case 'check':
+      return effect.run;
+    case 'verify':
+      return effect.part.run;
+    case 'keep':
+      return effect.stream.slice(effect.stream.indexOf('/') + 1);
+    case 'send':
+      return 'run' in effect.message ? effect.message.run : undefined;
+    default:
+      return undefined;
+  }
+}
+
 /** Whether it makes a placement known, to the store or to trainers. */
 function announces(next: Next, run: string, term: number): boolean {
   switch (next.kind) {
+    case 'allot':
+      return next.run === run && next.term === term;
     case 'persist':
       return next.run === run && next.value.term === term && next.value.owners.length > 0;
     case 'log':

@@ -108,6 +108,9 @@ const STATUS: Shape<MeshStatus> = object({
   refused: dictionary(number),
   refusedAge: optional(dictionary(number)),
   relayedBytes: number,
+  synchronizers: optional(
+    list(object({ address: text, pid: number, presides: flag, answers: flag, runs: list(text) })),
+  ),
   synchronizer: optional(object({ pid: number, version: optional(text), wire: optional(text) })),
   more: number,
   next: optional(count),

@@ -10,6 +10,7 @@ import type { Role } from '../wire/handshake.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import { parsedJson } from './parsed-json.ts';
 import type { ToldError } from './told-error.ts';
+import type { Seen } from './told-status.ts';
 
 /** A connection of a gateway. */
 export interface FarVisitor {
@@ -19,18 +20,36 @@ export interface FarVisitor {
 }
 
 export type Word =
-  /** Of every synchronizer, again and again. @property reign it leads, in this reign */
-  | { readonly kind: 'here'; readonly address: string; readonly reign?: number }
+  /**
+   * Of every synchronizer, again and again. @property load shards of the runs that it leads. @property runs their names and
+   * its reigns. @property reign it leads the mesh, in this reign
+   */
+  | {
+      readonly kind: 'here';
+      readonly address: string;
+      readonly pid: number;
+      readonly load: number;
+      readonly runs: readonly (readonly [run: string, reign: number])[];
+      readonly reign?: number;
+    }
   /** Of one that ends. */
   | { readonly kind: 'gone' }
-  /** To the leader, of what happens at a gateway. */
-  | { readonly kind: 'said'; readonly key: string; readonly message: Message }
+  /** To all, of what happens at a gateway. @property to one that has just begun; absent: all */
+  | { readonly kind: 'said'; readonly key: string; readonly message: Message; readonly to?: string }
   | { readonly kind: 'alive'; readonly key: string; readonly instance: string }
   | { readonly kind: 'disconnected'; readonly key: string }
   | { readonly kind: 'left'; readonly visitor: number }
   | { readonly kind: 'measured'; readonly key: string; readonly link: Omit<MeasuredLink, 'at'> }
-  | { readonly kind: 'ask'; readonly id: number; readonly visitor: FarVisitor; readonly question: Question }
-  /** Of the leader. */
+  | { readonly kind: 'drain'; readonly name: string }
+  /** Of the leader of the mesh: it had asked for that. */
+  | { readonly kind: 'taken'; readonly key: string; readonly message: Message }
+  | {
+      readonly kind: 'ask';
+      readonly to: string;
+      readonly id: number;
+      readonly visitor: FarVisitor;
+      readonly question: Question;
+    }
   | {
       readonly kind: 'answer';
       readonly to: string;
@@ -38,10 +57,25 @@ export type Word =
       readonly answer?: unknown;
       readonly error?: ToldError;
     }
+  /** To all: what do you lead, and how does it stand? */
+  | { readonly kind: 'look'; readonly id: number }
+  | ({ readonly kind: 'seen'; readonly to: string; readonly id: number } & Seen)
+  /** Of the leader of a run. */
   | { readonly kind: 'stored'; readonly reign: number; readonly run: StoredRun }
-  | { readonly kind: 'send'; readonly reign: number; readonly to: string; readonly message: Message }
-  | { readonly kind: 'dismiss'; readonly reign: number; readonly key: string; readonly reason: string }
+  /** @property run and reign of what belongs to a run; absent of what belongs to none */
+  | {
+      readonly kind: 'send';
+      readonly to: string;
+      readonly message: Message;
+      readonly run?: string;
+      readonly reign?: number;
+    }
+  | { readonly kind: 'dismiss'; readonly key: string; readonly reason: string }
   | { readonly kind: 'removed'; readonly hash: string }
+  /** To the leader of a run that waits: a later one has begun. */
+  | { readonly kind: 'overtook'; readonly run: string }
+  /** Trainers have been given something else. */
+  | { readonly kind: 'allotted' }
   /** Words of that one were missed: its trainers have to say again what they are. */
   | { readonly kind: 'nack'; readonly to: string }
   /** Who may what has changed. */

@@ -9,6 +9,8 @@ import { stateHolds } from '../wire/state-signature.ts';
 
 export function entered(state: SynchronizerState, from: string, message: Message): SynchronizerEvent {
   const event = { kind: 'message', from, message } as const;
+  // Its leader looks at the signatures.
+  if ('run' in message && state.runs[message.run]?.foreign) return event;
   if (message.type === 'ready') return exchangeHolds(message, message.exchange) ? event : { ...event, proof: 'false' };
   if (message.type === 'commit') return commitsHold(state, from, message) ? event : { ...event, proof: 'false' };
   if (message.type !== 'dispute') return event;

@@ -8,7 +8,7 @@ import { deflateRaw, inflateRaw } from 'node:zlib';
 import type { Backplane } from '../backplane/backplane.ts';
 import { type RecordedPiece, Recording } from '../roles/recording.ts';
 import { isActive } from '../roles/synchronizer.ts';
-import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import type { RunState, Step, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { follows, list, shapeProblem } from '../support/shape.ts';
 import { unlike } from './ask.ts';
 import { parsedJson } from './parsed-json.ts';
@@ -43,9 +43,9 @@ export interface Limits {
   readonly part: number;
 }
 
-/** While anything can come of an event for the run. */
-function isRecorded(run: StoredRun): boolean {
-  return isActive(run) || run.phase === 'checking';
+/** While anything can come of an event for the run, here. */
+function isRecorded(run: RunState): boolean {
+  return !run.foreign && (isActive(run) || run.phase === 'checking');
 }
 
 export class EventLog {
@@ -94,6 +94,11 @@ export class EventLog {
       }
     });
     return this.#writing;
+  }
+
+  /** Another one leads the run, and goes on with a base of its own. */
+  leave(run: string): void {
+    this.#runs.delete(run);
   }
 
   async close(): Promise<void> {

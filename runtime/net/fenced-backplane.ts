@@ -20,14 +20,16 @@ export class Fenced extends Error {
 export interface FencedBackplane extends Backplane {
   /** Looks where a stream ends: nothing may follow it from now on but what is written here. */
   meet(stream: string): Promise<void>;
+  /** The stream is continued by another one. */
+  part(stream: string): void;
 }
 
-/** @param leads whether it still leads by its own clock */
-export function fencedBackplane(backplane: Backplane, leads: () => boolean): FencedBackplane {
+/** @param leads whether it still leads by its own clock what that key, stream or blob belongs to */
+export function fencedBackplane(backplane: Backplane, leads: (what: string) => boolean): FencedBackplane {
   const heads = new Map<string, Head>();
   const turn = inTurnBy();
   const assertLeads = (what: string): void => {
-    if (!leads()) throw new Fenced(what);
+    if (!leads(what)) throw new Fenced(what);
   };
   const append = async (stream: string, value: string): Promise<number> => {
     assertLeads(stream);
@@ -45,6 +47,9 @@ export function fencedBackplane(backplane: Backplane, leads: () => boolean): Fen
     ...backplane,
     meet: async (stream) => {
       heads.set(stream, await headOf(backplane, stream));
+    },
+    part: (stream) => {
+      heads.delete(stream);
     },
     put: async (key, value, expected) => {
       assertLeads(key);

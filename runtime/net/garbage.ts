@@ -39,6 +39,8 @@ export interface GarbageOptions {
   readonly now: () => number;
   /** The blob is gone. */
   readonly removed: (hash: string) => void;
+  /** Whether what this run names no more can go at once; absent: always. What cannot goes with the hour. */
+  readonly atOnce?: (run: StoredRun) => boolean;
   readonly grace?: number;
 }
 
@@ -94,7 +96,7 @@ export class Garbage {
     const known = this.#parts.get(id) ?? new Set();
     const superseded = this.#withoutNamed(known);
     for (const hash of superseded) known.delete(hash);
-    await this.#remove(superseded);
+    if (this.#options.atOnce?.(run) ?? true) await this.#remove(superseded);
   }
 
   /** @param dryRun only says what would go */

@@ -1,38 +1,44 @@
 /**
  * What a synchronizer does for runs while it leads them: the state machine, with the backplane and the trainers behind its
- * effects. One that leads no longer is abandoned, and another one begins from what is stored.
+ * effects. Of several synchronizers each leads some of the runs, and knows the others as they are stored.
  */
-import type { Backplane, StreamRecord } from '../backplane/backplane.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Backplane } from '../backplane/backplane.ts';
 import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
-import { blobsOfDeployment } from '../roles/named-blobs.ts';
-import { emptySynchronizer, isActive } from '../roles/synchronizer.ts';
-import type { StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import { allotmentOf, isWithin } from '../roles/allotments.ts';
+import { emptySynchronizer, isActive, isOver } from '../roles/synchronizer.ts';
+import {
+  type RunState,
+  type StoredRun,
+  type SynchronizerEffect,
+  type SynchronizerEvent,
+  type SynchronizerState,
+  storedOf,
+} from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
-import { canonicalBytes } from '../wire/canonical.ts';
-import type { Deployment } from '../wire/deployment.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
+import { AllotmentsEntry } from './allotments-entry.ts';
+import { answerQuestion } from './answer-question.ts';
 import { type Answers, answerTo } from './answers.ts';
 import type { Checker } from './checker.ts';
 import { manifestsWith, readParts } from './damaged-parts.ts';
 import { entered } from './entered.ts';
 import { EventLog, eventStream } from './event-log.ts';
 import type { FencedBackplane } from './fenced-backplane.ts';
-import { Garbage } from './garbage.ts';
+import { Garbage, type GarbageReport } from './garbage.ts';
 import type { GatewayCounters, Visitor } from './gateway.ts';
-import { answerKeys } from './keys-questions.ts';
 import { LostMembers } from './lost-members.ts';
 import type { Membership } from './membership.ts';
 import { OwnWork } from './own-work.ts';
 import type { ProbedLink } from './probes.ts';
-import { soundDeployment } from './read-deployment.ts';
 import { ownersOf, recordBytes } from './record-blobs.ts';
 import { RecordTickets } from './record-tickets.ts';
-import { readLogEntry } from './run-shapes.ts';
 import { statusPage } from './status-page.ts';
 import { SynchronizerStore } from './synchronizer-store.ts';
+import { type Counted, liveRuns, putTogether, type Seen, type Told } from './told-status.ts';
 import { SAY_AGAIN } from './welcome.ts';
 
 /** The ways to trainers, wherever they are connected. */
@@ -44,7 +50,7 @@ export interface Trainers {
 
 export interface LeadingOptions {
   readonly keys: KeyPair;
-  readonly backplane: Backplane & Partial<Pick<FencedBackplane, 'meet'>>;
+  readonly backplane: Backplane & Partial<Pick<FencedBackplane, 'meet' | 'part'>>;
   readonly membership: Membership;
   /** Of the program. */
   readonly version?: string;
@@ -59,17 +65,28 @@ export interface LeadingOptions {
   readonly removed: (hash: string) => void;
   /** A run is as durable as this. */
   readonly stored: (run: StoredRun) => void;
-  /** Of several synchronizers: in which reign this one leads. */
-  readonly reign?: number;
+  readonly several?: SeveralLeaders;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
   /** It cannot go on. */
   readonly failed: (error: unknown) => void;
 }
 
-/** Bytes of records in one answer. */
-const MAX_RECORDED_BYTES = 768 * 1024;
+/** The others, where there are several synchronizers. */
+export interface SeveralLeaders {
+  /** A write for this run has failed: it is to be led no longer, before anything else is done for it. */
+  readonly lost: (run: string, error: unknown) => void;
+  /** To the leader of a run that waits: a later one has begun. */
+  readonly overtook: (run: string) => void;
+  /** Trainers have been given something else. */
+  readonly allotted: () => void;
+  /** A run that has ended, and so has no leader, has lost a snapshot. @returns whether this one leads it now */
+  readonly revive: (run: string) => Promise<boolean>;
+}
+
 /** Milliseconds between two looks for blobs that nothing names. */
 const COLLECT_EVERY_MS = 600_000;
+
+type AskedAllot = Extract<SynchronizerEffect, { readonly kind: 'allot' }>;
 
 export class Leading {
   readonly #options: LeadingOptions;
@@ -80,6 +97,7 @@ export class Leading {
   readonly #work: OwnWork;
   readonly #lost = new LostMembers();
   readonly #records: RecordTickets;
+  readonly #allotments: AllotmentsEntry | undefined;
   readonly #endDamaged: () => void;
   /** Runs whose records cannot be read, and were set aside. */
   #damaged: readonly string[] = [];
@@ -94,13 +112,14 @@ export class Leading {
 
   constructor(options: LeadingOptions) {
     this.#options = options;
-    const { backplane, keys, log } = options;
+    const { backplane, keys, log, several } = options;
     this.#given.catch(() => undefined);
     this.#work = new OwnWork(backplane, options.checker, {
       deployment: (run) => this.#driver.state.runs[run]?.deployment,
       done: (event) => this.happen(event),
-      failed: (error) => this.#fatal(error),
+      failed: (error, run) => (several ? several.lost(run, error) : this.#fatal(error)),
     });
+    this.#allotments = several && this.#newAllotments(several);
     this.#store = new SynchronizerStore({
       ...{ backplane, log },
       ...(backplane.meet ? { meet: backplane.meet } : {}),
@@ -109,6 +128,17 @@ export class Leading {
         await this.#garbage.persisted(run);
       },
       notCollected: (error) => this.#notCollected(error),
+      ...(several
+        ? {
+            lost: several.lost,
+            overtook: several.overtook,
+            allot: (effect, { done }) =>
+              this.#allot(effect).then(done, (error: unknown) => {
+                several.lost(effect.run, error);
+                done(false);
+              }),
+          }
+        : {}),
     });
     this.#driver = this.#newDriver();
     this.#events = new EventLog(backplane, (run, error) =>
@@ -116,19 +146,20 @@ export class Leading {
     );
     this.#endDamaged = backplane.onDamagedBlob((hash) => {
       for (const damaged of manifestsWith(Object.values(this.state.runs), hash))
-        this.happen({ kind: 'manifest-damaged', ...damaged });
+        void this.#damagedManifest({ kind: 'manifest-damaged', ...damaged });
     });
     this.#garbage = new Garbage({
       backplane,
       runs: () => Object.values(this.state.runs),
       now: wallNow,
       removed: options.removed,
+      ...(several ? { atOnce: (run) => !this.#mayHaveSameParts(run) } : {}),
     });
     this.#records = new RecordTickets({
       keys,
       state: () => this.state,
       owners: (run, term) => ownersOf(backplane, this.state.runs[run], run, term),
-      send: options.trainers.send,
+      send: (to, message) => options.trainers.send(to, message),
       recordBytes: (blob, stretch) => recordBytes(backplane, blob, stretch),
       hold: (holder, blobs) => this.#garbage.hold(holder, blobs),
       now: wallNow,
@@ -154,8 +185,48 @@ export class Leading {
         },
         failed: (error) => this.#failed(error),
       },
-      emptySynchronizer(wallNow()),
+      this.#options.several
+        ? { ...emptySynchronizer(wallNow()), presides: false, allotted: { version: 0, lines: {} } }
+        : emptySynchronizer(wallNow()),
     );
+  }
+
+  #newAllotments({ allotted }: SeveralLeaders): AllotmentsEntry {
+    return new AllotmentsEntry({
+      backplane: this.#options.backplane,
+      isOver: (id) => {
+        const run = this.state.runs[id];
+        return run !== undefined && isOver(run);
+      },
+      stored: () =>
+        Object.fromEntries(
+          Object.entries(this.state.runs).flatMap(([id, run]) => {
+            const line = allotmentOf(this.#driver.durable(id) ?? run);
+            return line ? [[id, line] as const] : [];
+          }),
+        ),
+      learnt: (version, lines) => this.happen({ kind: 'allotted', version, lines }),
+      written: allotted,
+    });
+  }
+
+  async #allot({ run, line, knowing }: AskedAllot): Promise<boolean> {
+    const stored = this.#driver.durable(run);
+    const holds = stored !== undefined && isWithin(line, allotmentOf(stored));
+    return (await this.#allotments?.allot({ run, line, knowing, holds })) ?? true;
+  }
+
+  /** A part has the same name where another run of the same model has reached the same values. */
+  #mayHaveSameParts({ deployment }: StoredRun): boolean {
+    const others = Object.values(this.state.runs).filter(({ foreign }) => foreign);
+    return others.some((other) => isActive(other) && other.deployment.model === deployment.model);
+  }
+
+  async #damagedManifest(event: SynchronizerEvent & { kind: 'manifest-damaged' }): Promise<void> {
+    const run = this.state.runs[event.run];
+    const { several } = this.#options;
+    if (several && run?.foreign && (!isOver(run) || !this.state.presides || !(await several.revive(event.run)))) return;
+    this.happen(event);
   }
 
   get state(): SynchronizerState {
@@ -172,13 +243,13 @@ export class Leading {
 
   /** Goes on with what is stored. */
   async restore(): Promise<void> {
+    if (this.#options.several) {
+      this.#failed = (error) => this.#fatal(error);
+      await this.follow();
+      return;
+    }
     const stored = await this.#store.runs();
     this.#damaged = await this.#store.damaged();
-    const { reign } = this.#options;
-    if (reign !== undefined) {
-      const active = stored.filter(isActive);
-      await Promise.all(active.map(({ deployment }) => this.#store.note(deployment.run, { event: 'led', reign })));
-    }
     await new Promise<void>((resolve, reject) => {
       // The caller that opens it hears of it: nothing is under way yet that would have to end.
       this.#failed = reject;
@@ -187,6 +258,81 @@ export class Leading {
     });
     this.#failed = (error) => this.#fatal(error);
     await readParts(this.#options.backplane, () => Object.values(this.state.runs));
+  }
+
+  /** Of several: runs that this one does not lead, as they are stored, and what trainers have been given. */
+  async follow(): Promise<void> {
+    for (const run of await this.#store.known()) this.stored(run);
+    this.#damaged = await this.#store.damaged();
+    await this.allotted();
+  }
+
+  /** Another one has stored it so. */
+  stored(run: StoredRun): void {
+    const known = this.state.runs[run.deployment.run];
+    if (known && !known.foreign) return;
+    if (!known || !isDeepStrictEqual(storedOf(known), run)) this.happen({ kind: 'follows', run });
+  }
+
+  /** Others have been given something. */
+  async allotted(): Promise<void> {
+    await this.#allotments?.learn();
+  }
+
+  /**
+   * It leads the run from now on, from what is stored. @param leads whether it still does
+   * @returns whether a run is stored under that name
+   */
+  async lead(run: string, reign: number, leads: () => boolean): Promise<boolean> {
+    const stored = await this.#store.lead(run);
+    if (!stored) this.#damaged = await this.#store.damaged();
+    if (!stored || !leads()) return false;
+    if (isActive(stored)) await this.#store.note(run, { event: 'led', reign });
+    if (!leads()) return false;
+    this.happen({ kind: 'leads', run: stored });
+    const own = (): RunState[] => Object.values(this.state.runs).filter((r) => r.deployment.run === run);
+    readParts(this.#options.backplane, own).catch((error: unknown) => this.#options.several?.lost(run, error));
+    return true;
+  }
+
+  leads(run: string): boolean {
+    const known = this.state.runs[run];
+    return known !== undefined && !known.foreign;
+  }
+
+  /** It leads the run no longer: nothing more of it is done, at once. */
+  leave(run: string): void {
+    const { part } = this.#options.backplane;
+    const stored = this.#driver.forget(run);
+    const known = this.state.runs[run];
+    this.#store.leave(run);
+    for (const stream of [`log/${run}`, `commit/${run}`, eventStream(run)]) part?.(stream);
+    if (stored ?? known) this.happen({ kind: 'follows', run: stored ?? storedOf(known as RunState) });
+    this.#events.leave(run);
+  }
+
+  /** There is no such run. */
+  absent(run: string): void {
+    this.happen({ kind: 'absent', run });
+  }
+
+  /** It leads the mesh, or no longer: names nothing of its own, and removes what no run names. */
+  preside(presides: boolean): void {
+    if (this.#over || this.state.presides === presides) return;
+    this.happen({ kind: 'presides', presides });
+    clearInterval(this.#sweeps);
+    if (presides) this.collectFromNowOn();
+  }
+
+  /** What has entered so far is in the recordings. */
+  flush(): Promise<void> {
+    return this.#events.flush();
+  }
+
+  /** For the status of the mesh at another synchronizer. */
+  seen(): Seen {
+    const { refused, relayedBytes } = this.#options.counters();
+    return { runs: liveRuns(this.state), refused, relayedBytes };
   }
 
   /** Blobs that nothing names are looked for, now and from time to time. */
@@ -206,9 +352,14 @@ export class Leading {
       return;
     }
     this.happen(entered(this.state, visitor.key, message));
-    if (message.type !== 'part' || !this.state.runs[message.run]) return;
+    if (message.type !== 'part' || !this.leads(message.run)) return;
     this.#garbage.part(message.run, message.blob);
     this.#garbage.letGo(visitor, [message.blob]);
+  }
+
+  /** What another synchronizer has taken from a trainer: its name is given, what it tells was asked for. */
+  taken(key: string, message: Message): void {
+    this.happen({ kind: 'message', from: key, message, taken: true });
   }
 
   /** A trainer's connection has ended. */
@@ -231,7 +382,7 @@ export class Leading {
   async close(): Promise<void> {
     this.happen({ kind: 'close' });
     const end = wallNow() + 10_000;
-    while (Object.values(this.state.runs).some(isActive) && wallNow() < end)
+    while (Object.values(this.state.runs).some((run) => !run.foreign && isActive(run)) && wallNow() < end)
       await new Promise((r) => setTimeout(r, 50));
     await this.#work.close();
   }
@@ -263,10 +414,16 @@ export class Leading {
   /** The blobs of a damaged run are unknown: while there is one, blobs stay unless an operator asks for it. */
   #collect(): void {
     if (this.#damaged.length > 0) return;
-    this.#garbage.collect().then(
+    this.#collected(false).then(
       ({ removed }) => removed.blobs > 0 && this.#options.log({ event: 'garbage', ...removed }),
       (error: unknown) => this.#notCollected(error),
     );
+  }
+
+  /** Of several: no run is named by others that this one does not know. */
+  async #collected(dryRun: boolean): Promise<GarbageReport> {
+    if (this.#options.several) await this.follow();
+    return this.#garbage.collect(dryRun);
   }
 
   /** Then it stays for now, which does no harm. */
@@ -278,110 +435,38 @@ export class Leading {
     if (!this.#over) this.#options.failed(error);
   }
 
-  async answer(visitor: Visitor, question: Question): Promise<unknown> {
-    const { key } = visitor;
-    const { version, membership, backplane } = this.#options;
-    if (question.what === 'status')
-      return answerTo('status', {
-        ...statusPage(this.state, this.#options.counters(), question.from),
-        lost: this.#lost.told(wallNow()),
-        damaged: this.#damaged,
-        refusedAge: this.#options.refusedAge(),
-        synchronizer: { pid: process.pid, wire: WIRE_VERSION, ...(version === undefined ? {} : { version }) },
-      });
-    if (question.what === 'alive') {
-      this.happen({ kind: 'alive', key, instance: question.instance });
-      return {};
-    }
-    if (question.what === 'record') return answerTo('record', await this.#records.bring(visitor, question.ticket));
-    membership.assertOperator(visitor, question.what);
-    switch (question.what) {
-      case 'deploy':
-        return this.#deploy(visitor, question.deployment);
-      case 'stop':
-        this.#known(question.run);
-        this.happen({ kind: 'stop', run: question.run });
-        return {};
-      case 'run': {
-        const run = this.#known(question.run);
-        this.#garbage.holdRun(visitor, run);
-        const { deployment, hash, phase, manifests, rows, checks, reason, term, created, checked = null } = run;
-        return answerTo('run', { deployment, hash, phase, manifests, rows, checks, reason, term, created, checked });
-      }
-      case 'logs': {
-        this.#known(question.run);
-        const records = fitting(await backplane.read(`log/${question.run}`, question.from, 1000));
-        const read = records.map(({ sequence, value }) => ({ sequence, ...readLogEntry(question.run, value) }));
-        return answerTo('logs', { records: read });
-      }
-      case 'events':
-        this.#known(question.run);
-        return answerTo('events', await this.#recorded(question.run, question.from));
-      case 'keys':
-      case 'allow':
-      case 'revoke':
-      case 'expire':
-      case 'invite':
-        return answerKeys(question, { by: key, membership, state: this.state, review: this.#options.review });
-      case 'ticket':
-        return answerTo('ticket', { ticket: this.#records.issue(question, question.bearer ?? key) });
-      case 'drain':
-        this.happen({ kind: 'drain', name: question.trainer });
-        return {};
-      case 'gc':
-        return answerTo('gc', await this.#garbage.collect(question.dryRun));
-      default:
-        throw new UserError('mesh/question', 'this question is not answered here');
-    }
+  answer(visitor: Visitor, question: Question): Promise<unknown> {
+    const { membership, backplane, checker, review } = this.#options;
+    return answerQuestion(visitor, question, {
+      ...{ membership, backplane, review, state: () => this.state, garbage: this.#garbage, records: this.#records },
+      status: (from) => this.status(from),
+      happen: (event) => this.happen(event),
+      settled: () => this.settled(),
+      flush: () => this.#events.flush(),
+      collected: (dryRun) => this.#collected(dryRun),
+      prepareChecks: () => checker?.prepare(),
+    });
   }
 
-  async #recorded(run: string, from: number): Promise<{ readonly records: readonly StreamRecord[] }> {
-    if (from <= 1) await this.#events.flush();
-    const records = await this.#options.backplane.read(eventStream(run), from, 64);
-    return { records: fitting(records) };
+  #alone(): { readonly state: SynchronizerState; readonly counters: Counted } {
+    return { state: this.state, counters: this.#options.counters() };
   }
 
-  async #deploy(visitor: Visitor, asked: Deployment): Promise<Answers['deploy']> {
-    const { backplane } = this.#options;
-    const deployment = soundDeployment(asked, asked.run);
-    const blobs = blobsOfDeployment(deployment);
-    this.#garbage.hold(visitor, blobs);
-    for (const blob of blobs)
-      if (!(await backplane.touchBlob(blob)))
-        throw new UserError('mesh/blob', `the mesh has no blob ${blob}`, 'deploy again: it brings what is missing');
-    const before = this.state.runs[deployment.run];
-    const hash = await backplane.putBlob(canonicalBytes(deployment));
-    if (before && before.hash !== hash)
-      throw new UserError('mesh/run', `there is a different run ${deployment.run}`, 'deploy under another name');
-    this.happen({ kind: 'deploy', deployment, hash });
-    if (deployment.evaluations.length > 0) this.#options.checker?.prepare();
-    await this.settled();
-    this.#garbage.letGo(visitor, blobs);
-    return { run: deployment.run };
-  }
-
-  #known(id: string): SynchronizerState['runs'][string] {
-    const run = this.state.runs[id];
-    if (run) return run;
-    const names = Object.keys(this.state.runs);
-    throw new UserError(
-      'mesh/run',
-      `there is no run ${id}`,
-      names.length > 0 ? `there are: ${names.join(', ')}` : 'no run has been deployed yet',
-    );
+  /** @param told by others, where there are several synchronizers */
+  status(from: number | undefined, told?: Told): Answers['status'] {
+    const { version, refusedAge } = this.#options;
+    const { state, counters } = told ? putTogether(this.state, this.#options.counters(), told.seen) : this.#alone();
+    return answerTo('status', {
+      ...statusPage(state, counters, from),
+      lost: this.#lost.told(wallNow()),
+      damaged: this.#damaged,
+      refusedAge: refusedAge(),
+      ...(told ? { synchronizers: told.synchronizers } : {}),
+      synchronizer: { pid: process.pid, wire: WIRE_VERSION, ...(version === undefined ? {} : { version }) },
+    });
   }
 }
 
 export function noLeader(): UserError {
   return new UserError('mesh/busy', 'no synchronizer leads the mesh at this moment', 'ask again in some seconds');
-}
-
-/** The first of them, as many as fit into one message; one at least. */
-function fitting(records: readonly StreamRecord[]): readonly StreamRecord[] {
-  let size = 0;
-  const end = records.findIndex(({ value }) => {
-    size += Buffer.byteLength(value);
-    return size > MAX_RECORDED_BYTES;
-  });
-  return end < 0 ? records : records.slice(0, Math.max(1, end));
 }

@@ -20,6 +20,8 @@ export interface LeaseOptions {
   readonly self: string;
   /** Milliseconds. */
   readonly lapseMs: number;
+  /** Milliseconds for which it leaves what is free to others at this moment; absent: none. */
+  readonly waitMs?: () => number;
   /** Milliseconds since any moment, by a clock that is never set. */
   readonly now: () => number;
   readonly begins: (reign: number) => void;
@@ -60,6 +62,12 @@ export class Lease {
     return leads?.reign === reign && this.#options.now() < leads.until;
   }
 
+  /** In which reign it leads now; nothing where it does not. */
+  get reign(): number | undefined {
+    const { leads } = this.#state;
+    return leads && this.leads(leads.reign) ? leads.reign : undefined;
+  }
+
   /** Another one may lead at once. @returns when that is written down, or could not be */
   resign(): Promise<void> {
     this.#happen({ kind: 'resign' });
@@ -72,8 +80,11 @@ export class Lease {
   }
 
   #happen(event: Happening): void {
-    const { self, lapseMs, now } = this.#options;
-    const step = leadershipStep({ self, lapseMs }, this.#state, { ...event, now: now() } as LeadershipEvent);
+    const { self, lapseMs, now, waitMs = () => 0 } = this.#options;
+    const step = leadershipStep({ self, lapseMs, waitMs: waitMs() }, this.#state, {
+      ...event,
+      now: now(),
+    } as LeadershipEvent);
     this.#state = step.state;
     for (const effect of step.effects) this.#carryOut(effect);
   }

@@ -108,6 +108,17 @@ export interface BorderStatus {
   readonly age: number;
 }
 
+/** One of several synchronizers. */
+export interface SynchronizerStatus {
+  readonly address: string;
+  readonly pid: number;
+  /** It leads the mesh: what is decided for all runs. */
+  readonly presides: boolean;
+  /** Where not, its runs are shown as they are stored. */
+  readonly answers: boolean;
+  readonly runs: readonly string[];
+}
+
 export interface MeshStatus {
   readonly runs: readonly RunStatus[];
   readonly trainers: readonly {
@@ -139,6 +150,8 @@ export interface MeshStatus {
   /** Seconds since the last of each. */
   readonly refusedAge?: Readonly<Record<string, number>>;
   readonly relayedBytes: number;
+  /** Of several: each with the runs that it leads. */
+  readonly synchronizers?: readonly SynchronizerStatus[];
   /** Who answered. */
   readonly synchronizer?: { readonly pid: number; readonly version?: string; readonly wire?: string };
   /** Runs, shards and trainers that are on pages behind this one. */

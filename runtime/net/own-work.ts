@@ -15,7 +15,7 @@ export interface OwnWorkOptions {
   readonly deployment: (run: string) => Deployment | undefined;
   readonly done: (event: SynchronizerEvent) => void;
   /** Of disks, not of what others have sent. */
-  readonly failed: (error: unknown) => void;
+  readonly failed: (error: unknown, run: string) => void;
 }
 
 const MAX_REASON_CHARACTERS = 300;
@@ -38,7 +38,9 @@ export class OwnWork {
       void this.#check(wanted);
       return;
     }
-    this.#verifying = this.#verifying.then(() => this.#verify(wanted)).catch((error) => this.#failed(error));
+    this.#verifying = this.#verifying
+      .then(() => this.#verify(wanted))
+      .catch((error) => this.#failed(error, wanted.part.run));
   }
 
   /** Nothing more comes of it. @returns when what it looks at is let go */
@@ -75,7 +77,7 @@ export class OwnWork {
     if (!this.#closed) this.#options.done(event);
   }
 
-  #failed(error: unknown): void {
-    if (!this.#closed) this.#options.failed(error);
+  #failed(error: unknown, run: string): void {
+    if (!this.#closed) this.#options.failed(error, run);
   }
 }

@@ -25,8 +25,9 @@ import {
 } from '../support/shape.ts';
 import { messageSchema } from '../wire/message-schema.ts';
 import type { Exchange, Message, ShardReport } from '../wire/messages.ts';
+import { LINES } from './allotments-entry.ts';
 import { CAPABILITY } from './answers.ts';
-import { DEPLOYMENT, STORED_FIELDS } from './run-shapes.ts';
+import { DEPLOYMENT, STORED_FIELDS, STORED_RUN } from './run-shapes.ts';
 
 const MESSAGE: Shape<Message> = { schema: messageSchema };
 
@@ -113,6 +114,7 @@ const RUN: Shape<RunState> = object({
   haltInto: oneOf('stopped', 'suspended'),
   haltSince: number,
   clock: number,
+  foreign: optional(flag),
 });
 
 const STATE: Shape<SynchronizerState> = object({
@@ -121,6 +123,8 @@ const STATE: Shape<SynchronizerState> = object({
   members: dictionary(MEMBER),
   runs: dictionary(RUN),
   closing: flag,
+  allotted: optional(object({ version: count, lines: LINES })),
+  presides: optional(flag),
   limits: object({
     call: number,
     firstEvaluation: number,
@@ -146,6 +150,7 @@ const EVENT: Shape<SynchronizerEvent> = variants('kind', {
     message: MESSAGE,
     proof: optional(oneOf('proved', 'false', 'undecided')),
     evidence: optional(text),
+    taken: optional(flag),
   },
   disconnected: { key: text },
   alive: { key: text, instance: text },
@@ -158,6 +163,13 @@ const EVENT: Shape<SynchronizerEvent> = variants('kind', {
   expelled: { key: text, reason: text },
   'manifest-damaged': OF_RUN,
   close: {},
+  leads: { run: STORED_RUN },
+  follows: { run: STORED_RUN },
+  allotted: { version: count, lines: LINES },
+  outbid: { term: count, before: STORED_RUN },
+  absent: { run: text },
+  overtaken: { run: text },
+  presides: { presides: flag },
 });
 
 const RECORDED: Shape<RecordedEvent> = {

@@ -96,7 +96,7 @@ export const STORED_FIELDS = {
   overtaken: optional(count),
 };
 
-const STORED_RUN: Shape<StoredRun> = object(STORED_FIELDS);
+export const STORED_RUN: Shape<StoredRun> = object(STORED_FIELDS);
 
 const LOG_ENTRY = withMore(object({ event: text, time }));
 

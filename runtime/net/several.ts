@@ -1,31 +1,33 @@
 /**
- * One of several synchronizers of a mesh. One of them leads all runs, by a lease; the others serve their gateways and
- * forward: what a trainer or an operator says reaches the leader from wherever they are connected, and back.
+ * One of several synchronizers of a mesh. Each run has a leader, by a lease of its own; one of them leads the mesh, by
+ * another, for what is decided for all runs. All hear what trainers say, wherever they are connected, and know all runs;
+ * a question goes to the leader of what it is about (spec/leaders.md).
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backplane } from '../backplane/backplane.ts';
 import { Fence } from '../roles/leadership.ts';
+import { isOver } from '../roles/synchronizer.ts';
 import type { StoredRun, SynchronizerState } from '../roles/synchronizer-state.ts';
-import type { Message, Question } from '../wire/messages.ts';
-import { Backbone, type FarVisitor, type Word } from './backbone.ts';
+import type { Question } from '../wire/messages.ts';
+import { Backbone, type Word } from './backbone.ts';
 import { Fenced, type FencedBackplane, fencedBackplane } from './fenced-backplane.ts';
-import { FollowedRuns } from './followed-runs.ts';
 import type { Visitor } from './gateway.ts';
-import { type Leading, noLeader, type Trainers } from './leading.ts';
+import type { Leading, SeveralLeaders, Trainers } from './leading.ts';
 import { Lease } from './lease.ts';
-import type { ProbedLink } from './probes.ts';
-import { type ToldError, toldError } from './told-error.ts';
+import { Present } from './present.ts';
+import { RunLeases } from './run-leases.ts';
+import { SeveralQuestions } from './several-questions.ts';
+import { SeveralTrainers } from './several-trainers.ts';
 import { SAY_AGAIN } from './welcome.ts';
 
-/** What differs between the leader of all and one that leads its own mesh alone. */
+/** What differs between one that leads some runs and one that leads its own mesh alone. */
 export interface Lead {
-  readonly reign: number;
   readonly backplane: FencedBackplane;
   readonly trainers: Trainers;
   readonly stored: (run: StoredRun) => void;
   readonly removed: (hash: string) => void;
-  readonly failed: (error: unknown) => void;
+  readonly several: SeveralLeaders;
 }
 
 export interface OwnGateway extends Trainers {
@@ -49,63 +51,87 @@ export interface SeveralOptions {
 /** Milliseconds without a renewal after which another one takes over. */
 export const LEASE_MS = 4000;
 const HERE_MS = 500;
-/** One that has not been heard for so long is not counted on. */
-const SILENT_MS = 5000;
-const ANSWER_MS = 20_000;
-/** A trainer may be slow to bring a record; the leader says so when it gives up. */
-const RECORD_MS = 3_600_000;
-const LOOK_MS = 100;
+/** What trainers have been given is read again in each of so many looks: a word of it may have been missed. */
+const READ_EVERY = 10;
+/** For which a new run waits for its lease, and one that ends as the last of all for those of others. */
+const LEASE_WITHIN_MS = 5000;
+const LOOK_MS = 50;
 const GATEWAYS = 'gateway/';
-
-interface Pending {
-  readonly visitor: Visitor;
-  readonly question: Question;
-  readonly resolve: (answer: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  readonly timer: NodeJS.Timeout;
-}
+const MESH = 'leader';
 
 export class Several {
   readonly self = randomBytes(8).toString('hex');
+  readonly leading: Leading;
+  /** All of the mesh, wherever they are connected. */
+  readonly trainers: SeveralTrainers;
   readonly #options: SeveralOptions;
   readonly #backbone: Backbone;
-  readonly #lease: Lease;
-  readonly #fence = new Fence();
-  readonly #followed: FollowedRuns;
-  readonly #timer: NodeJS.Timeout;
-  /** When others were heard last. */
-  readonly #present = new Map<string, number>();
+  /** Of the mesh: names nothing of runs. */
+  readonly #mesh: Lease;
+  readonly #leases: RunLeases;
+  readonly #questions: SeveralQuestions;
+  readonly #present = new Present(() => performance.now());
+  /** By run. */
+  readonly #fences = new Map<string, Fence>();
+  /** Runs that it leads, and in which reigns. */
+  readonly #led = new Map<string, number>();
+  /** Runs that are about to be deployed here, or to begin again. */
+  readonly #awaited = new Set<string>();
   readonly #gateways: Set<string>;
-  /** Trainers of other gateways, by key: of which. */
-  readonly #places = new Map<string, string>();
-  readonly #farVisitors = new Map<string, Visitor>();
-  readonly #ownVisitors = new Map<object, number>();
-  readonly #pending = new Map<number, Pending>();
-  /** Begun, and still reading what the leader before it has done; or leading. */
-  #begun: { readonly reign: number; readonly leading: Leading } | undefined;
-  #leading: Leading | undefined;
-  /** Another one. */
-  #leader: string | undefined;
-  #numbers = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #looks = 0;
+  #saidLoad = 0;
+  #closing = false;
 
   private constructor(options: SeveralOptions, gateways: readonly string[]) {
     this.#options = options;
     const { backplane, log, lapseMs = LEASE_MS } = options;
+    const { self } = this;
     this.#gateways = new Set([options.address, ...gateways]);
-    this.#followed = new FollowedRuns(backplane);
     this.#backbone = new Backbone({
-      ...{ backplane, self: this.self },
+      ...{ backplane, self },
       hear: (from, word) => this.#hear(from, word),
       missed: (from) => this.#missed(from),
       failed: (error) => log({ event: 'not-said', message: String(error) }),
     });
-    this.#lease = new Lease({
-      ...{ backplane, key: 'leader', self: this.self, lapseMs, log },
-      now: () => performance.now(),
-      begins: (reign) => void this.#begin(reign),
-      ends: (reign) => this.#stepDown(reign, 'its lease has ended'),
+    this.#leases = new RunLeases({
+      ...{ backplane, self, lapseMs, log },
+      rank: () => this.#present.rank({ name: self, load: this.#load() }),
+      begins: (run, reign) => void this.#begin(run, reign),
+      ends: (run, reign) => this.#stepDown(run, reign, 'its lease has ended'),
     });
-    this.#timer = setInterval(() => this.#look(), HERE_MS);
+    this.#questions = new SeveralQuestions({
+      ...{ self, present: this.#present, say: (word) => void this.#backbone.say(word) },
+      leading: () => this.leading,
+      led: () => this.led,
+      here: () => this.#here(),
+      take: (run) => this.#take(run),
+    });
+    this.trainers = new SeveralTrainers({
+      gateway: options.gateway,
+      // One that begins is told of all trainers.
+      say: (word) => void (this.#present.all.length > 0 && this.#backbone.say(word)),
+      leading: () => this.leading,
+      reign: (run) => this.#leases.reign(run),
+    });
+    this.leading = options.lead({
+      backplane: fencedBackplane(backplane, (what) => this.#mayWrite(what)),
+      trainers: this.trainers,
+      stored: (run) => this.#stored(run),
+      removed: (hash) => this.#backbone.say({ kind: 'removed', hash }),
+      several: {
+        lost: (run, error) => this.#lost(run, error),
+        overtook: (run) => this.#backbone.say({ kind: 'overtook', run }),
+        allotted: () => this.#backbone.say({ kind: 'allotted' }),
+        revive: (run) => this.#take(run),
+      },
+    });
+    this.#mesh = new Lease({
+      ...{ backplane, key: MESH, self, lapseMs, log },
+      now: () => performance.now(),
+      begins: () => this.#preside(true),
+      ends: () => this.#preside(false),
+    });
   }
 
   static async open(options: SeveralOptions): Promise<Several> {
@@ -117,17 +143,15 @@ export class Several {
       options,
       known.map(({ value }) => value),
     );
-    await several.#reload();
+    await several.leading.restore();
+    several.#openLeases();
+    several.#sayHere();
+    several.#timer = setInterval(() => several.#look(), HERE_MS);
     return several;
   }
 
-  /** Nothing while another one leads. */
-  get leading(): Leading | undefined {
-    return this.#leading;
-  }
-
   get state(): SynchronizerState {
-    return this.#leading?.state ?? this.#followed.state;
+    return this.leading.state;
   }
 
   /** Addresses of all gateways, this one's first. */
@@ -135,30 +159,14 @@ export class Several {
     return [...this.#gateways];
   }
 
-  heard(visitor: Visitor, message: Message): void {
-    if (this.#leading) {
-      this.#places.delete(visitor.key);
-      this.#leading.heard(visitor, message);
-    } else this.#backbone.say({ kind: 'said', key: visitor.key, message });
-  }
-
-  disconnected(key: string): void {
-    // It may be back already, at another gateway.
-    if (this.#leading && !this.#places.has(key)) this.#leading.disconnected(key);
-    else if (!this.#leading) this.#backbone.say({ kind: 'disconnected', key });
-  }
-
-  measured(key: string, link: ProbedLink): void {
-    if (this.#leading) this.#leading.happen({ kind: 'measured', key, link });
-    else this.#backbone.say({ kind: 'measured', key, link });
+  /** Runs that this one leads. */
+  get led(): readonly string[] {
+    return [...this.#led.keys()];
   }
 
   /** A connection of this gateway has ended. */
   left(visitor: object): void {
-    for (const [id, pending] of this.#pending) if (pending.visitor === visitor) this.#forget(id, pending);
-    const id = this.#ownVisitors.get(visitor);
-    this.#ownVisitors.delete(visitor);
-    if (id !== undefined && !this.#leading) this.#backbone.say({ kind: 'left', visitor: id });
+    this.#questions.left(visitor);
   }
 
   /** A border packet whose receiver is not connected here. */
@@ -171,184 +179,276 @@ export class Several {
   }
 
   async answer(visitor: Visitor, question: Question): Promise<unknown> {
-    if (question.what === 'alive' && !this.#leading) {
-      this.#backbone.say({ kind: 'alive', key: visitor.key, instance: question.instance });
-      return {};
+    switch (question.what) {
+      case 'alive':
+        this.#backbone.say({ kind: 'alive', key: visitor.key, instance: question.instance });
+        return this.leading.answer(visitor, question);
+      case 'drain': {
+        const answer = await this.leading.answer(visitor, question);
+        this.#backbone.say({ kind: 'drain', name: question.trainer });
+        return answer;
+      }
+      default:
+        // Words that tell of a run may have been missed.
+        if ('run' in question && !this.state.runs[question.run]) await this.#read();
+        return this.#questions.answer(visitor, question);
     }
-    const end = performance.now() + ANSWER_MS;
-    while (!this.#leading && this.#leader === undefined) {
-      if (performance.now() > end) throw noLeader();
-      await sleep(LOOK_MS);
-    }
-    return this.#leading ? this.#leading.answer(visitor, question) : this.#ask(visitor, question);
   }
 
-  #ask(visitor: Visitor, question: Question): Promise<unknown> {
-    const id = ++this.#numbers;
-    const patience = question.what === 'record' ? RECORD_MS : ANSWER_MS;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#pending.delete(id);
-        reject(noLeader());
-      }, patience);
-      this.#pending.set(id, { visitor, question, resolve, reject, timer });
-      this.#backbone.say({ kind: 'ask', id, visitor: this.#farOf(visitor), question });
-    });
-  }
-
-  /** As others know it. */
-  #farOf(visitor: Visitor): FarVisitor {
-    const id = this.#ownVisitors.get(visitor) ?? ++this.#numbers;
-    this.#ownVisitors.set(visitor, id);
-    return { id, key: visitor.key, role: visitor.role };
-  }
-
-  #forget(id: number, { timer }: Pending): void {
-    this.#pending.delete(id);
-    clearTimeout(timer);
-  }
-
-  /** Another one takes over where there is one; else runs save where they are. */
+  /** Another one leads the runs where there is one; else they save where they are. */
   async close(): Promise<void> {
     const { backplane, address } = this.#options;
     clearInterval(this.#timer);
-    if (this.#leading && this.#present.size === 0) {
-      await this.#leading.close();
-      await this.#leading.settled();
-      await this.#leading.end();
-    }
-    this.#begun?.leading.abandon();
-    this.#begun = undefined;
-    this.#leading = undefined;
-    await this.#lease.resign();
-    this.#lease.close();
+    if (this.#present.all.length === 0) await this.#suspendAll();
+    this.#closing = true;
+    await Promise.race([this.#written(), sleep(LEASE_WITHIN_MS)]);
+    this.leading.abandon();
+    const byLoad = [...this.#led.keys()].sort((a, b) => this.#shards(a) - this.#shards(b));
+    this.#led.clear();
+    for (const run of new Set([...byLoad, ...this.#leases.runs()])) await this.#leases.close(run);
+    await this.#mesh.resign();
+    this.#mesh.close();
     const entry = await backplane.get(GATEWAYS + address);
     if (entry) await backplane.remove(entry.key, entry.revision);
     // The last one is to know that it is: it saves the runs where they are.
     await this.#backbone.say({ kind: 'gone' });
     this.#backbone.close();
-    for (const { timer } of this.#pending.values()) clearTimeout(timer);
+    this.#questions.close();
   }
 
-  async #begin(reign: number): Promise<void> {
-    const { backplane, lead, log } = this.#options;
-    const leads = (): boolean => this.#lease.leads(reign);
-    this.#fence.admits(reign);
-    this.#leader = undefined;
-    const leading = lead({
-      reign,
-      backplane: fencedBackplane(backplane, leads),
-      trainers: this.#trainersIn(reign),
-      stored: (run) => {
-        this.#followed.stored(run);
-        this.#backbone.say({ kind: 'stored', reign, run });
-      },
-      removed: (hash) => this.#backbone.say({ kind: 'removed', hash }),
-      failed: (error) => this.#stepDown(reign, String(error)),
-    });
-    this.#begun = { reign, leading };
+  /** All that was decided, and what came of it. */
+  async #written(): Promise<void> {
+    await this.leading.settled();
+    await this.leading.end();
+  }
+
+  /** Those that others have just given up, too. */
+  async #suspendAll(): Promise<void> {
+    const all = (): boolean =>
+      Object.entries(this.state.runs).every(([run, state]) => isOver(state) || this.#led.has(run));
+    this.#openLeases();
+    for (const end = performance.now() + LEASE_WITHIN_MS; !all() && performance.now() < end; ) await sleep(LOOK_MS);
+    await this.leading.close();
+  }
+
+  /** Nothing is written for a run whose lease has lapsed by this one's own clock. */
+  #mayWrite(what: string): boolean {
+    const [, run] = /^(?:run|log|event|commit)\/(.+)$/.exec(what) ?? [];
+    if (run !== undefined) return this.#leases.reign(run) !== undefined;
+    return !what.startsWith('blob ') || [...this.#led.keys()].some((led) => this.#leases.reign(led)) || this.#presides;
+  }
+
+  /** By its own clock. */
+  get #presides(): boolean {
+    return this.#mesh.reign !== undefined;
+  }
+
+  #fence(run: string): Fence {
+    const fence = this.#fences.get(run) ?? new Fence();
+    this.#fences.set(run, fence);
+    return fence;
+  }
+
+  async #begin(run: string, reign: number): Promise<void> {
+    this.#fence(run).admits(reign);
+    const leads = (): boolean => this.#leases.leads(run, reign);
     try {
-      await leading.restore();
-      if (!leads()) throw new Fenced('the lease');
+      const stored = await this.leading.lead(run, reign, leads);
+      if (!leads()) throw new Fenced('its lease');
+      this.#led.set(run, reign);
+      if (!stored && !this.#awaited.has(run)) {
+        this.leading.absent(run);
+        this.#endLease(run);
+        return;
+      }
     } catch (error) {
-      this.#stepDown(reign, String(error));
+      this.#options.log({ event: 'leads-no-more', run, reign, message: String(error) });
+      this.#led.delete(run);
+      this.leading.leave(run);
+      void this.#leases.resign(run);
       return;
     }
-    if (this.#begun?.leading !== leading) return;
-    this.#leading = leading;
-    log({ event: 'leads', reign });
-    leading.collectFromNowOn();
+    this.#options.log({ event: 'leads', run, reign });
     this.#sayHere();
-    this.#answerPending(leading);
+    this.#questions.routeAgain();
   }
 
-  #stepDown(reign: number, message: string): void {
-    if (this.#begun?.reign !== reign) return;
-    this.#options.log({ event: 'leads-no-more', reign, message });
-    this.#begun.leading.abandon();
-    this.#begun = undefined;
-    this.#leading = undefined;
-    this.#places.clear();
-    this.#farVisitors.clear();
-    void this.#lease.resign();
-    void this.#reload();
+  #lost(run: string, error: unknown): void {
+    const reign = this.#led.get(run);
+    if (reign !== undefined) this.#stepDown(run, reign, String(error));
   }
 
-  /** What was asked of a leader before. */
-  #answerPending(leading: Leading): void {
-    for (const [id, pending] of this.#pending) {
-      this.#forget(id, pending);
-      const { visitor, question, resolve, reject } = pending;
-      leading.answer(visitor, question).then(resolve, reject);
+  #stepDown(run: string, reign: number, message: string): void {
+    if (this.#led.get(run) !== reign) return;
+    this.#options.log({ event: 'leads-no-more', run, reign, message });
+    this.#led.delete(run);
+    this.leading.leave(run);
+    if (this.#closing) return;
+    void this.#leases.resign(run);
+    this.#sayHere();
+    void this.#read();
+  }
+
+  /** It needs no leader any more. */
+  #endLease(run: string): void {
+    this.#led.delete(run);
+    void this.#leases.close(run);
+  }
+
+  #preside(presides: boolean): void {
+    if (this.#closing) return;
+    this.#options.log({ event: presides ? 'presides' : 'presides-no-more' });
+    this.leading.preside(presides);
+    this.#sayHere();
+    this.#questions.routeAgain();
+  }
+
+  /** @returns whether it leads the run, which had no leader */
+  async #take(run: string): Promise<boolean> {
+    this.#awaited.add(run);
+    this.#leases.open(run, true);
+    const end = performance.now() + LEASE_WITHIN_MS;
+    while (!this.#led.has(run) && performance.now() < end && !this.#closing) await sleep(LOOK_MS);
+    // What it is taken for comes first.
+    setTimeout(() => this.#awaited.delete(run), LEASE_WITHIN_MS).unref();
+    return this.#led.has(run);
+  }
+
+  #openLeases(): void {
+    for (const [run, state] of Object.entries(this.state.runs)) if (!isOver(state)) this.#leases.open(run);
+  }
+
+  /** What has ended is given up when all that was decided is written down and said. */
+  async #closeLeases(): Promise<void> {
+    const isEnded = (run: string): boolean => {
+      const state = this.state.runs[run];
+      return !this.#awaited.has(run) && (!state || isOver(state));
+    };
+    const ended = this.#leases.runs().filter(isEnded);
+    if (ended.length === 0) return;
+    await this.leading.settled();
+    await this.leading.flush();
+    for (const run of ended.filter(isEnded)) {
+      const led = this.#led.delete(run);
+      if (led) this.leading.leave(run);
+      await this.#leases.close(run);
     }
   }
 
-  #trainersIn(reign: number): Trainers {
-    const { gateway } = this.#options;
-    return {
-      send: (to, message) => {
-        if (!this.#lease.leads(reign)) throw new Fenced('the lease');
-        if (!this.#places.has(to)) return gateway.send(to, message);
-        this.#backbone.say({ kind: 'send', reign, to, message });
-        return true;
-      },
-      dismiss: (key, reason) => {
-        if (this.#places.has(key)) this.#backbone.say({ kind: 'dismiss', reign, key, reason });
-        else gateway.dismiss(key, reason);
-      },
-    };
+  #stored(run: StoredRun): void {
+    const reign = this.#leases.reign(run.deployment.run);
+    if (reign === undefined) return;
+    this.#backbone.say({ kind: 'stored', reign, run });
+    // The next run that is deployed goes by it.
+    if (this.#load() !== this.#saidLoad) this.#sayHere();
   }
 
   #look(): void {
-    const now = performance.now();
-    for (const [from, at] of this.#present) if (now - at > SILENT_MS) this.#lose(from);
+    for (const name of this.#present.silent()) this.#lose(name);
+    this.#openLeases();
+    this.#closeLeases().catch((error: unknown) =>
+      this.#options.log({ event: 'lease-not-ended', message: String(error) }),
+    );
     this.#sayHere();
+    this.#questions.routeAgain();
+    if (++this.#looks % READ_EVERY === 0) void this.#allotted();
   }
 
   #lose(from: string): void {
-    this.#present.delete(from);
+    this.#present.gone(from);
     this.#backbone.forget(from);
-    if (this.#leader === from) this.#leader = undefined;
-    for (const [name, visitor] of this.#farVisitors) {
-      if (!name.startsWith(`${from} `)) continue;
-      this.#farVisitors.delete(name);
-      this.#leading?.garbage.letGo(visitor);
-    }
+    this.#questions.gone(from);
+  }
+
+  #shards(run: string): number {
+    // One that is about to be deployed counts as well.
+    return this.state.runs[run]?.deployment.shards ?? 1;
+  }
+
+  #load(): number {
+    return this.led.reduce((sum, run) => sum + this.#shards(run), 0);
+  }
+
+  #here(): { readonly address: string; readonly pid: number; readonly load: number } {
+    return { address: this.#options.address, pid: process.pid, load: this.#load() };
   }
 
   #sayHere(): void {
-    const { address } = this.#options;
-    const reign = this.#leading && this.#begun?.reign;
-    this.#backbone.say({ kind: 'here', address, ...(reign === undefined ? {} : { reign }) });
+    if (this.#closing) return;
+    const { reign } = this.#mesh;
+    this.#saidLoad = this.#load();
+    const runs = [...this.#led];
+    this.#backbone.say({ kind: 'here', ...this.#here(), runs, ...(reign === undefined ? {} : { reign }) });
   }
 
   #missed(from: string): void {
     this.#options.log({ event: 'words-missed', from });
-    if (this.#leading) this.#backbone.say({ kind: 'nack', to: from });
-    else if (from === this.#leader) {
-      void this.#reload();
-      this.#options.gateway.dismissAll(SAY_AGAIN);
+    if (this.#led.size > 0) this.#backbone.say({ kind: 'nack', to: from });
+    void this.#read();
+  }
+
+  async #allotted(): Promise<void> {
+    try {
+      await this.leading.allotted();
+    } catch (error) {
+      this.#options.log({ event: 'not-followed', message: String(error) });
     }
   }
 
-  async #reload(): Promise<void> {
+  /** Runs as they are stored, and what trainers have been given. */
+  async #read(): Promise<void> {
     try {
-      await this.#followed.reload();
+      await this.leading.follow();
     } catch (error) {
       this.#options.log({ event: 'not-followed', message: String(error) });
     }
   }
 
   #hear(from: string, word: Word): void {
-    if ('reign' in word && word.reign !== undefined && !this.#fence.admits(word.reign)) return;
-    if (this.#leading) this.#hearAsLeader(this.#leading, from, word);
-    else this.#hearAsFollower(word);
+    const { gateway } = this.#options;
     switch (word.kind) {
       case 'here':
-        this.#here(from, word.address, word.reign);
+        this.#heardOf(from, word);
         return;
       case 'gone':
         this.#lose(from);
+        return;
+      case 'said':
+        if (word.to === undefined || word.to === this.self) this.trainers.said(from, word.key, word.message);
+        return;
+      case 'alive':
+        this.leading.happen({ kind: 'alive', key: word.key, instance: word.instance });
+        return;
+      case 'disconnected':
+        this.trainers.left(from, word.key);
+        return;
+      case 'measured':
+        this.leading.measured(word.key, word.link);
+        return;
+      case 'drain':
+        this.leading.happen({ kind: 'drain', name: word.name });
+        return;
+      case 'taken':
+        this.leading.taken(word.key, word.message);
+        return;
+      case 'stored':
+        this.#storedElsewhere(word.run, word.reign);
+        return;
+      case 'overtook':
+        this.leading.happen({ kind: 'overtaken', run: word.run });
+        return;
+      case 'allotted':
+        void this.#allotted();
+        return;
+      case 'send':
+        if (word.run === undefined || this.#fence(word.run).admits(word.reign ?? 0))
+          gateway.send(word.to, word.message);
+        return;
+      case 'dismiss':
+        gateway.dismiss(word.key, word.reason);
+        return;
+      case 'nack':
+        if (word.to === this.self) gateway.dismissAll(SAY_AGAIN);
         return;
       case 'keys':
         this.#options.keysChanged();
@@ -357,88 +457,38 @@ export class Several {
         this.#options.removed(word.hash);
         return;
       case 'border':
-        this.#options.gateway.deliver(word.to, Buffer.from(word.packet, 'base64'));
+        gateway.deliver(word.to, Buffer.from(word.packet, 'base64'));
+        return;
+      default:
+        this.#questions.heard(from, word);
     }
   }
 
-  #here(from: string, address: string, reign: number | undefined): void {
-    this.#present.set(from, performance.now());
-    this.#gateways.add(address);
-    if (reign === undefined) {
-      if (this.#leader === from) this.#leader = undefined;
-      return;
+  #heardOf(from: string, word: Extract<Word, { kind: 'here' }>): void {
+    const isNew = !this.#present.has(from);
+    this.#gateways.add(word.address);
+    // One that was stopped for a while still believes to lead what another one leads by now.
+    const runs = word.runs.filter(([run, reign]) => this.#fence(run).admits(reign));
+    const isOther = this.#present.here(from, { ...word, runs });
+    for (const [run, reign] of runs) this.#ledElsewhere(run, reign);
+    if (isNew) {
+      this.#sayHere();
+      this.trainers.tell(from);
     }
-    if (this.#leading || this.#leader === from) return;
-    this.#leader = from;
-    void this.#reload();
-    for (const [id, { visitor, question }] of this.#pending)
-      this.#backbone.say({ kind: 'ask', id, visitor: this.#farOf(visitor), question });
+    if (isOther) this.#questions.routeAgain();
   }
 
-  #hearAsFollower(word: Word): void {
-    const { gateway } = this.#options;
-    switch (word.kind) {
-      case 'stored':
-        this.#followed.stored(word.run);
-        return;
-      case 'send':
-        gateway.send(word.to, word.message);
-        return;
-      case 'dismiss':
-        gateway.dismiss(word.key, word.reason);
-        return;
-      case 'nack':
-        if (word.to === this.self) gateway.dismissAll(SAY_AGAIN);
-        return;
-      case 'answer':
-        if (word.to === this.self) this.#answered(word.id, word.answer, word.error);
-    }
+  /** In a later reign than its own. */
+  #ledElsewhere(run: string, reign: number): void {
+    const own = this.#led.get(run);
+    if (own !== undefined && reign > own) this.#stepDown(run, own, 'another synchronizer leads it');
   }
 
-  #answered(id: number, answer: unknown, error: ToldError | undefined): void {
-    const pending = this.#pending.get(id);
-    if (!pending) return;
-    this.#forget(id, pending);
-    if (error) pending.reject(Object.assign(new Error(error.message), error));
-    else pending.resolve(answer);
-  }
-
-  #hearAsLeader(leading: Leading, from: string, word: Word): void {
-    switch (word.kind) {
-      case 'said':
-        this.#places.set(word.key, from);
-        leading.heard({ key: word.key, role: 'trainer' }, word.message);
-        return;
-      case 'alive':
-        leading.happen({ kind: 'alive', key: word.key, instance: word.instance });
-        return;
-      case 'disconnected':
-        if (this.#places.get(word.key) !== from) return;
-        this.#places.delete(word.key);
-        leading.disconnected(word.key);
-        return;
-      case 'measured':
-        leading.happen({ kind: 'measured', key: word.key, link: word.link });
-        return;
-      case 'left': {
-        const name = `${from} ${word.visitor}`;
-        const visitor = this.#farVisitors.get(name);
-        this.#farVisitors.delete(name);
-        if (visitor) leading.garbage.letGo(visitor);
-        return;
-      }
-      case 'ask':
-        this.#answerFar(leading, from, word.id, word.visitor, word.question);
-    }
-  }
-
-  #answerFar(leading: Leading, from: string, id: number, far: FarVisitor, question: Question): void {
-    const name = `${from} ${far.id}`;
-    const visitor = this.#farVisitors.get(name) ?? { key: far.key, role: far.role };
-    this.#farVisitors.set(name, visitor);
-    leading.answer(visitor, question).then(
-      (answer) => this.#backbone.say({ kind: 'answer', to: from, id, answer }),
-      (error: unknown) => this.#backbone.say({ kind: 'answer', to: from, id, error: toldError(error) }),
-    );
+  #storedElsewhere(run: StoredRun, reign: number): void {
+    const { run: name } = run.deployment;
+    if (!this.#fence(name).admits(reign)) return;
+    this.#ledElsewhere(name, reign);
+    this.leading.stored(run);
+    if (!isOver(run)) this.#leases.open(name);
   }
 }

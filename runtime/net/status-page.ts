@@ -4,7 +4,6 @@
  * whose shards go on behind a page begins the next one again, with the others of them.
  */
 import type { SynchronizerState } from '../roles/synchronizer-state.ts';
-import type { GatewayCounters } from './gateway.ts';
 import {
   type MeshStatus,
   type RunStatus,
@@ -13,12 +12,13 @@ import {
   shardStatus,
   trainersStatus,
 } from './mesh-status.ts';
+import type { Counted } from './told-status.ts';
 
 /** Bytes of its JSON, about. */
 const MAX_PAGE_BYTES = 512 * 1024;
 
 /** @param from runs, shards and trainers that were on pages before */
-export function statusPage(state: SynchronizerState, counters: GatewayCounters, from = 0): MeshStatus {
+export function statusPage(state: SynchronizerState, counters: Counted, from = 0): MeshStatus {
   const page = new Page(from);
   for (const run of Object.values(state.runs)) {
     const count = run.deployment.needs.length;

@@ -28,6 +28,7 @@ import { Leading, type LeadingOptions } from './leading.ts';
 import { Membership } from './membership.ts';
 import { metricsText } from './mesh-metrics.ts';
 import { type Lead, Several, type SeveralOptions } from './several.ts';
+import type { SeveralTrainers } from './several-trainers.ts';
 import { TicketRights } from './ticket-rights.ts';
 
 export interface SynchronizerOptions {
@@ -104,13 +105,13 @@ export class SynchronizerNode {
       onClosed: ({ key, role }) => {
         if (role !== 'trainer') return;
         this.#tickets.gone(key);
-        this.#runs?.disconnected(key);
+        this.#trainers?.disconnected(key);
       },
       route: (from, head) => this.#route(from, head),
       elsewhere: (to, packet) => this.#several?.carry(to, packet),
       probes: {
         may: (key, first) => mayProbe(this.state, key, first),
-        measured: (key, link) => this.#runs?.measured(key, link),
+        measured: (key, link) => this.#trainers?.measured(key, link),
       },
       log,
       ...options.gateway,
@@ -154,7 +155,7 @@ export class SynchronizerNode {
         dismissAll: (reason) => this.#gateway.dismissAll(reason),
         deliver: (to, packet) => this.#gateway.deliver(to, packet),
       },
-      lead: (lead) => this.#lead(lead),
+      lead: (lead) => this.#lead({ ...lead, failed: (error) => this.#fatal(error) }),
       keysChanged: () => void this.#refreshKeys(),
       removed: (hash) => this.#gateway.blobs.removed(hash),
     };
@@ -186,13 +187,13 @@ export class SynchronizerNode {
     return this.#alone ?? this.#several?.leading;
   }
 
-  /** Who decides for runs, or reaches the one who does. */
-  get #runs(): Leading | Several | undefined {
-    return this.#alone ?? this.#several;
+  /** Hears trainers: itself, or all of the mesh. */
+  get #trainers(): Leading | SeveralTrainers | undefined {
+    return this.#alone ?? this.#several?.trainers;
   }
 
   get state(): SynchronizerState {
-    return this.#runs?.state ?? NOTHING;
+    return this.#leading?.state ?? NOTHING;
   }
 
   get key(): string {
@@ -254,12 +255,12 @@ export class SynchronizerNode {
 
   #heard(visitor: Visitor, message: Message): void {
     if (message.type === 'record') this.#tickets.recorded(visitor.key, message);
-    this.#runs?.heard(visitor, message);
+    this.#trainers?.heard(visitor, message);
   }
 
   async #answer(visitor: Visitor, question: Question): Promise<unknown> {
     if (question.what !== 'shutdown') {
-      const answer = await this.#runs?.answer(visitor, question);
+      const answer = await (this.#alone ?? this.#several)?.answer(visitor, question);
       if (question.what === 'record') this.#opened(question.ticket, answer);
       return answer;
     }

@@ -3,7 +3,7 @@
  */
 import type { RunEvent } from '../../spec/run-events.ts';
 import type { Backplane, Entry } from '../backplane/backplane.ts';
-import { settle } from '../driver/ending.ts';
+import { type Ending, settle } from '../driver/ending.ts';
 import type { StorePort } from '../driver/synchronizer-driver.ts';
 import type { StoredRun } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
@@ -23,6 +23,10 @@ export interface SynchronizerStoreOptions {
   /** It is durable: what it names is not garbage. */
   readonly persisted: (run: StoredRun) => Promise<void>;
   readonly notCollected: (error: unknown) => void;
+  /** Of several synchronizers: a write for this run has failed, and it is led no longer; absent: nothing goes on. */
+  readonly lost?: (run: string, error: unknown) => void;
+  readonly allot?: StorePort['allot'];
+  readonly overtook?: StorePort['overtook'];
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -30,25 +34,60 @@ export class SynchronizerStore implements StorePort {
   readonly #options: SynchronizerStoreOptions;
   readonly #revisions = new Map<string, number>();
 
+  readonly allot?: NonNullable<StorePort['allot']>;
+  readonly overtook?: NonNullable<StorePort['overtook']>;
+
   constructor(options: SynchronizerStoreOptions) {
     this.#options = options;
+    if (options.allot) this.allot = options.allot;
+    if (options.overtook) this.overtook = options.overtook;
   }
 
   /** All runs that are stored. */
   async runs(): Promise<StoredRun[]> {
     const stored: StoredRun[] = [];
     for (const listed of await this.#options.backplane.list(RUN)) {
-      const { value, revision, key } = await this.#takeOver(listed);
-      const run = this.#read(key, value);
-      if (!run) {
-        await this.#setAside(key, value, revision);
-        continue;
-      }
-      stored.push(run);
-      this.#revisions.set(key, revision);
-      await this.#options.persisted(run);
+      const run = await this.#begin(listed);
+      if (run) stored.push(run);
     }
     return stored;
+  }
+
+  /** Of several synchronizers, those that can be read: their leaders set the others aside, and say so. */
+  async known(): Promise<StoredRun[]> {
+    const listed = await this.#options.backplane.list(RUN);
+    return listed.flatMap(({ key, value }) => {
+      try {
+        return [readStoredRun(key, value)];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  /** This one leads the run from now on. @returns nothing where none is stored */
+  async lead(run: string): Promise<StoredRun | undefined> {
+    const { meet, backplane } = this.#options;
+    await meet?.(logOf(run));
+    const found = await backplane.get(RUN + run);
+    return found && this.#begin(found);
+  }
+
+  /** Another one may lead it. */
+  leave(run: string): void {
+    this.#revisions.delete(RUN + run);
+  }
+
+  async #begin(found: Entry): Promise<StoredRun | undefined> {
+    const { value, revision, key } = await this.#takeOver(found);
+    const run = this.#read(key, value);
+    if (!run) {
+      await this.#setAside(key, value, revision);
+      return undefined;
+    }
+    this.#revisions.set(key, revision);
+    await this.#options.persisted(run);
+    return run;
   }
 
   /** The same value in a new revision: a change that names an earlier one, and is still under way, comes too late. */
@@ -93,19 +132,30 @@ export class SynchronizerStore implements StorePort {
   }
 
   readonly persist: StorePort['persist'] = (run, value, ending) => {
-    settle(this.#put(RUN + run, value), ending);
+    this.#settle(run, this.#put(RUN + run, value), ending);
   };
 
   readonly log: StorePort['log'] = (run, event, ending) => {
-    settle(this.#log(run, event), ending);
+    this.#settle(run, this.#log(run, event), ending);
   };
 
   readonly keep: StorePort['keep'] = (stream, value, ending) => {
     const kept = async (): Promise<void> => {
       await appendBounded(this.#options.backplane, stream, JSON.stringify(value), MAX_COMMITS);
     };
-    settle(kept(), ending);
+    this.#settle(stream.slice(stream.indexOf('/') + 1), kept(), ending);
   };
+
+  /** Of several synchronizers: what cannot be written for one run ends the lead of that one. */
+  #settle(run: string, work: Promise<void>, ending: Ending<void>): void {
+    const { lost } = this.#options;
+    if (!lost) settle(work, ending);
+    else
+      settle(
+        work.catch((error: unknown) => lost(run, error)),
+        ending,
+      );
+  }
 
   async #log(run: string, event: RunEvent & { readonly time: number }): Promise<void> {
     await appendBounded(this.#options.backplane, logOf(run), JSON.stringify(event), MAX_LOG_ENTRIES);
@@ -117,7 +167,8 @@ export class SynchronizerStore implements StorePort {
     const revision = await this.#options.backplane.put(key, JSON.stringify(value), known);
     // Another process has changed the run: that one owns it, and we must not go on.
     if (revision === undefined) throw new Fenced(key);
-    this.#revisions.set(key, revision);
+    // The lead may have been lost and won again meanwhile, with a later one.
+    this.#revisions.set(key, Math.max(revision, this.#revisions.get(key) ?? 0));
     await this.#options.persisted(value).catch(this.#options.notCollected);
   }
 }

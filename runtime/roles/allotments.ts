@@ -45,6 +45,13 @@ export function changed(
   return isNewest || isWithin(line, all[run]) ? withAllotment(all, run, line) : undefined;
 }
 
+/** What a run holds while it goes from one placement to the next: the larger of both, of each trainer. */
+export function between(before: Allotment | undefined, next: Allotment): Allotment {
+  const memory: Record<string, number> = { ...next.memory };
+  for (const [key, bytes] of Object.entries(before?.memory ?? {})) memory[key] = Math.max(bytes, memory[key] ?? 0);
+  return { ...next, memory };
+}
+
 /** By trainer, what these runs hold. */
 export function heldBy(all: readonly (readonly [run: string, line: Allotment | undefined])[]): Map<string, Held> {
   const held = new Map<string, Held>();

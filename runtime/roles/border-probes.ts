@@ -31,7 +31,7 @@ const KEPT_MS = 3_600_000;
 /** Pairs of idle trainers whose turn it is are told so. */
 export function askProbes(work: Work): void {
   const able = members(work).filter(isAble);
-  if (able.length < 2 || work.state.closing) return;
+  if (able.length < 2 || work.state.closing || work.state.presides === false) return;
   const sorted = able.sort((a, b) => (a.key < b.key ? -1 : 1));
   const measuring = Object.keys(work.state.members).filter((key) => isMeasuring(work.state, key));
   const busy = busyPlaces(work.state, measuring);
@@ -47,18 +47,20 @@ export function askProbes(work: Work): void {
   }
 }
 
-/** A trainer that was not asked for it has told nothing. */
-export function borderMeasured(work: Work, from: string, message: Measured): 'not-asked' | undefined {
+/** A trainer that was not asked for it has told nothing. @param taken another synchronizer had asked it */
+export function borderMeasured(work: Work, from: string, message: Measured, taken = false): 'not-asked' | undefined {
   const member = work.state.members[from];
-  const asked = member?.borders?.[message.key];
+  // Only the one who leads the mesh knows whom it has asked: what it takes, others take from it.
+  const known = member?.borders?.[message.key];
+  const asked = taken ? { count: 1, ...known, asked: work.now, isTold: false } : known;
   if (!member || !asked || asked.isTold || work.now - asked.asked > PROBE_MS) return 'not-asked';
   const { key, sent, received, roundTrip } = message;
-  const known: ProbedBorder = {
+  const told: ProbedBorder = {
     ...asked,
     ...(asked.last ? { before: asked.last } : {}),
     ...{ isTold: true, last: { sent, received, roundTrip }, at: work.now },
   };
-  work.setMember({ ...member, borders: { ...member.borders, [key]: known } });
+  work.setMember({ ...member, borders: { ...member.borders, [key]: told } });
   return undefined;
 }
 

@@ -32,7 +32,7 @@ export function firstCheck(work: Work, run: RunState): void {
 
 export function checked(work: Work, event: SynchronizerEvent & { kind: 'checked' }): Refusal | undefined {
   const run = work.state.runs[event.run];
-  if (!run) return 'unknown-run';
+  if (!run || run.foreign) return 'unknown-run';
   if (run.phase !== 'checking' || run.manifests.at(-1)?.calls !== event.calls) return 'not-asked';
   if (event.values) judge(work, run, event.values, 'recomputed');
   else byOthers(work, run, event.problem ?? 'the synchronizer does not compute it');

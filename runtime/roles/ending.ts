@@ -11,7 +11,7 @@ const MAX_VERIFY_MILLISECONDS = 60_000;
 
 export function halt(work: Work, id: string, into: 'stopped' | 'suspended'): void {
   const run = work.state.runs[id];
-  if (!run) return;
+  if (!run || run.foreign) return;
   // Its checks begin again when the mesh does.
   if (run.phase === 'checking' && into === 'stopped') end(work, run, 'stopped', 'stopped by an operator');
   if (!isActive(run)) return;

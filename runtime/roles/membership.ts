@@ -5,16 +5,17 @@ import { haltAgain, halted } from './ending.ts';
 import { HEARTBEAT_MS, LAPSE_MS } from './liveness.ts';
 import { assignment, dismissIfFree, reassign } from './ownership.ts';
 import { placeWaiting } from './queue.ts';
-import type { MemberState } from './synchronizer-state.ts';
-import { isActive, ledRuns, members, type Work } from './work.ts';
+import type { MemberState, RunState } from './synchronizer-state.ts';
+import { isActive, isOver, ledRuns, members, runs, type Work } from './work.ts';
 
 const MAX_NAME_CHARACTERS = 63;
 
-export function joined(work: Work, key: string, received: Message & { type: 'member' }): void {
+/** @param taken at another gateway, which has given it its name and told it so */
+export function joined(work: Work, key: string, received: Message & { type: 'member' }, taken = false): void {
   const before = work.state.members[key];
   const { instance, pid, version, capability, records, listen } = received;
   const borders = before?.instance === instance ? before.borders : askedOnly(before?.borders);
-  const name = uniqueName(work, key, received.name);
+  const name = taken ? received.name : uniqueName(work, key, received.name);
   work.setMember({
     ...{ key, name, instance, capability, connected: true, seen: work.now, gap: 0 },
     pulses: before?.instance === instance ? before.pulses : 0,
@@ -27,8 +28,8 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     ...(version === undefined ? {} : { version }),
     ...(records === undefined ? {} : { records }),
   });
-  work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT_MS, lapse: LAPSE_MS, probes: true });
-  for (const run of ledRuns(work)) {
+  if (!taken) work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT_MS, lapse: LAPSE_MS, probes: true });
+  for (const run of [...ledRuns(work), ...endedElsewhere(work)]) {
     const owner = isActive(run) && run.owners.includes(key);
     // What it may still hold is in other hands, or over.
     if (!owner) work.send(key, { type: 'release', run: run.deployment.run, term: run.term });
@@ -42,6 +43,11 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     }
   }
   placeWaiting(work);
+}
+
+/** Of several synchronizers: a run that has ended has no leader, and the leader of the mesh answers for it. */
+function endedElsewhere(work: Work): RunState[] {
+  return work.state.presides ? runs(work).filter((run) => run.foreign && isOver(run)) : [];
 }
 
 /** Returns a name that no other member has: a second `trainer` becomes `trainer-2`. */

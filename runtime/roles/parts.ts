@@ -113,7 +113,7 @@ function verifyNext(work: Work, run: RunState): void {
 export function verified(work: Work, event: SynchronizerEvent & { kind: 'verified' }): Refusal | undefined {
   const { run: id, term, shard, calls, problem } = event;
   const run = work.state.runs[id];
-  if (!run) return 'unknown-run';
+  if (!run || run.foreign) return 'unknown-run';
   if (!isActive(run)) return 'not-active';
   if (run.term !== term) return 'another-term';
   const known = run.parts[calls]?.[shard];

@@ -6,7 +6,7 @@ import { reluctanceOf } from './candidates.ts';
 import { candidates, reassign } from './ownership.ts';
 import { place } from './place.ts';
 import { byDeployment } from './sharing.ts';
-import type { RunState } from './synchronizer-state.ts';
+import type { Refusal, RunState } from './synchronizer-state.ts';
 import { runs, Work } from './work.ts';
 
 /** Later runs that begin before one that waits. */
@@ -50,12 +50,21 @@ function hold(work: Work, run: RunState, reason: string): void {
 }
 
 /** @param passed names of those that it has overtaken */
-function begun(work: Work, { overtaken, ...run }: RunState, passed: readonly string[]): void {
-  if (overtaken !== undefined) work.saveRun(run);
+function begun(work: Work, { overtaken: times, ...run }: RunState, passed: readonly string[]): void {
+  if (times !== undefined) work.saveRun(run);
   for (const name of passed) {
-    const other = work.state.runs[name];
-    if (other && !other.foreign) work.saveRun({ ...other, overtaken: (other.overtaken ?? 0) + 1 });
+    if (work.state.runs[name]?.foreign) work.effects.push({ kind: 'overtook', run: name });
+    else overtaken(work, name);
   }
+}
+
+/** A later run has begun before it. */
+export function overtaken(work: Work, name: string): Refusal | undefined {
+  const run = work.state.runs[name];
+  if (!run || run.foreign) return 'unknown-run';
+  if (run.phase !== 'waiting') return 'not-active';
+  work.saveRun({ ...run, overtaken: (run.overtaken ?? 0) + 1 });
+  return undefined;
 }
 
 function isDue(work: Work, run: RunState): boolean {

@@ -152,7 +152,7 @@ export interface RunState extends StoredRun {
   /** Since when the time of the next manifest counts. */
   readonly clock: number;
   /** Another synchronizer leads it: this is how that one has stored it. */
-  readonly foreign?: true;
+  readonly foreign?: boolean;
 }
 
 /** Memory of trainers that one run has been given. */
@@ -175,6 +175,8 @@ export interface SynchronizerState {
   readonly closing: boolean;
   /** Of several synchronizers: memory that runs of others have been given, and how often it was learnt anew. */
   readonly allotted?: { readonly version: number; readonly lines: Allotments };
+  /** Of several synchronizers: whether it leads the mesh, and asks trainers for probes; absent where it is alone. */
+  readonly presides?: boolean;
   readonly limits: Limits;
 }
 
@@ -209,6 +211,8 @@ export type SynchronizerEvent =
       readonly proof?: Proof;
       /** Hash of the evidence of a dispute, which itself is left out. */
       readonly evidence?: string;
+      /** Another synchronizer has taken it: the name of a trainer is given, a probe was asked for. */
+      readonly taken?: boolean;
     }
   | { readonly kind: 'disconnected'; readonly key: string }
   /** The trainer's process lives, however busy it is. */
@@ -250,6 +254,12 @@ export type SynchronizerEvent =
   | { readonly kind: 'follows'; readonly run: StoredRun }
   /** Others have changed what trainers are given. */
   | { readonly kind: 'allotted'; readonly version: number; readonly lines: Allotments }
+  /** There is no such run. */
+  | { readonly kind: 'absent'; readonly run: string }
+  /** A later run, which another one leads, has begun while this one waited. */
+  | { readonly kind: 'overtaken'; readonly run: string }
+  /** It leads the mesh from here on, or no longer. */
+  | { readonly kind: 'presides'; readonly presides: boolean }
   /** A placement was not to be had: the run is stored as before, and nothing of that term was told. */
   | { readonly kind: 'outbid'; readonly term: number; readonly before: StoredRun };
 
@@ -262,6 +272,8 @@ export type SynchronizerEffect =
       readonly line: Allotment | undefined;
       readonly knowing: number;
     }
+  /** Of several synchronizers: to the leader of a run that waits, behind which one has begun that was deployed later. */
+  | { readonly kind: 'overtook'; readonly run: string }
   /** Durable before the effects behind it. */
   | { readonly kind: 'persist'; readonly run: string; readonly value: StoredRun }
   | { readonly kind: 'send'; readonly to: string; readonly message: Message }

@@ -15,10 +15,10 @@ import { dispute, fault } from './faults.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { heard, patienceWith } from './liveness.ts';
 import { drain, drainNamed, gone, joined } from './membership.ts';
-import { beginsBehind, reassign } from './ownership.ts';
+import { beginsBehind, dismissIfFree, reassign } from './ownership.ts';
 import { commit, part, unsigned, verified } from './parts.ts';
 import { forgiven, started, watchProgress, withReport } from './progress.ts';
-import { placeWaiting } from './queue.ts';
+import { overtaken, placeWaiting } from './queue.ts';
 import {
   absentMember,
   type MemberState,
@@ -33,7 +33,7 @@ import {
 } from './synchronizer-state.ts';
 import { isActive, ledRuns, members, owned, Work } from './work.ts';
 
-export { isActive } from './work.ts';
+export { isActive, isOver } from './work.ts';
 
 /** Milliseconds: how often the synchronizer looks. */
 export const TICK_MS = 250;
@@ -60,9 +60,25 @@ function takeOver(work: Work, saved: StoredRun): void {
     if (!work.state.members[key]) work.setMember(absentMember(key, run.instances[key] ?? '', work.now));
 }
 
+/** From another leader: its owners say again what that one alone has heard. */
+function lead(work: Work, saved: StoredRun): void {
+  takeOver(work, saved);
+  const run = work.state.runs[saved.deployment.run];
+  if (!run || !isActive(run)) return;
+  for (const key of new Set(run.owners))
+    if (work.state.members[key]?.name) work.effects.push({ kind: 'reconnect', key });
+}
+
 /** Another one leads it, from here on or as before. */
 function follow(work: Work, saved: StoredRun): void {
   work.setRun({ ...runFrom(saved, work.now), foreign: true });
+  // It may have held the last of what kept a trainer here that wants to go.
+  for (const member of members(work)) if (member.draining) dismissIfFree(work, member.key);
+}
+
+function absent(work: Work, run: string): void {
+  const { [run]: _gone, ...runs } = work.state.runs;
+  work.state = { ...work.state, runs };
 }
 
 /** It is placed again, by what others have been given meanwhile. */
@@ -136,7 +152,7 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
     case 'manifest-damaged':
       return dropManifest(work, event.run, event.calls);
     case 'leads':
-      takeOver(work, event.run);
+      lead(work, event.run);
       return undefined;
     case 'follows':
       follow(work, event.run);
@@ -146,6 +162,14 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
       return undefined;
     case 'outbid':
       return outbid(work, event);
+    case 'absent':
+      absent(work, event.run);
+      return undefined;
+    case 'overtaken':
+      return overtaken(work, event.run);
+    case 'presides':
+      work.state = { ...work.state, presides: event.presides };
+      return undefined;
     case 'close':
       work.state = { ...work.state, closing: true };
       for (const run of ledRuns(work)) halt(work, run.deployment.run, 'suspended');
@@ -186,9 +210,9 @@ function look(work: Work, run: RunState): void {
 
 type Received = SynchronizerEvent & { kind: 'message' };
 
-function message(work: Work, { from, message: received, proof, evidence }: Received): Refusal | undefined {
+function message(work: Work, { from, message: received, proof, evidence, taken }: Received): Refusal | undefined {
   if (received.type === 'member') {
-    joined(work, from, received);
+    joined(work, from, received, taken);
     return undefined;
   }
   const member = work.state.members[from];
@@ -204,7 +228,7 @@ function message(work: Work, { from, message: received, proof, evidence }: Recei
       heartbeat(work, known, received);
       return undefined;
     case 'measured':
-      return borderMeasured(work, from, received);
+      return borderMeasured(work, from, received, taken);
     case 'leave':
       drain(work, from);
       return undefined;
@@ -269,7 +293,8 @@ function deploy(work: Work, deployment: Deployment, hash: string): Refusal | und
 
 function dropManifest(work: Work, id: string, calls: number): Refusal | undefined {
   const run = work.state.runs[id];
-  const dropped = run && withoutManifest(run, calls);
+  // Its leader finds it, too; of one that has ended the leader of the mesh makes itself that.
+  const dropped = run && !run.foreign && withoutManifest(run, calls);
   if (!dropped) return 'unknown-run';
   const saved = work.saveRun(dropped.again ? { ...dropped.run, phase: 'waiting' } : dropped.run);
   work.log(id, dropped.event);

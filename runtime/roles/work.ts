@@ -1,8 +1,9 @@
 /** The state of a synchronizer on its way from one event to its effects, and what all handlers ask of it. */
 import type { RunEvent } from '../../spec/run-events.ts';
 import type { Message } from '../wire/messages.ts';
-import { allotmentOf, isWithin } from './allotments.ts';
+import { allotmentOf, between, isWithin } from './allotments.ts';
 import {
+  type Allotment,
   type MemberState,
   type Phase,
   type Refusal,
@@ -48,17 +49,17 @@ export class Work {
     const [held, line] = [before && allotmentOf(before), allotmentOf(run)];
     const [grows, shrinks] = [!isWithin(line, held), !isWithin(held, line)];
     const several = this.state.allotted !== undefined;
-    if (several && grows) this.allot(run);
+    // What is given up is free when it is durable that it was, and not before: the leader may die in between.
+    if (several && grows && line) this.allot(run, between(held, line));
     this.effects.push({ kind: 'persist', run: run.deployment.run, value: storedOf(run) });
-    // What is given up is free when it is durable that it was, and not before.
-    if (several && shrinks && !grows) this.allot(run);
+    if (several && shrinks) this.allot(run);
     return this.setRun(run);
   }
 
   /** The run is to have what it holds. */
-  allot(run: RunState): void {
+  allot(run: RunState, line: Allotment | undefined = allotmentOf(run)): void {
     const knowing = this.state.allotted?.version ?? 0;
-    this.effects.push({ kind: 'allot', run: run.deployment.run, term: run.term, line: allotmentOf(run), knowing });
+    this.effects.push({ kind: 'allot', run: run.deployment.run, term: run.term, line, knowing });
   }
 
   send(to: string, message: Message): void {
@@ -82,6 +83,11 @@ export class Work {
 
 export function isActive(run: StoredRun): boolean {
   return ACTIVE.includes(run.phase);
+}
+
+/** It has ended, and needs no leader. */
+export function isOver({ phase }: Pick<StoredRun, 'phase'>): boolean {
+  return phase === 'stopped' || phase === 'done' || phase === 'failed';
 }
 
 /** Those that this synchronizer decides for: all, where it is alone. */

@@ -49,11 +49,14 @@ test('a run goes on when its leader is killed, and when the whole mesh is stoppe
   const run = String(jsonLines(deployed)[0]?.run);
   await waitUntil('a snapshot', () => isBehind(0));
 
-  const pid = (await status())?.synchronizer?.pid;
+  const leader = async (): Promise<number | undefined> =>
+    (await status())?.synchronizers?.find(({ runs }) => runs.includes(run))?.pid;
+  const pid = await leader();
+  expect(pid).toBeDefined();
   const reached = (await status())?.runs[0]?.snapshot ?? 0;
   signalProcess(pid, 'SIGKILL');
   await waitUntil('another leader', async () => {
-    const now = (await status())?.synchronizer?.pid;
+    const now = await leader();
     return now !== undefined && now !== pid;
   });
   await waitUntil('a snapshot under it', () => isBehind(reached));

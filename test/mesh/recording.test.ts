@@ -5,10 +5,17 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { embeddedBackplane } from '../../runtime/backplane/embedded.ts';
 import { decodePieces, EventLog, eventStream, type Limits } from '../../runtime/net/event-log.ts';
+import { RECORDED_PIECE } from '../../runtime/net/recording-shapes.ts';
 import { type RecordedPiece, Recording, replay } from '../../runtime/roles/recording.ts';
-import { synchronizer } from '../../runtime/roles/synchronizer.ts';
-import type { SynchronizerEvent, SynchronizerState } from '../../runtime/roles/synchronizer-state.ts';
+import { emptySynchronizer, synchronizer } from '../../runtime/roles/synchronizer.ts';
+import {
+  type RunState,
+  type SynchronizerEvent,
+  type SynchronizerState,
+  storedOf,
+} from '../../runtime/roles/synchronizer-state.ts';
 import { type SimulationOptions, simulate } from '../../runtime/simulation/simulation.ts';
+import { shapeProblem } from '../../runtime/support/shape.ts';
 import { removeFolder } from '../support/remove-folder.ts';
 import { chain } from './simulated.ts';
 
@@ -68,6 +75,38 @@ test('an event that was changed, left out or moved is found', () => {
   expect(differs(first.events.toSpliced(ready, 1))).toBe(true);
   expect(differs(first.events.toSpliced(ready, 0, [at, { kind: 'stop', run: 'chain-1' }]))).toBe(true);
   expect(differs(first.events.toSpliced(deploy, 1, [at + 1, event, effects]))).toBe(true);
+});
+
+test('events of several synchronizers are recorded, and replay', () => {
+  const recording = new Recording();
+  let state: SynchronizerState = { ...emptySynchronizer(0), presides: false, allotted: { version: 0, lines: {} } };
+  let at = 0;
+  const enter = (event: SynchronizerEvent): void => {
+    at += 1;
+    const step = synchronizer(state, event, at);
+    recording.note(state, event, at, step);
+    state = step.state;
+  };
+  const capability = { cores: 1, memory: 1e9, rate: 1e9, upload: 0, download: 0, machine: 'm' };
+  const member = { type: 'member', name: 'ann', instance: '1'.repeat(16), capability } as const;
+  enter({ kind: 'message', from: 'k', message: member, taken: true });
+  enter({ kind: 'deploy', deployment: chain(1, 2, 1, 1), hash: '0'.repeat(64) });
+  const run = storedOf(state.runs['chain-1'] as RunState);
+  enter({
+    kind: 'follows',
+    run: { ...run, deployment: { ...run.deployment, run: 'other' }, phase: 'waiting', owners: [] },
+  });
+  enter({ kind: 'allotted', version: 1, lines: { other: { term: 2, memory: { k: 7 } } } });
+  enter({ kind: 'outbid', term: run.term, before: { ...run, phase: 'waiting', owners: [], term: 0 } });
+  enter({ kind: 'overtaken', run: 'chain-1' });
+  enter({ kind: 'leads', run });
+  enter({ kind: 'presides', presides: true });
+  enter({ kind: 'absent', run: 'other' });
+  const pieces = kept(recording.take());
+  for (const piece of pieces) expect(shapeProblem(RECORDED_PIECE, piece)).toBeUndefined();
+  const steps = [...replay(pieces)];
+  expect(steps).toHaveLength(9);
+  expect(steps.filter((s) => s.difference !== undefined)).toEqual([]);
 });
 
 /** The events of a simulated run through an event log on a real backplane. */

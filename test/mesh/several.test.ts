@@ -1,64 +1,217 @@
-/** Several synchronizers in one process, over one memory: what was asked of one while no other led it answers itself. */
+/** Several synchronizers in one process, over one memory: each run has a leader, and what is asked reaches it. */
 import { afterEach, expect, test, vi } from 'vitest';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
-import { fencedBackplane } from '../../runtime/net/fenced-backplane.ts';
+import type { Answers } from '../../runtime/net/answers.ts';
 import type { Visitor } from '../../runtime/net/gateway.ts';
 import { Leading } from '../../runtime/net/leading.ts';
 import { Membership } from '../../runtime/net/membership.ts';
 import { Several } from '../../runtime/net/several.ts';
+import { TICK_MS } from '../../runtime/roles/synchronizer.ts';
+import { type StoredRun, UNTROUBLED } from '../../runtime/roles/synchronizer-state.ts';
+import type { Deployment } from '../../runtime/wire/deployment.ts';
+import type { Message } from '../../runtime/wire/messages.ts';
 import { type MemoryBackplane, memoryBackplane } from '../support/memory-backplane.ts';
 import { waitUntil } from '../support/wait-for.ts';
+import { tinyDeployment } from './hostile/tiny-deployment.ts';
 import { seeded } from './networked.ts';
+import { chain } from './simulated.ts';
 
 const OPERATOR = keyText(keyPairFromSeed(seeded(1)).publicKey);
-const opened: Several[] = [];
+const LAPSE_MS = 1000;
+const opened: Opened[] = [];
 
 afterEach(async () => {
-  for (const several of opened.splice(0)) await several.close();
+  for (const { end } of opened.splice(0)) await end();
+  vi.restoreAllMocks();
 });
 
-/** @returns a synchronizer, and who has asked the one who leads there */
-async function open(backplane: MemoryBackplane): Promise<{ several: Several; asked: () => readonly object[] }> {
+interface Opened {
+  readonly several: Several;
+  /** By key, what its gateway has sent. */
+  readonly sent: ReadonlyMap<string, readonly Message[]>;
+  /** It stops, or dies: then it renews nothing, and answers no more. */
+  readonly end: (how?: 'kill') => Promise<void>;
+}
+
+async function open(backplane: MemoryBackplane, port = 1): Promise<Opened> {
   const membership = await Membership.open(backplane);
   await membership.allow(OPERATOR, 'operator', 'start');
-  const answer = vi.spyOn(Leading.prototype, 'answer');
+  const sent = new Map<string, Message[]>();
+  const dead = { is: false };
+  const own: MemoryBackplane = {
+    ...backplane,
+    put: async (key, value, expected) => {
+      if (dead.is) throw new Error('it is dead');
+      return backplane.put(key, value, expected);
+    },
+    publish: async (subject, message) => {
+      if (!dead.is) await backplane.publish(subject, message);
+    },
+    // What a run would be trained with is looked at by nobody here.
+    touchBlob: async () => true,
+    subscribe: (subject, listener) => backplane.subscribe(subject, (message) => !dead.is && listener(message)),
+  };
   const nothing = (): void => undefined;
   const several = await Several.open({
-    ...{ backplane, address: '127.0.0.1:1', lapseMs: 200, keysChanged: nothing, removed: nothing, log: nothing },
-    gateway: { send: () => true, dismiss: nothing, dismissAll: nothing, deliver: nothing },
+    ...{ backplane: own, address: `127.0.0.1:${port}`, lapseMs: LAPSE_MS },
+    ...{ keysChanged: nothing, removed: nothing, log: nothing },
+    gateway: {
+      send: (to, message) => Boolean(sent.set(to, [...(sent.get(to) ?? []), message])),
+      ...{ dismiss: nothing, dismissAll: nothing, deliver: nothing },
+    },
     lead: (lead) =>
       new Leading({
         ...{ keys: keyPairFromSeed(seeded(2)), membership, log: nothing, review: nothing, refusedAge: () => ({}) },
-        counters: () => ({ refused: {}, relayedBytes: 0, relayedPackets: 0, connections: 0 }),
+        counters: () => ({ refused: {}, relayedBytes: port, relayedPackets: 0, connections: 0 }),
+        failed: (error) => {
+          throw error;
+        },
         ...lead,
-        backplane: fencedBackplane(backplane, () => true),
       }),
   });
-  opened.push(several);
-  return { several, asked: () => answer.mock.calls.map(([visitor]) => visitor) };
-}
-
-/** Another one leads, as it says once, and never answers. */
-async function silentLeader(backplane: MemoryBackplane): Promise<void> {
-  await backplane.put('leader', JSON.stringify({ holder: 'silent', reign: 1 }), 0);
+  const timer = setInterval(() => several.leading.happen({ kind: 'tick' }), TICK_MS);
+  const found: Opened = {
+    ...{ several, sent },
+    end: async (how) => {
+      clearInterval(timer);
+      opened.splice(opened.indexOf(found), opened.includes(found) ? 1 : 0);
+      dead.is = how === 'kill';
+      await several.close().catch((error: unknown) => {
+        if (!dead.is) throw error;
+      });
+    },
+  };
+  opened.push(found);
+  return found;
 }
 
 const visitor = (): Visitor => ({ key: OPERATOR, role: 'operator' });
 
+const deploy = (at: Opened, deployment: Deployment, run: string): Promise<unknown> =>
+  at.several.answer(visitor(), { what: 'deploy', deployment: { ...deployment, run } });
+
+const statusOf = async (at: Opened): Promise<Answers['status']> =>
+  (await at.several.answer(visitor(), { what: 'status' })) as Answers['status'];
+
+const trainer = (name: string): Message & { type: 'member' } => ({
+  ...{ type: 'member', name, instance: '1'.repeat(16) },
+  capability: { cores: 1, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: name },
+});
+
+const joins = (at: Opened, key: string, name = key): void =>
+  at.several.trainers.heard({ key, role: 'trainer' }, trainer(name));
+
+/** Reigns of its leaders, as its log has them. */
+async function reigns(backplane: MemoryBackplane, run: string): Promise<unknown[]> {
+  const records = await backplane.read(`log/${run}`, 1, 1000);
+  return records.map(({ value }) => JSON.parse(value)).flatMap(({ event, reign }) => (event === 'led' ? [reign] : []));
+}
+
 test('questions to a silent leader are answered by the next one, for the same connection', async () => {
   const backplane = memoryBackplane();
-  await silentLeader(backplane);
-  const { several, asked } = await open(backplane);
-  await backplane.publish('synchronizers', 'silent 0 .{"kind":"here","address":"127.0.0.1:2","reign":1}');
+  const deployment = chain(1, 1, 1, 1);
+  const { run } = deployment;
+  const nothing = { owners: [], instances: {}, manifests: [], rows: [], checks: [], reason: '', ...UNTROUBLED };
+  const stored: StoredRun = { deployment, hash: '0'.repeat(64), phase: 'waiting', term: 0, ...nothing, created: 1 };
+  await backplane.put(`run/${run}`, JSON.stringify(stored), 0);
+  await backplane.put(`leader/${run}`, JSON.stringify({ holder: 'silent', reign: 1 }), 0);
+  const answer = vi.spyOn(Leading.prototype, 'answer');
+  const { several } = await open(backplane);
+  const here = { kind: 'here', address: '127.0.0.1:2', pid: 1, load: 1, runs: [[run, 1]] };
+  await backplane.publish('synchronizers', `silent 0 .${JSON.stringify(here)}`);
   const [stays, leaves] = [visitor(), visitor()];
-  const answered = several.answer(stays, { what: 'status' });
+  const answered = several.answer(stays, { what: 'run', run });
   // Nobody waits for this one any more when there is somebody to answer it.
-  void several.answer(leaves, { what: 'status' }).catch(() => undefined);
+  void several.answer(leaves, { what: 'run', run }).catch(() => undefined);
   several.left(leaves);
-  expect(await answered).toMatchObject({ runs: [] });
-  await waitUntil('a leader', () => several.leading !== undefined);
-  expect(asked()).toHaveLength(1);
+  expect(await answered).toMatchObject({ phase: 'waiting' });
+  expect(several.led).toEqual([run]);
+  expect(answer).toHaveBeenCalledTimes(1);
   // What the connection asked for is held until it ends: by that object, and no likeness of it.
-  expect(asked()[0]).toBe(stays);
+  expect(answer.mock.calls[0]?.[0]).toBe(stays);
+});
+
+test('runs spread, each is known and answered for everywhere, and goes on elsewhere when its leader dies', async () => {
+  const backplane = memoryBackplane();
+  const { deployment } = tinyDeployment();
+  const [one, two] = [await open(backplane, 1), await open(backplane, 2)];
+  await waitUntil('the others', () => [one, two].every(({ several }) => several.gateways.length === 2));
+  for (const run of ['a', 'b', 'c', 'd']) await deploy(one, deployment, run);
+  expect([one.several.led.length, two.several.led.length]).toEqual([2, 2]);
+  expect([...one.several.led, ...two.several.led].sort()).toEqual(['a', 'b', 'c', 'd']);
+
+  for (const at of [one, two]) {
+    joins(at, at === one ? 'ann' : 'bob');
+    await waitUntil('all runs', () => Object.keys(at.several.state.runs).length === 4);
+    const { runs, synchronizers, relayedBytes } = await statusOf(at);
+    expect(runs.map(({ run }) => run).sort()).toEqual(['a', 'b', 'c', 'd']);
+    expect(synchronizers?.map(({ answers }) => answers)).toEqual([true, true]);
+    expect(relayedBytes).toBe(3);
+    for (const run of ['a', 'b'])
+      expect(await at.several.answer(visitor(), { what: 'run', run })).toMatchObject({ term: expect.any(Number) });
+  }
+  // Each leader reaches the trainers of both gateways.
+  await waitUntil('owners', () => Object.values(one.several.state.runs).every(({ phase }) => phase === 'preparing'));
+  const assigned = [one, two].flatMap(({ sent }) => [...sent.values()].flat()).filter(({ type }) => type === 'assign');
+  expect(new Set(assigned.map((m) => 'run' in m && m.run)).size).toBe(4);
+
+  const moved = two.several.led;
+  await two.end('kill');
+  // Runs of one that does not answer are shown as they are stored.
+  const told = await statusOf(one);
+  expect(told.runs).toHaveLength(4);
+  expect(told.synchronizers?.map(({ answers }) => answers)).toEqual([true, false]);
+  await waitUntil('all of them led by one', () => one.several.led.length === 4);
+  for (const run of moved) {
+    const found = await reigns(backplane, run);
+    expect(found.at(-1), run).toBeGreaterThanOrEqual(2);
+    expect(found, run).toEqual([...new Set(found)].sort());
+  }
+  await one.several.answer(visitor(), { what: 'stop', run: 'b' });
+  await waitUntil('its end', () => one.several.state.runs.b?.phase === 'stopped');
+  // A run that is over has no leader, and is answered for.
+  await waitUntil('no lease', () => !one.several.led.includes('b'));
+  expect(await one.several.answer(visitor(), { what: 'run', run: 'b' })).toMatchObject({ phase: 'stopped' });
+});
+
+test('a lost write ends the lead of its run alone', async () => {
+  const backplane = memoryBackplane();
+  const { deployment } = tinyDeployment();
+  const one = await open(backplane);
+  for (const run of ['a', 'b']) await deploy(one, deployment, run);
+  const entry = await backplane.get('run/a');
+  await backplane.put('run/a', entry?.value ?? '', entry?.revision ?? 0);
+  await one.several.answer(visitor(), { what: 'stop', run: 'a' });
+  await waitUntil('the next reign', async () => (await reigns(backplane, 'a')).length === 1);
+  expect(await reigns(backplane, 'b')).toEqual([]);
+  // What was not written is not done.
+  expect((await backplane.get('run/a'))?.value).toMatch(/"phase":"waiting"/);
+  await waitUntil('both again', () => one.several.led.length === 2);
+});
+
+test('trainers with one name at two gateways have two names in the end, the same everywhere', async () => {
+  const backplane = memoryBackplane();
+  const [one, two] = [await open(backplane, 1), await open(backplane, 2)];
+  joins(one, 'k1', 'trainer');
+  joins(two, 'k2', 'trainer');
+  const names = ({ several }: Opened) => Object.values(several.state.members).map(({ key, name }) => `${key} ${name}`);
+  await waitUntil('the same names', () => String(names(one).sort()) === String(names(two).sort()));
+  expect(names(one)).toEqual(['k1 trainer', 'k2 trainer-2']);
+  // One that begins later learns of all.
+  const three = await open(backplane, 3);
+  await waitUntil('all trainers', () => names(three).length === 2);
+  expect(names(three).sort()).toEqual(names(one));
+});
+
+test('a clean stop gives each run to the next one, and the last one suspends it', async () => {
+  const backplane = memoryBackplane();
+  const { deployment } = tinyDeployment();
+  const [one, two] = [await open(backplane, 1), await open(backplane, 2)];
+  for (const run of ['a', 'b']) await deploy(one, deployment, run);
+  await waitUntil('the others', () => [one, two].every(({ several }) => several.gateways.length === 2));
+  await one.end();
+  await waitUntil('all runs', () => two.several.led.length === 2);
+  await two.end();
+  for (const run of ['a', 'b']) expect((await backplane.get(`run/${run}`))?.value).toMatch(/"phase":"suspended"/);
 });

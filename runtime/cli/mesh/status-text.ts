@@ -37,6 +37,7 @@ export function statusText(status: MeshStatus, all: boolean, version: string): s
   const folded = runs.length - shown.length;
   const lines = [
     ...headLines(status, version),
+    ...silentLines(status),
     ...shown.flatMap((run) => runLines(run, all)),
     ...(runs.length === 0 ? ['no runs yet'] : []),
     ...(folded > 0 ? [`${folded} more ${folded === 1 ? 'run has' : 'runs have'} ended: --all shows them`] : []),
@@ -62,6 +63,15 @@ function headLines({ synchronizer, trainers }: MeshStatus, version: string): str
       ? []
       : wrapped([`some trainers run version ${others.join(', ')}: a run stays with trainers of one version`], 2)),
   ];
+}
+
+/** Of several synchronizers: runs of one that does not answer are shown as they are stored. */
+function silentLines({ synchronizers = [] }: MeshStatus): string[] {
+  return synchronizers
+    .filter(({ answers, runs }) => !answers && runs.length > 0)
+    .flatMap(({ address, runs }) =>
+      wrapped([`synchronizer ${address} does not answer`, `${runs.join(', ')} as stored`], 2),
+    );
 }
 
 function endedAge({ snapshotAge, age }: RunStatus): number {

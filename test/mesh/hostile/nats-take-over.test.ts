@@ -31,24 +31,23 @@ test('a run goes on under the next leader, and one that was stopped is refused w
     const told = await Promise.all([mesh.status('first'), mesh.status('second')]);
     return told.every((s) => s?.trainers.filter(({ state }) => state === 'idle').length === 2);
   });
-  const dead = (await mesh.leader('second')) ?? '';
-  // At the one that does not lead.
-  const [deployed] = await mesh.json(other(dead), 'deploy', model, ...LENGTH, '--partition', '2');
+  const [deployed] = await mesh.json('second', 'deploy', model, ...LENGTH, '--partition', '2');
   const run = String(deployed?.run);
+  const dead = (await mesh.leader('second', run)) ?? '';
   await waitUntil('a snapshot', () => isBehind(other(dead), 0));
 
   const reached = (await mesh.status(other(dead)))?.runs[0]?.snapshot ?? 0;
   mesh.signal(dead, 'SIGKILL');
   await mesh.ended(dead);
-  await waitUntil('the next leader', async () => (await mesh.leader(other(dead))) === other(dead));
+  await waitUntil('the next leader', async () => (await mesh.leader(other(dead), run)) === other(dead));
   await waitUntil('a snapshot of its own', () => isBehind(other(dead), reached));
 
   await mesh.start(dead);
-  await waitUntil('the same leader', async () => (await mesh.leader(dead)) === other(dead));
+  await waitUntil('the same leader', async () => (await mesh.leader(dead, run)) === other(dead));
   mesh.signal(other(dead), 'SIGSTOP');
-  await waitUntil('a third leader', async () => (await mesh.leader(dead)) === dead);
+  await waitUntil('a third leader', async () => (await mesh.leader(dead, run)) === dead);
   mesh.signal(other(dead), 'SIGCONT');
-  await waitUntil('it to follow', async () => (await mesh.leader(other(dead))) === dead);
+  await waitUntil('it to follow', async () => (await mesh.leader(other(dead), run)) === dead);
 
   const isDone = async (): Promise<boolean> => (await mesh.status(other(dead)))?.runs[0]?.state === 'done';
   await waitUntil('the end', isDone, { within: 300_000 });

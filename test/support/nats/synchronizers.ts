@@ -166,9 +166,10 @@ export class NatsMesh {
     }
   }
 
-  /** @returns which of the synchronizers leads, as that one says; nothing where none answers */
-  async leader(at: string): Promise<string | undefined> {
-    const pid = (await this.status(at))?.synchronizer?.pid;
+  /** @returns which of the synchronizers leads the run, as that one says; nothing where none answers */
+  async leader(at: string, run: string): Promise<string | undefined> {
+    const { synchronizers = [] } = (await this.status(at)) ?? {};
+    const pid = synchronizers.find(({ runs }) => runs.includes(run))?.pid;
     return [...this.#synchronizers].find(([, { child }]) => child.pid === pid)?.[0];
   }
 

@@ -53,6 +53,11 @@ test('nmc status says what goes on, what limits it, which trainers are there and
     '',
   ]);
   expect(statusText({ ...STATUS, damaged: ['r-9'] }, false, '0.3.0')).toContain('r-9 is damaged: its record');
+  const silent = { address: '10.0.0.2:7420', pid: 2, presides: false, answers: false, runs: ['tiny-1'] };
+  const several = { ...STATUS, synchronizers: [{ ...silent, answers: true, address: '10.0.0.1:7420' }, silent] };
+  expect(statusText(several, false, '0.3.0').split('\n')[2]).toBe(
+    'synchronizer 10.0.0.2:7420 does not answer  tiny-1 as stored',
+  );
   expect(statusText(STATUS, false, '0.4.0')).toContain('wire 2.0, 2 trainers  this is version 0.4.0');
 });
 

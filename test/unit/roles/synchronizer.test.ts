@@ -90,6 +90,9 @@ const EVENTS: Readonly<Record<string, (mesh: Driver) => unknown>> = {
   'a snapshot that is damaged': (mesh) => mesh.enter({ kind: 'manifest-damaged', run: RUN, calls: 10 }),
   'the lead of the run': (mesh) => mesh.enter({ kind: 'leads', run: storedOf(mesh.run) }),
   'another leader of the run': (mesh) => mesh.enter({ kind: 'follows', run: storedOf(mesh.run) }),
+  'a later run of another leader that has begun': (mesh) => mesh.enter({ kind: 'overtaken', run: RUN }),
+  'the absence of another run': (mesh) => mesh.enter({ kind: 'absent', run: 'other' }),
+  'the lead of the mesh': (mesh) => mesh.enter({ kind: 'presides', presides: true }),
   'what other runs were given': (mesh) => mesh.enter({ kind: 'allotted', version: 1, lines: {} }),
   'the refusal of a placement': (mesh) => mesh.enter({ kind: 'outbid', term: mesh.run.term, before: unplaced(mesh) }),
   'the refusal of an old placement': (mesh) => mesh.enter({ kind: 'outbid', term: 0, before: unplaced(mesh) }),
@@ -334,6 +337,9 @@ const RULES: Rules<Phase> = {
     otherwise: 'refused as unknown-run',
   },
   'the lead of the run': {
+    waiting: 'noted',
+    preparing: 'noted, reconnect',
+    running: 'noted, reconnect',
     halting: 'stopped',
     suspended: 'waiting',
     checking: 'noted, log checking, check',
@@ -341,6 +347,16 @@ const RULES: Rules<Phase> = {
   },
   'another leader of the run': {
     otherwise: 'noted',
+  },
+  'a later run of another leader that has begun': {
+    waiting: 'noted',
+    otherwise: 'refused as not-active',
+  },
+  'the absence of another run': {
+    otherwise: 'nothing',
+  },
+  'the lead of the mesh': {
+    otherwise: 'nothing',
   },
   'what other runs were given': {
     otherwise: 'nothing',
@@ -373,7 +389,7 @@ const phases = Object.keys(PHASES) as Phase[];
 const KINDS: Readonly<Record<SynchronizerEvent['kind'], true>> = {
   ...{ tick: true, message: true, disconnected: true, alive: true, measured: true, deploy: true, stop: true },
   ...{ verified: true, checked: true, drain: true, expelled: true, 'manifest-damaged': true, close: true },
-  ...{ leads: true, follows: true, allotted: true, outbid: true },
+  ...{ leads: true, follows: true, allotted: true, outbid: true, absent: true, overtaken: true, presides: true },
 };
 
 describe('a run', () => {
