@@ -1,10 +1,10 @@
 /** Ids of text, and text of ids, as a run's training had them. */
-import { UserError } from '../support/errors.ts';
-import { type BytePairs, LostText } from './formats/byte-pairs.ts';
+import type { BytePairs } from './formats/byte-pairs.ts';
+import { LostText } from './lost-text.ts';
 
 export interface Vocabulary {
   readonly size: number;
-  /** @throws UserError `predict/prompt` naming the character that training had not */
+  /** @throws LostText naming the character that the vocabulary has not */
   idsOf(text: string): number[];
   /**
    * Begins a text behind the ids of a prompt: each id gives what is whole with it, an unfinished character of bytes
@@ -22,9 +22,8 @@ export function characterVocabulary(characters: readonly string[]): Vocabulary {
       [...text].map((character, i) => {
         const id = idOf.get(character);
         if (id !== undefined) return id;
-        throw new UserError(
-          'predict/prompt',
-          `character ${i + 1} of the prompt, ${JSON.stringify(character)}, is not among the ${characters.length} of the training text`,
+        throw new LostText(
+          `character ${i + 1}, ${JSON.stringify(character)}, is not among the ${characters.length} of the training text`,
           `it has ${shown(characters)}`,
         );
       }),
@@ -45,18 +44,7 @@ export const BYTES: Vocabulary = {
 export function bytePairVocabulary({ size, idsOf, textOf }: BytePairs): Vocabulary {
   return {
     size,
-    idsOf(text) {
-      try {
-        return idsOf(text);
-      } catch (error) {
-        if (!(error instanceof LostText)) throw error;
-        throw new UserError(
-          'predict/prompt',
-          `of the prompt, ${error.message}`,
-          'leave it out, or write it in another way',
-        );
-      }
-    },
+    idsOf,
     reader: (prompt = []) => pairReader(textOf, prompt),
   };
 }

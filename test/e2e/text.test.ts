@@ -70,7 +70,7 @@ test('says every character and all of them as JSON, the same ones for the same s
 });
 
 test.each([
-  [['--prompt', 'abd'], 'predict/prompt', 'character 3 of the prompt, "d", is not among the 3'],
+  [['--prompt', 'abd'], 'predict/prompt', 'of the prompt, character 3, "d", is not among the 3'],
   [['--prompt', ''], 'predict/prompt', 'the prompt is empty'],
   [['--prompt', 'a', '--temperature', 'warm'], 'usage/number', '--temperature needs a number from 0 to 100'],
   [['--prompt', 'a', '--input', 'round.txt'], 'usage/input', 'takes no --input'],
@@ -80,6 +80,16 @@ test.each([
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain(code);
   expect(refused.stderr).toContain(words);
+});
+
+test('predicts from a file of text, window by window', async () => {
+  writeFileSync(join(folder, 'more.txt'), 'abcabcbcabcaca');
+  const predicted = await nmcInProcess('predict', join(folder, 'run'), '--input', join(folder, 'more.txt'), '--json');
+  expect(predicted).toMatchObject({ code: 0, stderr: expect.stringContaining('the last 2 of 14 characters') });
+  expect(jsonLines({ ...predicted, signal: null })).toMatchObject([
+    { input: '1', best_class: ['b', 'c', 'a', 'b', 'c', 'a'] },
+    { input: '2', best_class: ['c', 'a', 'b', 'c', 'a', 'b'] },
+  ]);
 });
 
 test('writes what is read as what, and replaces its own report alone', async () => {

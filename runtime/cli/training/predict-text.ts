@@ -1,5 +1,6 @@
 /** `nmc predict RUN --prompt TEXT`: what a model of characters or tokens goes on with. */
 import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
+import { LostText } from '../../data/lost-text.ts';
 import type { Vocabulary } from '../../data/vocabulary.ts';
 import { runPrediction } from '../../shard/evaluate.ts';
 import { smallestFor } from '../../shard/sizes.ts';
@@ -42,7 +43,7 @@ export async function predictText(args: PredictArguments, prompt: string): Promi
   try {
     const task = textTask(predictor.plan, args.task);
     const vocabulary = await vocabularyOf(predictor.run, task);
-    const ids = vocabulary.idsOf(prompt);
+    const ids = idsOf(prompt, vocabulary);
     if (ids.length === 0)
       throw new UserError('predict/prompt', 'the prompt is empty', 'give at least one character to go on from');
     const writing = {
@@ -68,6 +69,16 @@ export async function predictText(args: PredictArguments, prompt: string): Promi
   } finally {
     interrupt.release();
     await predictor.shard.close();
+  }
+}
+
+function idsOf(prompt: string, vocabulary: Vocabulary): number[] {
+  try {
+    return vocabulary.idsOf(prompt);
+  } catch (error) {
+    if (error instanceof LostText)
+      throw new UserError('predict/prompt', `of the prompt, ${error.message}`, error.repair);
+    throw error;
   }
 }
 

@@ -6,8 +6,10 @@ import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
 import { readInput } from '../../data/read-input.ts';
 import { predictAll } from '../../shard/evaluate.ts';
 import { classesOfReads, notFiniteRead, type PredictedRow, predictedRow } from '../../shard/rows.ts';
+import { openRun } from '../../store/run-folder.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
+import { printed } from '../../support/printable.ts';
 import { wholeFields } from '../../training/steps.ts';
 import { sizesFor } from '../compiling/sized-functions.ts';
 import { EXIT } from '../shell/command.ts';
@@ -16,6 +18,7 @@ import type { PredictArguments } from './options.ts';
 import { otherModel } from './other-model.ts';
 import { predictSheet } from './predict-sheet.ts';
 import { openPredictor, type Predictor, selectPrediction } from './run-predictor.ts';
+import { isTextOfRun, textInput } from './text-input.ts';
 import { storedSettings } from './train-settings.ts';
 import { dataOpener, storedClasses, storedDataRecord } from './training-data.ts';
 
@@ -67,7 +70,8 @@ export default async function (args: PredictArguments): Promise<number> {
   );
   try {
     if (png !== undefined) return await writeSheet(args, predictor, selectPrediction(predictor.plan, args.task), png);
-    const { prediction, dataset, names } = asked ?? (await askedFor(args, predictor.plan));
+    const { prediction, dataset, names, rest } = asked ?? (await askedFor(args, predictor.plan));
+    if (rest !== undefined) process.stderr.write(printed`${rest}: it is left out\n`);
     assertColumns(dataset, storedDataRecord(predictor.run.config.settings.trainedOn)?.columns);
     const classes = classesOfReads(predictor.plan, prediction, storedClasses(predictor.run.config));
     const wrong: NotFinite[] = [];
@@ -92,15 +96,19 @@ interface Asked {
   readonly prediction: PlanPrediction;
   readonly dataset: Dataset;
   readonly names: readonly string[];
+  readonly rest?: string;
 }
 
 /** Read before anything is made for the device: how many samples there are says what is wanted of it. */
 async function askedFor(args: PredictArguments, plan: Plan): Promise<Asked> {
   const prediction = selectPrediction(plan, args.task);
-  const { dataset, names } = await readInput(args.input ?? '', wholeFields(prediction.inputs));
+  const path = args.input ?? '';
+  const { dataset, names, ...more } = isTextOfRun(path, plan, prediction)
+    ? await textInput(openRun(args.run ?? ''), prediction, path)
+    : await readInput(path, wholeFields(prediction.inputs));
   const limit = args.limit;
   const some = limit !== undefined && limit < dataset.length ? slice(dataset, 0, limit - 1) : dataset;
-  return { prediction, dataset: some, names };
+  return { prediction, dataset: some, names, ...more };
 }
 
 async function writeSheet(

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { findDuplicateKey } from '../../support/duplicate-keys.ts';
+import { LostText } from '../lost-text.ts';
 import type { VocabularyFile } from '../vocabulary-file.ts';
 import { badData } from './bad-data.ts';
 import { readBytes } from './bytes.ts';
@@ -22,19 +23,6 @@ export interface BytePairs {
   /** No token is added before or behind the text. @throws LostText where the text does not come back from its ids */
   idsOf(text: string): number[];
   textOf(ids: readonly number[]): string;
-}
-
-/** A text that does not come back from its ids: characters that no token has, or blanks that are taken for one another. */
-export class LostText extends Error {
-  /** Of the first character that is lost, counted from 0. */
-  readonly at: number;
-
-  constructor(text: string, back: string) {
-    const at = firstDifference(text, back);
-    const [was, is] = [text, back].map((all) => JSON.stringify([...all.slice(at, at + 40)].slice(0, 10).join('')));
-    super(`character ${at + 1} is lost: ${was} comes back from the vocabulary as ${is}`);
-    this.at = at;
-  }
 }
 
 /** @throws UserError `data/missing`, `data/format`, `data/too-large` */
@@ -68,7 +56,7 @@ export async function bytePairs(path: string, content: Uint8Array): Promise<Byte
       const { ids } = tokenizer.encode(text, PLAIN);
       const known = ids.filter(Number.isInteger);
       const back = textOf(known);
-      if (known.length < ids.length || !comesBack(tokenizer, text, back)) throw new LostText(text, back);
+      if (known.length < ids.length || !comesBack(tokenizer, text, back)) throw lostIn(text, back);
       return ids;
     },
   };
@@ -81,6 +69,15 @@ const KEPT = { skip_special_tokens: false, clean_up_tokenization_spaces: false }
 /** As it was, with a blank before it, or as the vocabulary itself changes texts (to small letters, for example). */
 function comesBack({ normalizer }: Tokenizer, text: string, back: string): boolean {
   return back === text || back === ` ${text}` || (normalizer !== null && back === normalizer.normalize(text));
+}
+
+function lostIn(text: string, back: string): LostText {
+  const at = firstDifference(text, back);
+  const [was, is] = [text, back].map((all) => JSON.stringify([...all.slice(at, at + 40)].slice(0, 10).join('')));
+  return new LostText(
+    `character ${at + 1} is lost: ${was} comes back from the vocabulary as ${is}`,
+    'leave it out, or write it in another way',
+  );
 }
 
 function firstDifference(text: string, back: string): number {

@@ -4,9 +4,10 @@ import { boundedCount, MAX_ELEMENTS } from '../../support/bounded.ts';
 import { UserError } from '../../support/errors.ts';
 import { checkGather, type Dataset, type Field } from '../dataset.ts';
 import { badData } from '../formats/bad-data.ts';
-import { LostText, readBytePairs } from '../formats/byte-pairs.ts';
+import { readBytePairs } from '../formats/byte-pairs.ts';
 import { MAX_TEXT_BYTES, readBytes } from '../formats/bytes.ts';
 import { characters, decoded, type Tokens } from '../formats/characters.ts';
+import { LostText } from '../lost-text.ts';
 
 export interface TextOptions {
   /** `tiny.txt`, for messages. */
