@@ -55,6 +55,7 @@ export const SHAPE_FUNCTIONS: readonly string[] = [
   'identity',
   'one_way',
   'dropped',
+  'over_batch',
   'size',
   'shape',
   'channels',

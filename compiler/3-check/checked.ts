@@ -59,6 +59,16 @@ export interface WeightInstance {
   readonly shared?: string;
 }
 
+/** A mean over the batch that an exact node's value reads: in predictions its running mean, which is kept as a weight. */
+export interface BatchMean {
+  /** Under which its running mean is kept, and read in `value`. */
+  readonly weight: string;
+  /** What the mean is of, for one sample: of leaf `mu` and of the means before. */
+  readonly of: Expr;
+  /** How much of the batch's own mean its running mean takes on with every weight step. */
+  readonly share: number;
+}
+
 /** A node's definition for one shape: shared by all nodes that are alike. */
 export interface NodePart {
   /** Activation of the values before they enter a link (convention A): an expression of leaf `z`. */
@@ -74,6 +84,8 @@ export interface NodePart {
    * energy is 0 (equation 2a).
    */
   readonly value?: Expr;
+  /** Means over the batch, each of which may read those before it. */
+  readonly overBatch?: readonly BatchMean[];
   /** Half the squared error (standard `gaussian`) at a precision that is learned, or not 1. */
   readonly weighted?: true;
   /** Linear in z (cross-entropy, Bernoulli): only sound while clamped. */

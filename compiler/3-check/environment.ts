@@ -4,7 +4,15 @@ import type { Module, Program } from '../2-names/program.ts';
 import type { Span } from '../diagnostics/diagnostic.ts';
 import type { Reporter } from '../diagnostics/reporter.ts';
 import type { Shape } from '../operators/expr.ts';
-import type { CallValue, ClampInstance, ModelInstance, NodeInstance, NodePart } from './checked.ts';
+import type {
+  BatchMean,
+  CallValue,
+  ClampInstance,
+  ModelInstance,
+  NodeInstance,
+  NodePart,
+  WeightInstance,
+} from './checked.ts';
 import type { LinkPart, MadeLink } from './part.ts';
 import type { Term } from './term.ts';
 
@@ -52,6 +60,8 @@ export interface Environment {
   readonly placesAreTensors?: boolean;
   /** Of definitions whose expressions are evaluated in every tick: the shape of one draw, and how many there are. */
   readonly draws?: { readonly shape: Shape; count: number };
+  /** Of nodes: the means over the batch that their definition reads, and the weights in which these are kept. */
+  readonly means?: { readonly found: BatchMean[]; readonly weights: WeightInstance[] };
   /** Of reads: the task whose predictions and energies they may name. */
   readonly readable?: ReadableTask;
 }

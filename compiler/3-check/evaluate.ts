@@ -28,6 +28,7 @@ import { withFans } from './initializers.ts';
 import { movePictures } from './move-pictures.ts';
 import { callNodeRead } from './node-reads.ts';
 import { callNoise } from './noise-call.ts';
+import { callOverBatch } from './over-batch-call.ts';
 import { bindParameters } from './parameters.ts';
 import { memberOf, placesAsTensor } from './places.ts';
 import { type DataTerm, describe, isKind, isPoison, POISON, type Term, tensor, toValue } from './term.ts';
@@ -174,6 +175,7 @@ function evaluateCall(call: Call, environment: Environment): Term {
     const read = NODE_READS.find((name) => name === callee.name);
     if (read !== undefined) return callNodeRead(read, call, environment, evaluate);
     if (callee.name === 'noise') return callNoise(call, environment, evaluate);
+    if (callee.name === 'over_batch') return callOverBatch(call, environment, evaluate);
     if (callee.name === 'dropped') return callDropped(call, environment, evaluate);
     const chosen = callee.name === 'select' ? chosenBranch(call, environment) : undefined;
     if (chosen !== undefined) return evaluate(chosen, environment);

@@ -9,7 +9,7 @@ import type { Span } from '../diagnostics/diagnostic.ts';
 import { constant, type Expr, leaf, type Shape, sizeOf } from '../operators/expr.ts';
 import { ShapeError } from '../operators/operator.ts';
 import { toExpr } from './arithmetic.ts';
-import type { CallValue, Initializer, NodePart, WeightInstance } from './checked.ts';
+import type { BatchMean, CallValue, Initializer, NodePart, WeightInstance } from './checked.ts';
 import { ownKind } from './energy-kinds.ts';
 import { atHome, type Environment, shapeMistake } from './environment.ts';
 import { evaluate } from './evaluate.ts';
@@ -38,24 +38,32 @@ function makeNodePart(call: CallValue, shape: Shape, span: Span, environment: En
   const z = leaf('z', shape);
   const names = new Map<string, Term>([['tick', TICK], ['distance', DISTANCE], ...Object.entries(call.arguments)]);
   names.set('z', tensor(z)).set('mu', tensor(leaf('mu', shape)));
+  const weights: WeightInstance[] = [];
+  const means = { found: [] as BatchMean[], weights };
   const home: Environment = {
     ...atHome(environment, module, names),
     draws: { shape, count: 0 },
+    means,
     onShape: (at, reason) =>
       session.reporter.report('node/shape', span, `${definition.name.text} does not fit: ${reason}`, {
         labels: [{ span: at, text: 'in this formula' }],
       }),
   };
-  const weights: WeightInstance[] = [];
   const fans = { in: sizeOf(shape), out: sizeOf(shape) };
   const formulas = evaluateRules(definition, home, evaluate, weightMaker(weights, fans, evaluate));
   const activation = activate(names.get('act'), z, span, home);
   const formula = formulaOf(formulas, shape, definition, home);
   if (formula === undefined || activation === undefined) return undefined;
+  const problem = meansProblem(means.found, formula);
+  if (problem !== undefined) {
+    session.reporter.report('definition/formula', definition.name.span, problem);
+    return undefined;
+  }
   const energyKind = module.standard ? definition.name.text : ownKind(call.name);
   return {
     activation,
     ...formula,
+    ...(means.found.length > 0 ? { overBatch: means.found } : {}),
     energyKind,
     ...(energyKind === 'gaussian' && names.get('precision') !== 1 ? { weighted: true } : {}),
     clampedOnly: formula.value === undefined && degreeIn(formula.energy, 'z') <= 1,
@@ -86,6 +94,18 @@ function formulaOf(
     return undefined;
   }
   return energy === undefined ? { energy: constant(0), value: expr } : { energy: expr };
+}
+
+function meansProblem(found: readonly BatchMean[], { value }: Pick<NodePart, 'value'>): string | undefined {
+  if (found.length === 0) return undefined;
+  if (value === undefined) return 'it has an `energy`, and means over a batch are for the `value` of an exact node';
+  const settles = found.some(({ of }) => degreeIn(of, 'z') > 0 || readsTime(of));
+  return settles ? 'a mean over a batch is of `mu` alone: it is the same function in every tick' : undefined;
+}
+
+function readsTime(expr: Expr): boolean {
+  if (expr.kind === 'leaf') return expr.name === 'tick' || expr.name === 'distance' || /^(noise|kept):/.test(expr.name);
+  return expr.kind === 'apply' && expr.args.some(readsTime);
 }
 
 function formulaProblem(expr: Expr | undefined, kind: 'energy' | 'value', shape: Shape): string | undefined {

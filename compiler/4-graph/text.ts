@@ -31,6 +31,7 @@ export function printNode(node: GraphNode): string[] {
     `  activation = ${printExpression(node.activation)}`,
     `  energy = ${printExpression(node.energy)}`,
     ...(node.value ? [`  value = ${printExpression(node.value)}`] : []),
+    ...(node.overBatch ?? []).map((m) => `  mean ${m.weight} : ${m.share} = ${printExpression(m.of)}`),
   ];
 }
 
@@ -111,6 +112,7 @@ function parseNode({ head, facts }: Item): GraphNode {
       ),
       energyKind,
       ...(value === undefined ? {} : { value }),
+      ...parseMeans(facts, leaves),
       clampedOnly: fact(facts, 'clamped only', () => true) ?? false,
       weights,
       start: required(
@@ -149,6 +151,20 @@ function parseLink({ head, facts }: Item, shapes: ReadonlyMap<string, Shape>): G
       ...(sparsity === undefined ? {} : { sparsity }),
     };
   });
+}
+
+function parseMeans(facts: readonly Line[], leaves: ReturnType<typeof nodeLeaves>): Pick<GraphNode, 'overBatch'> {
+  const overBatch = facts
+    .filter((f) => f.text.startsWith('mean '))
+    .map((line) =>
+      read(line, () => {
+        const match = /^mean (\S+) : (\S+) = (.+)$/.exec(line.text);
+        if (!match) throw new Error('is not a mean');
+        const [, weight = '', share = '', of = ''] = match;
+        return { weight, share: Number(share), of: parseExpression(of, leaves) };
+      }),
+    );
+  return overBatch.length === 0 ? {} : { overBatch };
 }
 
 function parseLearning(facts: readonly Line[]): Learning {

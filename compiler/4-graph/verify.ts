@@ -83,6 +83,7 @@ function verifyNode(node: GraphNode): void {
     verifyExpression(`${where}: value`, node.value, new Map([...leaves].filter(([name]) => name !== 'z')));
     if (!sameShape(node.value.shape, node.shape))
       fail(where, `has shape [${node.shape}], but its value gives [${node.value.shape}]`);
+    for (const { of } of node.overBatch ?? []) verifyExpression(`${where}: mean`, of, leaves);
     if (node.energy.kind !== 'constant' || node.energy.value !== 0) fail(where, 'is exact and has an energy');
   }
   if (!sameShape(node.activation.shape, node.shape))

@@ -1,10 +1,10 @@
 /** Which weights learn, and how beside the others: `learn` and `decay` of the links and nodes that they belong to. */
 import { weightName } from '../../spec/names.ts';
-import type { Learning, LinkInstance, NodeInstance } from '../3-check/checked.ts';
+import type { Learning, LinkInstance, NodeInstance, WeightInstance } from '../3-check/checked.ts';
 import { weightOfLink } from '../4-graph/graph.ts';
 
 type Links = readonly (Pick<LinkInstance, 'name' | 'weights'> & Learning)[];
-type Nodes = readonly (Pick<NodeInstance, 'name' | 'weights'> & Learning)[];
+type Nodes = readonly (Pick<NodeInstance, 'name' | 'weights' | 'overBatch'> & Learning)[];
 interface Model {
   readonly links: Links;
   readonly nodes: Nodes;
@@ -29,11 +29,16 @@ function made({ links, nodes }: Model): Found {
     learn === undefined && decay === undefined ? [] : [[name, { learn, decay } as Learning]];
   return new Map([
     ...links.flatMap((link) => link.weights.flatMap((w) => entry(weightOfLink(link, w), link))),
-    ...nodes.flatMap((node) => node.weights.flatMap((w) => entry(weightName(node.name, w.name), node))),
+    ...nodes.flatMap((node) => node.weights.flatMap((w) => entry(weightName(node.name, w.name), ofNode(node, w)))),
   ]);
 }
 
-/** Whether the weight is moved at all. */
+/** No gradient moves what is a running mean. */
+function ofNode(node: Nodes[number], weight: WeightInstance): Learning {
+  return node.overBatch?.some((mean) => mean.weight === weight.name) ? { learn: 0 } : node;
+}
+
+/** Whether the weight is moved by the optimizer at all. */
 export function learns(weight: string, model: Model): boolean {
   return learningOf(model).get(weight)?.learn !== 0;
 }

@@ -36,11 +36,12 @@ import { evaluate, freeNodes, type Network, nodeOf, sweep, withExact } from './n
 import { bindNodeReads } from './node-reads.ts';
 import { noiseStates, startNoise } from './noise.ts';
 import { optimizerStates } from './optimizer.ts';
+import { movedMeans } from './over-batch.ts';
 import { microbatchSizes } from './pipeline.ts';
 import { afterValues, insideValues, moveValues, type Settling } from './settle.ts';
 import { entriesOf, isCompressed, masksOf, matrixOf } from './sparse-weights.ts';
 import { lowerRule, moveBy, openTraining, startsOf, totalsBy } from './train-parts.ts';
-import { closeBlock, energyGradients, newBlock, stateReader } from './training.ts';
+import { closeBlock, energyGradients, newBlock, stateReader, toUpdates } from './training.ts';
 
 export interface LowerOptions {
   /** Samples in one run of a prediction. */
@@ -130,7 +131,8 @@ function lowerTrain(graph: Graph, task: TrainTask, states: readonly State[], atR
   const { training, inputs, outputs } = openTraining(graph, task, states, task.batch / task.replicas, atRest);
   const rest = lowerRule(methodOf(task), training, outputs, states);
   const { graph: levelled, past } = training.network;
-  const updates = [...rest.updates, ...moveMemory(levelled, TRAIN, past, rest.settled)];
+  const means = movedMeans(training.start, levelled, training.network.means ?? new Map(), stateReader(states));
+  const updates = [...rest.updates, ...toUpdates(means), ...moveMemory(levelled, TRAIN, past, rest.settled)];
   const blocks: Block[] = [closeBlock(training.start, 'start'), ...rest.blocks];
   return { name: TRAIN, role: 'train', batch: task.batch, inputs, blocks, updates, results: rest.results };
 }

@@ -16,6 +16,7 @@ import type { BlockBuilder } from './builder.ts';
 import { settlingBindings } from './chance.ts';
 import { distanceBinding } from './distance-binding.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
+import { type BatchMeans, takeMeans } from './over-batch.ts';
 import { isCompressed, matrixOf } from './sparse-weights.ts';
 
 export type Values = ReadonlyMap<string, Value>;
@@ -38,6 +39,8 @@ export interface Network {
   readonly begun?: ReadonlyMap<string, Clamp>;
   /** Values that delayed links read: those of n steps before, by `pastName`. */
   readonly past: Values;
+  /** Of a training: means over its batch, as its sweep finds them. */
+  readonly means?: BatchMeans | undefined;
   /** What elements are multiplied by of which a training drops some (equation 14g). */
   readonly masks?: Values | undefined;
   /** Nothing is learnt: noise is the same for the same input. */
@@ -146,7 +149,10 @@ function exactValue(
     ...weightBindings(node, weights),
     mu: { value: mu },
   };
-  const made = lowerExpression(builder, value, bindings, network.batch);
+  // What does not learn is what it is in predictions.
+  const { means } = network;
+  const taken = means && node.learn !== 0 ? takeMeans(builder, node, bindings, network.batch, means) : {};
+  const made = lowerExpression(builder, value, { ...bindings, ...taken }, network.batch);
   const shape = batchedShape(network, node);
   const whole = made.shape.length === shape.length ? made : own(builder, made, shape);
   builder.origin = undefined;

@@ -13,7 +13,7 @@ export function nudgeOutputs(
   nudge: { beta: number; centred: boolean },
 ): { clamps: Map<string, Clamp>; gradientScale: Value } {
   const open = new Map([...network.clamps].filter(([name]) => !outputs.has(name)));
-  const forward = sweep(builder, { ...network, clamps: open }, weights);
+  const forward = sweep(builder, { ...network, clamps: open, means: new Map() }, weights);
   const sign = { op: 'sub', args: [1, { op: 'mul', args: [2, { op: 'mod', args: ['batch', 2] }] }] } as const;
   const beta = nudge.centred ? builder.scalar({ op: 'mul', args: [nudge.beta, sign] }) : builder.constant(nudge.beta);
   const scale = nudge.centred

@@ -3,6 +3,7 @@ import type { TrainTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { noisyPart } from './chance.ts';
 import { methodOf, RULE_NAMES } from './method.ts';
+import { batchNode } from './over-batch.ts';
 
 /** More gain nothing, and each holds all its values at once. */
 export const MAX_MICROBATCHES = 16;
@@ -18,6 +19,8 @@ export function pipelineProblem(graph: Graph, task: TrainTask): string | undefin
   if (task.optimizer.totals) return 'its optimizer sums over all weights, which move on every machine by themselves';
   const noisy = noisyPart(graph);
   if (noisy !== undefined) return `the noise of ${noisy} is drawn for the rows of a whole batch`;
+  const normalised = batchNode(graph);
+  if (normalised !== undefined) return `${normalised} reads means over a whole batch`;
   return undefined;
 }
 

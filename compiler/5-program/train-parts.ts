@@ -69,6 +69,7 @@ export function openTraining(
     clamps,
     starts: startsOf(graph, states),
     past: readMemory(start, graph, TRAIN, batch),
+    means: new Map(),
     masks: numbers && drawMasks(start, graph, numbers.value),
   };
   const nudged = nudge ? nudgeOutputs(start, clamped, weights, outputs, nudge) : undefined;

@@ -7,6 +7,7 @@ import type { AtRest } from '../../5-program/arrivals.ts';
 import { BlockBuilder, createNames } from '../../5-program/builder.ts';
 import { noisyPart } from '../../5-program/chance.ts';
 import { methodOf } from '../../5-program/method.ts';
+import { batchNode } from '../../5-program/over-batch.ts';
 import { masksOf } from '../../5-program/sparse-weights.ts';
 import { lowerRule, moveBy, openTraining, totalsBy } from '../../5-program/train-parts.ts';
 import { closeBlock, stateReader } from '../../5-program/training.ts';
@@ -64,7 +65,8 @@ function laneFunctions(
     task.replicas === 1 &&
     ONE_STEP.has(rule) &&
     graph.links.every((l) => l.delay === 0) &&
-    noisyPart(graph) === undefined;
+    noisyPart(graph) === undefined &&
+    batchNode(graph) === undefined;
   if (!seam || !Number.isInteger(batch)) return [];
   const { training, inputs, outputs } = openTraining(graph, task, states, batch, atRest);
   const gradients = new Map<string, Value>();
