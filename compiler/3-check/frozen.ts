@@ -16,8 +16,8 @@ export const placesToFreeze: Reader<readonly (readonly string[])[]> = {
 };
 
 /**
- * Of nodes: the links into them, and their own weights. A place without weights, and a weight that is shared with a link
- * that goes on learning, are reported.
+ * Of nodes: the links into them, and their own weights. A place without weights, a weight that is shared with a link that
+ * goes on learning, and a model that has nothing left to learn are reported.
  */
 export function frozenBy(
   given: Given<readonly (readonly string[])[]> | undefined,
@@ -46,6 +46,13 @@ export function frozenBy(
       `\`${torn.weight}\` is shared with \`${torn.link}\`, whose target is not frozen`,
       { repair: 'name the targets of all links with that `tie`, or of none' },
     );
+  const learning =
+    links.some((l) => l.weights.length > 0 && l.learn !== 0 && !frozen.has(l.target)) ||
+    nodes.some((n) => n.weights.length > 0 && n.learn !== 0 && !frozen.has(n.name));
+  if (!learning)
+    reporter.report('setting/type', given.span, 'with these frozen, the model has nothing left to learn', {
+      repair: 'leave a node out whose links are to learn',
+    });
   return { frozen: [...frozen] };
 }
 

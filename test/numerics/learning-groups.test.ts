@@ -140,6 +140,7 @@ describe('groups of weights', () => {
 
   test.each([
     ['a node without weights', 'frozen = [d]', 'frozen = [a]'],
+    ['all there is to learn', 'frozen = [d]', 'frozen = [b, c, d, e]'],
     ['an optimizer without decay', 'learn.adamw(rate = 0.05, epsilon = 0.001, decay = 0.2)', 'learn.adam()'],
     ['half of a shared weight', 'links.dense()', 'links.dense(tie = "one")'],
   ])('%s is refused', (_, before, after) => {
