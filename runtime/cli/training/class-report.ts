@@ -1,6 +1,7 @@
 /** What `nmc eval RUN --report DIR` writes: for each read of classes its table, the figures of each class and a picture. */
 import type { Plan, PlanCheck } from '../../../spec/plan.ts';
 import type { Dataset } from '../../data/dataset.ts';
+import { bytePairs } from '../../data/formats/byte-pairs.ts';
 import type { CheckResult } from '../../shard/checks.ts';
 import { countClasses } from '../../shard/count-classes.ts';
 import type { Shard } from '../../shard/shard.ts';
@@ -75,7 +76,7 @@ export async function tablesOf(
     const prediction = predictionOf(plan, check);
     if (!dataset || !prediction) continue;
     const confusion = await countClasses(shard, prediction, check, dataset, watch(dataset.name));
-    const names = dataset.classes?.[check.field] ?? [];
+    const names = dataset.classes?.[check.field] ?? (await tokensOf(dataset, confusion));
     tables.push({
       read: `${check.task}.${check.read}`,
       field: check.field,
@@ -88,6 +89,16 @@ export async function tablesOf(
     });
   }
   return tables;
+}
+
+/** Texts of the tokens that classes are, where a text tells them apart: a part of a character has none of its own. */
+async function tokensOf({ name, vocabulary }: Dataset, { classes }: Confusion): Promise<(string | undefined)[]> {
+  if (!vocabulary) return [];
+  const { textOf } = await bytePairs(name, vocabulary.content);
+  const texts = Array.from({ length: classes }, (_, id) => textOf([id]));
+  return texts.map((text, id) =>
+    text !== '' && !text.includes('\uFFFD') && texts.indexOf(text) === id ? text : undefined,
+  );
 }
 
 /** The name of a class for people: blanks of a text are shown as what they are. */

@@ -9,7 +9,6 @@ import { rowOf } from '../../training/confusion.ts';
 import { type ClassTable, shownClass } from './class-report.ts';
 
 const SIDE = 640;
-const MARGIN = 110;
 const MAX_NUMBERS = 20;
 const MAX_NAMES = 60;
 
@@ -25,6 +24,8 @@ interface Cell {
 export function confusionSvg(table: ClassTable): string {
   const cells = cellsOf(table);
   const labels = table.classes.map((name) => shownClass(name, MAX_NAME));
+  const longest = Math.max(0, ...labels.map((label) => label.length));
+  const margin = 40 + (labels.length > MAX_NAMES ? 0 : LETTER * longest);
   const places = table.classes.map((_, label) => label);
   const axis = {
     domain: places,
@@ -35,10 +36,10 @@ export function confusionSvg(table: ClassTable): string {
   const at = { x: 'column', y: 'row' } as const;
   const svg = Plot.plot({
     document,
-    width: SIDE + MARGIN,
-    height: SIDE + MARGIN,
-    marginLeft: MARGIN,
-    marginTop: MARGIN,
+    width: SIDE + margin,
+    height: SIDE + margin,
+    marginLeft: margin,
+    marginTop: margin,
     marginRight: 10,
     marginBottom: 10,
     padding: 0,
@@ -65,7 +66,7 @@ export function confusionSvg(table: ClassTable): string {
     ],
   });
   const content = svg.innerHTML.replace(/<style>[\s\S]*?<\/style>/, '');
-  const size = SIDE + MARGIN;
+  const size = SIDE + margin;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size} ${size}" width="${size}" height="${size}" ` +
       'font-family="system-ui, sans-serif" font-size="12" fill="#222" text-anchor="middle">',
@@ -77,6 +78,8 @@ export function confusionSvg(table: ClassTable): string {
 }
 
 const MAX_NAME = 14;
+/** Of a letter, in pixels. */
+const LETTER = 7;
 
 /** Those that are not empty. */
 function cellsOf({ confusion }: ClassTable): Cell[] {

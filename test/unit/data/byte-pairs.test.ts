@@ -83,6 +83,37 @@ describe('a byte-pair vocabulary', () => {
     expect(blank.idsOf('cat').map(bytePairVocabulary(blank).reader()).join('')).toBe(' cat');
   });
 
+  it('reads vocabularies that split nothing, mark blanks, and write other characters as bytes', async () => {
+    const blank = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
+    const bytes = Array.from({ length: 256 }, (_, b) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`);
+    const tokens = [...bytes, '▁', 't', 'h', 'e', 'th', '▁t', '▁th'];
+    const marked = await bytePairs(
+      'm.json',
+      bytesOf({
+        ...{ added_tokens: [], pre_tokenizer: null, post_processor: null },
+        normalizer: { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '▁' }, blank] },
+        decoder: {
+          type: 'Sequence',
+          decoders: [
+            { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
+            { type: 'ByteFallback' },
+            { type: 'Fuse' },
+            { type: 'Strip', content: ' ', start: 1, stop: 0 },
+          ],
+        },
+        model: {
+          ...{ type: 'BPE', byte_fallback: true, vocab: Object.fromEntries(tokens.map((token, id) => [token, id])) },
+          merges: ['t h', '▁ th', '▁ t'],
+        },
+      }),
+    );
+    expect(marked.idsOf('the  thé')).toEqual([262, 259, 256, 262, 0xc3, 0xa9]);
+    const text = 'the  thé\n 😀 t';
+    const [prompt, rest] = [marked.idsOf('the'), marked.idsOf(`the${text}`).slice(marked.idsOf('the').length)];
+    expect(marked.textOf(marked.idsOf(text))).toBe(text);
+    expect(rest.map(bytePairVocabulary(marked).reader(prompt)).join('')).toBe(text);
+  });
+
   it('refuses a text with a character that no token has, and says which', async () => {
     const vocab = { a: 0, b: 1, ab: 2 };
     const none = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: { type: 'Fuse' } };

@@ -9,13 +9,18 @@ import {
   confusionText,
   figuresCsv,
   reportJson,
+  tablesOf,
 } from '../../../runtime/cli/training/class-report.ts';
 import { confusionSvg } from '../../../runtime/cli/training/confusion-svg.ts';
+import { memoryDataset } from '../../../runtime/data/dataset.ts';
+import type { Shard } from '../../../runtime/shard/shard.ts';
+import { UNWATCHED } from '../../../runtime/shard/watch.ts';
 import { NOTHING } from '../../../runtime/training/compared.ts';
 import { accuracyOf, figuresOf } from '../../../runtime/training/confusion.ts';
 import { comparing, measured } from '../../../runtime/training/metrics.ts';
 import type { Plan } from '../../../spec/plan.ts';
 import { stream } from '../../../spec/random.ts';
+import { tokenizerJson } from '../../support/tokenizer-json.ts';
 
 /** Of four cats two are read as cats, one as a dog, one as a bird; no bird is there. */
 const confusion = { classes: 3, counts: [2, 1, 1, 0, 3, 0, 0, 0, 0] };
@@ -145,5 +150,38 @@ describe('a table of classes', () => {
         },
       ],
     });
+  });
+});
+
+describe('classes that are tokens', () => {
+  const content = Buffer.from(JSON.stringify(tokenizerJson('on on on', 1)));
+  // 256 bytes, `on`, and the token that ends a text.
+  const [ON, END, COUNT] = [256, 257, 258] as const;
+  const labels = Int32Array.of(ON, ON, 200);
+  const dataset = {
+    ...memoryDataset('d', 'd', [{ field: { name: 'next', type: 'i32', shape: [] }, data: labels }]),
+    vocabulary: { sha256: '', content },
+  };
+  const reads = [{ name: 'best', shape: [], scores: true }];
+  const prediction = { task: 'p', function: 'predict.p', batch: 3, inputs: [], reads };
+  const plan = { predictions: [prediction], checks: [{ metric: 'accuracy', task: 'p', read: 'best', field: 'next' }] };
+  const shardOf = (best: readonly number[], score = 0): Shard => {
+    const results = { best: Float32Array.from(best), 'best.scores': new Float32Array(3 * COUNT).fill(score) };
+    return { run: () => Promise.resolve(results) } as unknown as Shard;
+  };
+  const tableOf = async (shard: Shard) =>
+    (await tablesOf(plan as unknown as Plan, shard, [dataset], () => UNWATCHED))[0];
+
+  it('are called by their texts, and parts of a character by their numbers', async () => {
+    const found = await tableOf(shardOf([ON, END, 200]));
+    expect([found?.classes.length, found?.classes[ON], found?.classes[END], found?.classes[200]]).toEqual([
+      ...[COUNT, 'on', '<|end|>', '200'],
+    ]);
+    expect(found?.figures[ON]).toEqual({ count: 2, read: 1, precision: 1, recall: 1 / 2 });
+    expect(found?.accuracy).toBe(2 / 3);
+  });
+
+  it('are none where scores are not finite', async () => {
+    await expect(tableOf(shardOf([ON, END, 200], Number.NaN))).rejects.toMatchObject({ code: 'eval/not-finite' });
   });
 });
