@@ -17,6 +17,11 @@ export interface Costs {
   /** A batch of a trainer's shard, begun and ended, whatever it computes; and each byte of its samples. Absent: nothing. */
   readonly batch?: number;
   readonly sampleByte?: number;
+  /**
+   * A batch of the only shard of a training by the clock, whatever it computes: its threads and the one that has the
+   * samples wake each other. Absent: a `call` and a `batch`.
+   */
+  readonly aloneBatch?: number;
   /** One operation of a function, however little data it has. */
   readonly operation: number;
   /** A byte that an operation writes. */
@@ -108,6 +113,7 @@ export const OPTIONAL_COSTS = [
   'commit',
   'recordByte',
   'flush',
+  'aloneBatch',
 ] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */

@@ -24,6 +24,8 @@ export interface ModelShard {
   readonly withFrames?: boolean;
   /** Seconds behind each batch: its state is read and hashed. */
   readonly closing: number;
+  /** Seconds behind that in which nothing works, and the shard waits until others wake; absent: none. */
+  readonly waiting?: number;
   /** Which of the machines runs it. */
   readonly machine: number;
   /** Shards of one trainer hand their frames over without sealing and sending them. */
@@ -245,16 +247,30 @@ class RateModel {
     const runner = this.#runner(shard);
     runner.batches.shift();
     this.#sign(runner);
-    this.#work(shard, runner.shard.closing, () => {
-      runner.doneAt.push(this.#now);
-      if (runner.doneAt.length !== WARM_UP) return;
-      runner.work = 0;
-      if (!this.#runners.every((r) => r.doneAt.length >= WARM_UP)) return;
-      this.#countFrom = this.#now;
-      for (const sums of [this.#computing, this.#framing]) sums.fill(0);
-      const links = [this.#uploads, this.#downloads, this.#straightOut, this.#straightIn];
-      for (const use of links.flat()) use.seconds = 0;
+    const { closing, waiting = 0 } = runner.shard;
+    this.#work(shard, closing, () => {
+      if (waiting === 0) {
+        this.#ended(runner);
+        return;
+      }
+      runner.busy = true;
+      this.#queue.add(this.#now + waiting, () => {
+        runner.busy = false;
+        this.#ended(runner);
+        this.#goOn(shard);
+      });
     });
+  }
+
+  #ended(runner: Runner): void {
+    runner.doneAt.push(this.#now);
+    if (runner.doneAt.length !== WARM_UP) return;
+    runner.work = 0;
+    if (!this.#runners.every((r) => r.doneAt.length >= WARM_UP)) return;
+    this.#countFrom = this.#now;
+    for (const sums of [this.#computing, this.#framing]) sums.fill(0);
+    const links = [this.#uploads, this.#downloads, this.#straightOut, this.#straightIn];
+    for (const use of links.flat()) use.seconds = 0;
   }
 
   /** Windows of its borders are closed while it goes on: a half of each is its own. */

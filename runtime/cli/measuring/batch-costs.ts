@@ -4,14 +4,15 @@
  * after the other by a trainer's driver, and nothing is worked out of them.
  */
 import type { Costs } from '../../../spec/costs.ts';
-import { TRAIN } from '../../../spec/names.ts';
-import type { Program } from '../../../spec/program.ts';
+import { gradientName, LANE, STEP, TRAIN } from '../../../spec/names.ts';
+import type { Program, ProgramFunction } from '../../../spec/program.ts';
 import type { Device } from '../../device/device.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
-import type { BorderEnd } from './border-end.ts';
+import type { BorderEnd, Fed } from './border-end.ts';
 import { formsOf } from './measure.ts';
 import { op } from './programs.ts';
+import type { RoundTime } from './round-time.ts';
 
 export const SAMPLES = 128;
 /** Bytes of a sample. */
@@ -28,20 +29,25 @@ export interface BatchTimes {
   /** With a commitment behind each, of hardly any state, and of much. */
   readonly committed: number;
   readonly large: number;
+  /** Seconds by the clock of a batch of a training's only shard, with few bytes and no commitment. */
+  readonly alone: number;
 }
 
-export type BatchCosts = Required<Pick<Costs, 'batch' | 'sampleByte' | 'commit' | 'recordByte'>>;
+export type BatchCosts = Required<Pick<Costs, 'batch' | 'sampleByte' | 'commit' | 'recordByte' | 'aloneBatch'>>;
 
-/** @param time measures seconds of processors for a batch of a run that goes on meanwhile */
+/** More is other work of the machine: threads that wake each other wait no longer than that. */
+const MAX_LAG = 3;
+
+/** @param time measures a batch of a run that goes on meanwhile */
 export async function batchTimes(
   device: Device,
   end: BorderEnd,
-  time: (batches: () => number, failure: () => string | undefined) => Promise<number>,
+  time: (batches: () => number, failure: () => string | undefined) => Promise<RoundTime>,
 ): Promise<BatchTimes> {
-  const of = async (bytes: number, state: number, commits: boolean): Promise<number> => {
-    const run = `batches-${bytes}-${state}-${commits}`;
+  const timeOf = async (run: string, program: Program, bytes: number, more: Pick<Fed, 'commits' | 'alone'>) => {
     const column = { name: 'x', type: 'u8' as const, shape: [bytes] };
-    end.start(run, [await end.load(run, await sourceOf(device, bytes, state), { batch: SAMPLES, column, commits })]);
+    const source = await sourceOf(device, program, !more.alone);
+    end.start(run, [await end.load(run, source, { batch: SAMPLES, column, ...more })]);
     try {
       return await time(
         () => end.batches(run),
@@ -51,7 +57,13 @@ export async function batchTimes(
       end.release(run);
     }
   };
+  const of = async (bytes: number, state: number, commits: boolean): Promise<number> => {
+    const run = `batches-${bytes}-${state}-${commits}`;
+    return (await timeOf(run, programOf(bytes, state), bytes, { commits, alone: false })).processor;
+  };
+  const alone = await timeOf('batches-alone', sharedProgram(FEW), FEW, { commits: false, alone: true });
   return {
+    alone: alone.processor + Math.min(alone.lag, MAX_LAG * alone.processor),
     few: await of(FEW, 1, false),
     many: await of(MANY, 1, false),
     committed: await of(FEW, 1, true),
@@ -66,12 +78,13 @@ export function lesser(one: BatchTimes, other: BatchTimes): BatchTimes {
     many: Math.min(one.many, other.many),
     committed: Math.min(one.committed, other.committed),
     large: Math.min(one.large, other.large),
+    alone: Math.min(one.alone, other.alone),
   };
 }
 
 /** @param here seconds of a run where frames come and go @param stateByte of a byte that is read and hashed */
 export function costsOfBatches(
-  { few, many, committed, large }: BatchTimes,
+  { few, many, committed, large, alone }: BatchTimes,
   here: number,
   stateByte: number,
 ): BatchCosts {
@@ -82,12 +95,12 @@ export function costsOfBatches(
     sampleByte,
     commit: Math.max(0, committed - few),
     recordByte: Math.max(0, recorded - stateByte),
+    aloneBatch: Math.max(0, alone - SAMPLES * FEW * sampleByte),
   };
 }
 
-async function sourceOf(device: Device, bytes: number, state: number): Promise<ShardSource> {
-  const program = programOf(bytes, state);
-  const executable = { program, files: await formsOf(device, program), short: true };
+async function sourceOf(device: Device, program: Program, short: boolean): Promise<ShardSource> {
+  const executable = { program, files: await formsOf(device, program), short };
   return { executable, schedule: wholeSchedule(program) };
 }
 
@@ -108,4 +121,37 @@ function programOf(bytes: number, state: number): Program {
   const init = { kind: 'constant', value: 0.5 } as const;
   const states = [{ id: 'weights', shape: [state], role: 'parameter' as const, init }];
   return { name: 'batches', states, functions: [f] };
+}
+
+/** The same in two parts, as threads share a batch: each takes half of the samples, and both move the weights. */
+export function sharedProgram(bytes: number): Program {
+  const { name, states, functions } = programOf(bytes, bytes);
+  const [train] = functions as [ProgramFunction];
+  const [half, id] = [[SAMPLES / 2, bytes], gradientName('weights')];
+  const moved = op('moved', 'add', ['weights', id], [bytes]);
+  const ofStep = { name: 'work', repeat: 1, firstTick: 0, scalars: [], carries: [], ops: [moved] };
+  return {
+    ...{ name, states },
+    functions: [
+      ...functions,
+      {
+        ...{ ...train, name: LANE, role: 'lane', batch: SAMPLES / 2 },
+        inputs: train.inputs.map((input) => ({ ...input, shape: half })),
+        blocks: train.blocks.map((block) => ({
+          ...block,
+          ops: [
+            ...block.ops,
+            op('all', 'sum', ['x'], [bytes], { axes: [0] }),
+            op('moves', 'mul', ['all', 'half'], [bytes]),
+          ],
+        })),
+        results: [...train.results, { name: id, value: 'moves' }],
+      },
+      {
+        ...{ ...train, name: STEP, role: 'step', blocks: [ofStep], results: [] },
+        inputs: [{ id, field: id, type: 'f32', shape: [bytes] }],
+        updates: [{ state: 'weights', value: 'moved' }],
+      },
+    ],
+  };
 }

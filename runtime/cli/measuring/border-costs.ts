@@ -8,7 +8,8 @@ import { TRAIN } from '../../../spec/names.ts';
 import type { Device } from '../../device/device.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { type BatchCosts, type BatchTimes, costsOfBatches, lesser } from './batch-costs.ts';
-import { BorderPair, type RoundTime } from './border-pair.ts';
+import { BorderPair } from './border-pair.ts';
+import type { RoundTime } from './round-time.ts';
 import { type Turns, turnSources } from './turn-programs.ts';
 
 /** Rounds of a call: where its end hardly counts, and where it does. */
@@ -57,9 +58,9 @@ export async function borderCosts(device: Device, turn: number, ofByte: OfByte):
 export function assumedBorderCosts({ call, run = call, window = 0, ...costs }: Costs): BorderCosts {
   const { frame, frameByte, framePath = frame, framePathByte = frameByte, streamFrame = frame } = costs;
   const { apartRun = run, apartByte = 0, farFrameByte = 0, batch = 0, sampleByte = 0 } = costs;
-  const { commit = 0, recordByte = 0 } = costs;
+  const { commit = 0, recordByte = 0, aloneBatch = 0 } = costs;
   const bytes = { frameByte, framePathByte, farFrameByte, apartByte, sampleByte, recordByte };
-  return { frame, framePath, streamFrame, apartRun, window, batch, commit, ...bytes };
+  return { frame, framePath, streamFrame, apartRun, window, batch, commit, aloneBatch, ...bytes };
 }
 
 type Between = Exclude<keyof BorderTimes, 'batches'>;

@@ -34,6 +34,8 @@ export interface Fed {
   readonly column: Pick<ColumnRef, 'name' | 'type' | 'shape'>;
   /** Its state is committed behind each batch. */
   readonly commits: boolean;
+  /** It is the only shard of its training: all threads share its batches. */
+  readonly alone: boolean;
 }
 
 interface Loaded {
@@ -184,7 +186,17 @@ function trainOf(fed: Fed | undefined): Pick<Deployment, 'train' | 'batch'> {
 function deploymentOf(run: string, { source: { schedule }, fed }: Loaded): Deployment {
   const { name = '', microbatches = 1 } = schedule.functions[0] ?? {};
   return {
-    ...{ run, model: 'turns', task: name, plan: [], shards: 2, needs: [], checks: [], statistics: [], evaluations: [] },
+    ...{
+      run,
+      model: 'turns',
+      task: name,
+      plan: [],
+      shards: fed?.alone ? 1 : 2,
+      needs: [],
+      checks: [],
+      statistics: [],
+      evaluations: [],
+    },
     ...trainOf(fed),
     ...{ epochs: EPOCHS, seed: 0, snapshotEvery: CALLS, microbatches, codec: 'f32' },
     schedule: microbatches > 1 ? 'pipelined' : 'lockstep',

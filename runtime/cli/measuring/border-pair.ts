@@ -15,6 +15,7 @@ import { ownPath, type SafePath } from '../../support/safe-path.ts';
 import type { Exchange } from '../../wire/messages.ts';
 import { type BatchTimes, batchTimes } from './batch-costs.ts';
 import { BorderEnd, keysInOrder } from './border-end.ts';
+import type { RoundTime } from './round-time.ts';
 
 export interface EndStart {
   readonly keys: KeyPair;
@@ -30,14 +31,6 @@ export type EndRequest =
 export interface EndAnswer {
   readonly exchange?: Exchange;
   readonly error?: string;
-}
-
-/** Seconds. */
-export interface RoundTime {
-  /** Of processors, of both ends and all their threads together. */
-  readonly processor: number;
-  /** By the clock beyond that: less than nothing where both ends, or their threads, work at once. */
-  readonly lag: number;
 }
 
 /** Milliseconds before it is measured, and while it is: so long that garbage is collected, too; some rounds at least. */
@@ -150,9 +143,7 @@ export class BorderPair {
 
   /** Of a batch of one shard by itself. */
   batches(device: Device): Promise<BatchTimes> {
-    const time = async (batches: () => number, failure: Failure): Promise<number> =>
-      (await timeOfRounds(batches, failure)).processor;
-    return batchTimes(device, this.#here, time);
+    return batchTimes(device, this.#here, timeOfRounds);
   }
 
   async #ask(request: EndRequest): Promise<EndAnswer> {

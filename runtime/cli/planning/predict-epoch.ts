@@ -1,4 +1,5 @@
 /** How long an epoch of a training will take on given trainers: its batches, its snapshots and its evaluations. */
+import { type Costs, secondsOfCommitment } from '../../../spec/costs.ts';
 import { uploadSeconds, withSharedLines } from '../../roles/batch-time.ts';
 import { batchesOf, evaluationCalls, type SavedRun, snapshotsPerEpoch } from '../../training/calls.ts';
 import { type Placed, predictCall, type RatedTrainer } from './predict-rate.ts';
@@ -28,8 +29,9 @@ export function predictEpoch(placed: Placed, run: SavedRun, batchSeconds: number
 }
 
 /**
- * Each part is read, hashed as a state and as a blob, brought to the mesh, flushed to a disk there (the mesh's is taken to
- * be like the trainers'), and answered.
+ * Each part is read, hashed, signed and recorded as the state at the end of a stretch, hashed as a blob, brought to the
+ * mesh, flushed to a disk there (the mesh's is taken to be like the trainers'), and answered. On its way a byte of a blob
+ * is hashed, written to a socket, read and kept as one of a frame is.
  */
 function secondsOfSnapshot({ shards, owners, trainers }: Placed): number {
   const lined = withSharedLines(trainers);
@@ -37,10 +39,15 @@ function secondsOfSnapshot({ shards, owners, trainers }: Placed): number {
   const parts = shards.map((shard, i) => ({ ...(used[i] as RatedTrainer).capability, bytes: shard.state }));
   const own = new Map<string, number>();
   for (const [i, { key, capability }] of used.entries()) {
-    const seconds = 2 * (shards[i]?.state ?? 0) * (capability.costs?.stateByte ?? 0);
-    own.set(key, (own.get(key) ?? 0) + seconds);
+    own.set(key, (own.get(key) ?? 0) + secondsOfPart(shards[i]?.state ?? 0, capability.costs));
   }
   const roundTrip = Math.max(0, ...used.map(({ capability }) => capability.roundTrip ?? 0)) / 1000;
   const flush = Math.max(0, ...used.map(({ capability }) => capability.costs?.flush ?? 0));
   return uploadSeconds(parts) + roundTrip + flush + Math.max(0, ...own.values());
+}
+
+/** @param state bytes of it */
+function secondsOfPart(state: number, costs: Costs | undefined): number {
+  if (!costs) return 0;
+  return secondsOfCommitment(state, costs) + state * (costs.stateByte + costs.frameByte);
 }

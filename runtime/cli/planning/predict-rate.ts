@@ -136,6 +136,7 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
       seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, running),
       withFrames: running === 'short',
       closing: name === TRAIN ? closingOf(state, stretch, sampleBytes(shards[i] as RatedShard), capability) : 0,
+      waiting: name === TRAIN && shards.length === 1 ? waitingOf(capability) : 0,
       machine: names.indexOf(capability.machine),
       place: placeNames.indexOf(placeOf(capability)),
       trainer: trainers.findIndex((t) => t.key === owners[i]),
@@ -191,6 +192,13 @@ function closingOf(state: number, stretch: number, samples: number, { costs }: C
   if (!costs) return 0;
   const { batch = 0, sampleByte = 0 } = costs;
   return secondsOfCommitment(state, costs) / stretch + batch + samples * sampleByte;
+}
+
+/** Of the only shard, behind each batch: by the clock beyond what its run and the batch itself take. */
+function waitingOf({ costs }: Capability): number {
+  if (!costs) return 0;
+  const { call, batch = 0, aloneBatch = 0 } = costs;
+  return Math.max(0, aloneBatch - call - batch);
 }
 
 /** A trainer that has one shard alone hands its runs to a thread that no other shard uses. */

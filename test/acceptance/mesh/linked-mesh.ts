@@ -43,14 +43,15 @@ export class LinkedMesh extends RunningMesh {
         stdio: 'ignore',
       });
       this.#joined = [...this.#joined, child];
-      if (child.pid !== undefined) this.pids = [...this.pids, child.pid];
     }
     const end = performance.now() + MEASURED_WITHIN_MS;
     while (performance.now() < end) {
       await sleep(1000);
-      const trainers = ((await this.status()).trainers ?? []) as { link?: Json; borders?: Json[] }[];
+      const trainers = ((await this.status()).trainers ?? []) as { link?: Json; borders?: Json[]; pid?: number }[];
       const others = Object.keys(uplinks).length - 1;
       if (trainers.length <= others || !trainers.every((t) => t.link && t.borders?.length === others)) continue;
+      // Those that compute: the processes that were started only watch over them.
+      this.pids = trainers.flatMap(({ pid }) => pid ?? []);
       await sleep(SECOND_LOOK_MS);
       return;
     }

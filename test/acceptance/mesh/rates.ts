@@ -49,6 +49,8 @@ export interface Trained {
   /** So many batches are watched at least, and so many of a run go by before. */
   readonly batches?: number;
   readonly before?: number;
+  /** So many seconds of a run go by before, too: of its first frames and runs the code is still being compiled. */
+  readonly warm?: number;
 }
 
 const MNIST: Trained = { options: [], seconds: SECONDS };
@@ -140,11 +142,12 @@ function predictedRate({ samplesPerSecond, batch, epoch }: Json, first: number, 
 
 /** @param run that trains there */
 async function watched(mesh: RunningMesh, run: string, network: Trained) {
-  const { batches = 1, before = 3 } = network;
+  const { batches = 1, before = 3, warm = 0 } = network;
   const watch = mesh.watch();
   try {
     const progress = (enough: (p: Progress) => boolean): Promise<Progress> => progressOf(watch, run, enough);
-    const begun = await progress((p) => p.batch >= before);
+    const { at } = await progress((p) => p.batch >= before);
+    const begun = await progress((p) => p.at - at >= 1000 * warm);
     // From the end of a batch to the end of another one.
     let first = await progress((p) => p.batch !== begun.batch);
     let began = mesh.processorSeconds();

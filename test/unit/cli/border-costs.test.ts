@@ -1,7 +1,10 @@
 /** Costs of a border come out of rounds of two trainers, whatever of them is whose. */
 import { expect, test } from 'vitest';
-import { STATE_BYTES } from '../../../runtime/cli/measuring/batch-costs.ts';
+import { verify } from '../../../compiler/5-program/verify.ts';
+import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
+import { STATE_BYTES, sharedProgram } from '../../../runtime/cli/measuring/batch-costs.ts';
 import { type BorderTimes, costsOfRounds } from '../../../runtime/cli/measuring/border-costs.ts';
+import { hasLanes, trains } from '../../../runtime/device/cpu/lanes.ts';
 
 const [TURN, BYTE] = [20e-6, 1e-11];
 const STREAM = 200e-6;
@@ -12,6 +15,8 @@ const VALUE_BYTE = 4e-10;
 const [STATE_BYTE, COMMIT] = [7e-10, 900e-6];
 const [FAR, BATCH, SAMPLE_BYTE] = [3e-9, 300e-6, 1e-9];
 
+/** By the clock. */
+const ALONE = 700e-6;
 const COMMITTED = BATCH + TURN + 128 * 16 * SAMPLE_BYTE + COMMIT;
 
 /** A round is a frame there, one back, and a share of its call. */
@@ -33,6 +38,7 @@ function rounds(): BorderTimes {
       many: BATCH + TURN + 128 * 4096 * SAMPLE_BYTE,
       committed: COMMITTED,
       large: COMMITTED + STATE_BYTES * 3 * STATE_BYTE,
+      alone: ALONE + 128 * 16 * SAMPLE_BYTE,
     },
   };
 }
@@ -56,11 +62,19 @@ test('each cost is what the others leave of a round', () => {
       sampleByte: SAMPLE_BYTE,
       commit: COMMIT,
       recordByte: 2 * STATE_BYTE,
+      aloneBatch: ALONE,
     },
   };
   expect(Object.keys(costs).sort()).toEqual(Object.keys(expected).sort());
   for (const [name, value] of Object.entries(expected))
     expect(costs[name as keyof typeof costs]).toBeCloseTo(value, 12);
+});
+
+test('threads share the batches of the only shard that is measured', () => {
+  const program = sharedProgram(16);
+  verify(program);
+  const executable = { program, files: lowerToCpu(program) };
+  expect([hasLanes(executable), trains(executable)]).toEqual([true, true]);
 });
 
 test('no cost is negative, and the way of a frame is at most twice its work', () => {
@@ -71,7 +85,7 @@ test('no cost is negative, and the way of a frame is at most twice its work', ()
   const costs = costsOfRounds(
     {
       ...{ few: busy, many: idle, huge: idle, brief: idle, stream: idle, fewApart: idle, manyApart: busy },
-      batches: { few: 0, many: 1, committed: 1, large: 0 },
+      batches: { few: 0, many: 1, committed: 1, large: 0, alone: 0 },
     },
     0,
     { byte: 1, valueByte: 1, stateByte: 1 },

@@ -42,6 +42,15 @@ test('a snapshot is read and hashed twice by its trainer, and answered from the 
   expect(snapshotSeconds).toBeCloseTo(0.04 + 2e-3 * (states[0] + states[1]));
 });
 
+test('a part is committed as the end of a stretch, and its bytes come as those of frames', () => {
+  const trainers = ['a', 'b'].map((key) =>
+    trainer(key, 0, { costs: { ...FREE, commit: 3, recordByte: 1e-3, frameByte: 1e-2 } }),
+  );
+  const { snapshotSeconds } = predictEpoch({ shards, owners: ['a', 'b'], trainers }, run(80, 100), 1);
+  // Both at once.
+  expect(snapshotSeconds).toBeCloseTo(3 + 11e-3 * Math.max(...states));
+});
+
 test('each snapshot waits for the slowest disk, however many parts it has', () => {
   const trainers = [
     trainer('a', 0, { costs: { ...FREE, flush: 0.5 } }),

@@ -236,6 +236,12 @@ test('processor time of one shard is that of all its threads', () => {
 test('each batch is begun and ended, and its samples are picked out', () => {
   expect(alone({ call: 1, batch: 2 })).toBeCloseTo(3);
   expect(alone({ sampleByte: 1 })).toBeCloseTo(4 * 8 * (4 + 2));
+  // Threads that wake each other wait, and work no longer.
+  expect(alone({ call: 1, batch: 2, aloneBatch: 5 })).toBeCloseTo(5);
+  expect(alone({ call: 1, batch: 2, aloneBatch: 2 })).toBeCloseTo(3);
+  const waits = predictRate([whole], ['a'], trainersWith({ call: 1, batch: 2, aloneBatch: 5 }));
+  expect(waits?.processorSeconds).toBeCloseTo(3);
+  expect(inTwo({ frame: 1, aloneBatch: 9 })).toBeCloseTo(inTwo({ frame: 1 }));
   // Each shard for itself, at once, and samples only where they are read.
   expect(inTwo({ frame: 1, batch: 2 })).toBeCloseTo(inTwo({ frame: 1 }) + 2);
   const fed = halves.map((half) => sampleBytes(half));
