@@ -8,10 +8,11 @@ import { writeFetchedRun } from '../../runtime/cli/mesh/fetch-run.ts';
 import { type Dataset, type FieldArray, sizeOf } from '../../runtime/data/dataset.ts';
 import { KEPT_VOCABULARY } from '../../runtime/data/vocabulary-file.ts';
 import type { Link } from '../../runtime/net/link.ts';
+import { shardNeeds } from '../../runtime/net/shard-memory.ts';
 import { blobsOf, deploymentProblem } from '../../runtime/wire/deployment-problem.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import { removeFolder } from '../support/remove-folder.ts';
-import { tinyDeployment, tinyPart } from './hostile/tiny-deployment.ts';
+import { ROWS as TINY_ROWS, tinyDeployment, tinyPart, tinyPlan } from './hostile/tiny-deployment.ts';
 
 const ROWS = 20_000;
 const PIECE_BYTES = 4 * 1024 * 1024;
@@ -75,4 +76,18 @@ test('a vocabulary of tokens is a blob of the deployment, and a file of the run 
   await writeFetchedRun(link as unknown as Link, run, join(folder, 'run'));
   expect(readFileSync(join(folder, 'run', KEPT_VOCABULARY))).toEqual(content);
   removeFolder(folder);
+});
+
+test('a ranking needs room for the scores that it keeps until its end', () => {
+  const { deployment } = tinyDeployment();
+  const { schedules, programs } = tinyPlan();
+  const [schedule, program] = [schedules[0], programs[0]];
+  if (!schedule || !program) throw new Error('no shard');
+  const scoresOf = (metric: string): number | undefined => {
+    const evaluations = deployment.evaluations.map((e) => ({ ...e, metric }));
+    const needs = shardNeeds({ ...deployment, evaluations }, 0, { schedule, states: program.states, memory: 0 });
+    return needs.find(({ what }) => what === 'scores of a ranking')?.bytes;
+  };
+  expect(scoresOf('auc')).toBe(3 * 8 * TINY_ROWS);
+  expect(scoresOf('accuracy')).toBeUndefined();
 });
