@@ -83,6 +83,12 @@ export type Word =
   /** A border packet for a trainer of another gateway, in base64. */
   | { readonly kind: 'border'; readonly to: string; readonly packet: string };
 
+/** One after the other. */
+interface Words {
+  readonly kind: 'words';
+  readonly words: readonly Word[];
+}
+
 export interface BackboneOptions {
   readonly backplane: Pick<Backplane, 'publish' | 'subscribe'>;
   /** Of this process. */
@@ -94,6 +100,8 @@ export interface BackboneOptions {
 }
 
 const SUBJECT = 'synchronizers';
+/** Milliseconds for which signs of life wait for others: each message costs every synchronizer and the server. */
+const GATHER_MS = 50;
 /** Of one message; four bytes each at most. */
 const MAX_CHARACTERS = 200_000;
 
@@ -106,6 +114,8 @@ export class Backbone {
   readonly #options: BackboneOptions;
   readonly #heard = new Map<string, Heard>();
   readonly #end: () => void;
+  #gathered: Word[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #next = 0;
 
   constructor(options: BackboneOptions) {
@@ -113,8 +123,26 @@ export class Backbone {
     this.#end = options.backplane.subscribe(SUBJECT, (message) => this.#take(message));
   }
 
-  /** @returns when all have it who listen, or it could not be said */
+  /**
+   * A sign of life may wait for others, but not for a word that is said behind it.
+   * @returns when all have it who listen, or it could not be said; of a sign of life at once
+   */
   async say(word: Word): Promise<void> {
+    if (isSignOfLife(word)) {
+      this.#gathered.push(word);
+      this.#timer ??= setTimeout(() => void this.#sayGathered(), GATHER_MS);
+    } else await Promise.all([this.#sayGathered(), this.#publish(word)]);
+  }
+
+  async #sayGathered(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const words = this.#gathered;
+    this.#gathered = [];
+    if (words.length > 0) await this.#publish({ kind: 'words', words });
+  }
+
+  async #publish(word: Word | Words): Promise<void> {
     const { self, backplane, failed } = this.#options;
     const text = JSON.stringify(word);
     const said: Promise<void>[] = [];
@@ -132,6 +160,7 @@ export class Backbone {
   }
 
   close(): void {
+    clearTimeout(this.#timer);
     this.#end();
   }
 
@@ -150,6 +179,15 @@ export class Backbone {
     const word = parsedJson(heard.pieces.join(''));
     heard.pieces = [];
     // The rest of one whose beginning was missed is none.
-    if (typeof word === 'object' && word !== null && 'kind' in word) this.#options.hear(from, word as Word);
+    if (typeof word === 'object' && word !== null && 'kind' in word) this.#hear(from, word as Word | Words);
   }
+
+  #hear(from: string, word: Word | Words): void {
+    if (word.kind === 'words') for (const one of word.words) this.#options.hear(from, one);
+    else this.#options.hear(from, word);
+  }
+}
+
+function isSignOfLife(word: Word): boolean {
+  return word.kind === 'alive' || (word.kind === 'said' && word.message.type === 'heartbeat');
 }

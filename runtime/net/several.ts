@@ -109,8 +109,7 @@ export class Several {
     });
     this.trainers = new SeveralTrainers({
       gateway: options.gateway,
-      // One that begins is told of all trainers.
-      say: (word) => void (this.#present.all.length > 0 && this.#backbone.say(word)),
+      say: (word) => this.#sayOfTrainers(word),
       leading: () => this.leading,
       reign: (run) => this.#leases.reign(run),
     });
@@ -181,7 +180,7 @@ export class Several {
   async answer(visitor: Visitor, question: Question): Promise<unknown> {
     switch (question.what) {
       case 'alive':
-        this.#backbone.say({ kind: 'alive', key: visitor.key, instance: question.instance });
+        this.#sayOfTrainers({ kind: 'alive', key: visitor.key, instance: question.instance });
         return this.leading.answer(visitor, question);
       case 'drain': {
         const answer = await this.leading.answer(visitor, question);
@@ -358,6 +357,11 @@ export class Several {
     this.#present.gone(from);
     this.#backbone.forget(from);
     this.#questions.gone(from);
+  }
+
+  /** Only where others are there: one that begins is told of all trainers. */
+  #sayOfTrainers(word: Word): void {
+    if (this.#present.all.length > 0) this.#backbone.say(word);
   }
 
   #shards(run: string): number {

@@ -132,46 +132,52 @@ test('questions to a silent leader are answered by the next one, for the same co
   expect(answer.mock.calls[0]?.[0]).toBe(stays);
 });
 
+const EIGHT = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+
 test('runs spread, each is known and answered for everywhere, and goes on elsewhere when its leader dies', async () => {
   const backplane = memoryBackplane();
   const { deployment } = tinyDeployment();
-  const [one, two] = [await open(backplane, 1), await open(backplane, 2)];
-  await waitUntil('the others', () => [one, two].every(({ several }) => several.gateways.length === 2));
-  for (const run of ['a', 'b', 'c', 'd']) await deploy(one, deployment, run);
-  expect([one.several.led.length, two.several.led.length]).toEqual([2, 2]);
-  expect([...one.several.led, ...two.several.led].sort()).toEqual(['a', 'b', 'c', 'd']);
+  const [one, two, three] = [await open(backplane, 1), await open(backplane, 2), await open(backplane, 3)];
+  const all = [one, two, three];
+  const led = (of: readonly Opened[]): string[] => of.flatMap(({ several }) => several.led).sort();
+  await waitUntil('the others', () => all.every(({ several }) => several.gateways.length === 3));
+  for (const run of EIGHT) await deploy(one, deployment, run);
+  expect(all.map(({ several }) => several.led.length).sort()).toEqual([2, 3, 3]);
+  expect(led(all)).toEqual(EIGHT);
 
-  for (const at of [one, two]) {
-    joins(at, at === one ? 'ann' : 'bob');
-    await waitUntil('all runs', () => Object.keys(at.several.state.runs).length === 4);
+  for (const at of all) {
+    joins(at, `trainer-${all.indexOf(at)}`);
+    await waitUntil('all runs', () => Object.keys(at.several.state.runs).length === 8);
     const { runs, synchronizers, relayedBytes } = await statusOf(at);
-    expect(runs.map(({ run }) => run).sort()).toEqual(['a', 'b', 'c', 'd']);
-    expect(synchronizers?.map(({ answers }) => answers)).toEqual([true, true]);
-    expect(relayedBytes).toBe(3);
+    expect(runs.map(({ run }) => run)).toEqual(EIGHT);
+    expect(synchronizers?.map(({ answers }) => answers)).toEqual([true, true, true]);
+    expect(relayedBytes).toBe(6);
     for (const run of ['a', 'b'])
       expect(await at.several.answer(visitor(), { what: 'run', run })).toMatchObject({ term: expect.any(Number) });
   }
   // Each leader reaches the trainers of both gateways.
   await waitUntil('owners', () => Object.values(one.several.state.runs).every(({ phase }) => phase === 'preparing'));
-  const assigned = [one, two].flatMap(({ sent }) => [...sent.values()].flat()).filter(({ type }) => type === 'assign');
-  expect(new Set(assigned.map((m) => 'run' in m && m.run)).size).toBe(4);
+  const assigned = all.flatMap(({ sent }) => [...sent.values()].flat()).filter(({ type }) => type === 'assign');
+  expect(new Set(assigned.map((m) => 'run' in m && m.run)).size).toBe(8);
 
   const moved = two.several.led;
   await two.end('kill');
   // Runs of one that does not answer are shown as they are stored.
   const told = await statusOf(one);
-  expect(told.runs).toHaveLength(4);
-  expect(told.synchronizers?.map(({ answers }) => answers)).toEqual([true, false]);
-  await waitUntil('all of them led by one', () => one.several.led.length === 4);
+  expect(told.runs).toHaveLength(8);
+  const silent = told.synchronizers?.filter(({ answers }) => !answers);
+  expect(silent).toMatchObject([{ address: '127.0.0.1:2', runs: expect.arrayContaining([...moved]) }]);
+  await waitUntil('all of them led', () => String(led([one, three])) === String(EIGHT));
   for (const run of moved) {
     const found = await reigns(backplane, run);
     expect(found.at(-1), run).toBeGreaterThanOrEqual(2);
     expect(found, run).toEqual([...new Set(found)].sort());
   }
+  // At one of those that are left, whichever leads it.
   await one.several.answer(visitor(), { what: 'stop', run: 'b' });
   await waitUntil('its end', () => one.several.state.runs.b?.phase === 'stopped');
   // A run that is over has no leader, and is answered for.
-  await waitUntil('no lease', () => !one.several.led.includes('b'));
+  await waitUntil('no lease', () => !led([one, three]).includes('b'));
   expect(await one.several.answer(visitor(), { what: 'run', run: 'b' })).toMatchObject({ phase: 'stopped' });
 });
 
