@@ -58,10 +58,11 @@ export class RunningNatsMesh extends RunningMesh {
   }
 
   override async down(): Promise<void> {
-    const ended = this.#children.map((child) => new Promise((resolve) => child.once('exit', resolve)));
-    for (const child of this.#children) child.kill('SIGINT');
+    const running = this.#children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    const ended = running.map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    for (const child of running) child.kill('SIGINT');
     const timer = setTimeout(() => {
-      for (const child of this.#children) child.kill('SIGKILL');
+      for (const child of running) child.kill('SIGKILL');
     }, 20_000);
     await Promise.all(ended);
     clearTimeout(timer);

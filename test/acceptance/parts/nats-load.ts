@@ -17,12 +17,12 @@ const SECONDS = 20;
 const MOST = 0.5;
 /** Of the signs of life that are due: fewer say that trainers or synchronizers were short of processors. */
 const LEAST_BEATS = 0.8;
-const HEAD = ['synchronizers', 'trainers', 'the leader', 'each other', 'nats-server', 'heard', 'signs of life'];
+const HEAD = ['synchronizers', 'trainers', 'the busiest', 'each other', 'nats-server', 'heard', 'signs of life'];
 
 interface Load {
   readonly synchronizers: number;
   readonly trainers: number;
-  /** Of a processor: the one that has most to do, which leads. */
+  /** Of a processor: the one that has most to do. */
   readonly most: number;
   readonly others: readonly number[];
   readonly server: number;

@@ -1,6 +1,7 @@
 /** A mesh of several synchronizers in NATS: its store at full length, its faults, its rates, and how much it takes. */
 import type { Part } from '../row.ts';
 import { chaos } from './nats-chaos.ts';
+import { leaders } from './nats-leaders.ts';
 import { load } from './nats-load.ts';
 import { rates } from './nats-rates.ts';
 import { moves, newerStore, pinnedStore } from './nats-store.ts';
@@ -29,6 +30,12 @@ export const natsParts: readonly Part[] = [
     what: 'three servers and two synchronizers killed or stopped in turn, then no quorum for a minute, under 8 trainers',
     takes: '14 minutes',
     run: chaos,
+  },
+  {
+    name: 'nats-leaders',
+    what: 'eight runs over three synchronizers, one of which is killed: how they spread, and who leads them when',
+    takes: '3 minutes',
+    run: leaders,
   },
   {
     name: 'nats-rates',
