@@ -150,7 +150,7 @@ async function killedOnTheWay(mesh: RunningMesh, name: string, { progress }: Con
     const run = runsIn(status).find((r) => r.run === name) ?? {};
     if (run.state === 'failed') throw new Error(`${name}: ${String(run.reason)}`);
     const shards = (run.shards ?? []) as readonly ShardOf[];
-    return { status, run, shards, batch: Math.min(...shards.map((s) => s.batch)) };
+    return { status, run, shards, batch: shards.length === 0 ? 0 : Math.min(...shards.map((s) => s.batch)) };
   };
   const seen = (what: string, holds: (found: Awaited<ReturnType<typeof look>>) => boolean) =>
     waitFor(
@@ -187,25 +187,31 @@ interface Figures {
 }
 
 async function bytesRow(sent: number, context: Context): Promise<Row> {
-  const own = await figuresOf(TASK, context);
-  const bp = await figuresOf('bp', context);
+  const mesh = new RunningMesh(context.root, `${NAME}-plan`);
+  const own = await figuresOf(mesh, TASK, 'own', context);
+  const bp = await figuresOf(mesh, 'bp', 'bp', context, '--from', 'own');
   const same = JSON.stringify(own.shards.map((s) => s.holds)) === JSON.stringify(bp.shards.map((s) => s.holds));
   const [mine, theirs] = [own, bp].map((f) => f.totals.borderBytesPerBatch) as [number, number];
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;
   return {
     ...{ name: `${NAME}-bytes`, what: WHAT.bytes, target: TARGET.bytes },
     measured: `${megabytes(mine)} counted (${megabytes(sent)} sent), ${(mine / theirs).toFixed(1)} times ${megabytes(theirs)}${same ? '' : ', of ANOTHER CUT'}`,
-    holds: same,
+    holds: same && sent > 0,
   };
 }
 
-/** The plan that is deployed, of whole nodes: activities forward and gradients back, and no others, where it is `bp`. */
-async function figuresOf(task: string, context: Context): Promise<Figures> {
-  const mesh = new RunningMesh(context.root, `${NAME}-plan`);
-  const cut = ['--partition', String(SHARDS), ...SETTINGS, ...(context.trial ? TRIAL.settings : [])];
-  const compiled = await mesh.run('compile', join(context.root, MODEL), task, ...cut, '-o', 'plan');
+/** In lockstep backpropagation sends activities forward and gradients back once a batch, as it does in a pipeline. */
+async function figuresOf(
+  mesh: RunningMesh,
+  task: string,
+  plan: string,
+  { root, trial }: Context,
+  ...more: readonly string[]
+): Promise<Figures> {
+  const cut = ['--partition', String(SHARDS), ...SETTINGS, ...(trial ? TRIAL.settings : [])];
+  const compiled = await mesh.run('compile', join(root, MODEL), task, ...cut, ...more, '-o', plan);
   if (compiled.code !== 0) throw new Error(compiled.tail);
-  const shown = await mesh.run('show', 'plan', '--json');
+  const shown = await mesh.run('show', plan, '--json');
   const [figures] = jsonLines(shown.lines);
   if (shown.code !== 0 || figures === undefined) throw new Error(shown.tail);
   return figures as unknown as Figures;
