@@ -1,4 +1,5 @@
 /** Eight runs over three synchronizers in NATS, of which one is killed: how they spread, and who leads them when. */
+import { signalProcess } from '../../support/end-process.ts';
 import { writeTiny } from '../../support/nmc.ts';
 import { waitUntil } from '../../support/wait-for.ts';
 import { RunningNatsMesh } from '../mesh/nats-mesh.ts';
@@ -36,7 +37,7 @@ export async function leaders({ root, trial, progress }: Context): Promise<reado
     const victim = leadersOf(await mesh.status()).find(({ pid }) => pid === mesh.gateways[1]?.pid);
     if (!victim) throw new Error('the synchronizer that was to be killed is not there');
     const killed = Date.now();
-    process.kill(victim.pid, 'SIGKILL');
+    signalProcess(victim.pid, 'SIGKILL');
     progress(`killed the leader of ${victim.runs.join(', ')}`);
     await waitUntil('the end of all runs', async () => runsOf(await mesh.status()).every(isDone), END_WITHIN);
     const taken: number[] = [];
