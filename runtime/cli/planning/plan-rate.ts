@@ -7,7 +7,7 @@ import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { stretchCostsOn, stretchLength } from '../../roles/stretch-length.ts';
 import { formatCount } from '../../support/format-numbers.ts';
 import { paysFrom, widerWork } from './pays-from.ts';
-import { predictRate, type RatedTrainer } from './predict-rate.ts';
+import { predictRate, type RatedTrainer, waitingAlone } from './predict-rate.ts';
 import { rated } from './rated-shard.ts';
 
 export interface PlanRate {
@@ -95,7 +95,8 @@ function fastestAlone(
     // Whether it has room is another question than which is faster.
     if (wider === 1 && capability.memory < memory) return [];
     const costs = stretchCostsOn(work, capability, true);
-    return [costs.work + costs.commitment / stretchLength([{ ...costs, frames: 0 }]).batches];
+    const committed = costs.commitment / stretchLength([{ ...costs, frames: 0 }]).batches;
+    return [costs.work + committed + waitingAlone(capability)];
   });
   return times.length > 0 ? Math.min(...times) : undefined;
 }

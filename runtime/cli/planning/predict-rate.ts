@@ -136,7 +136,7 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
       seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, running),
       withFrames: running === 'short',
       closing: name === TRAIN ? closingOf(state, stretch, sampleBytes(shards[i] as RatedShard), capability) : 0,
-      waiting: name === TRAIN && shards.length === 1 ? waitingOf(capability) : 0,
+      waiting: name === TRAIN && shards.length === 1 ? waitingAlone(capability) : 0,
       machine: names.indexOf(capability.machine),
       place: placeNames.indexOf(placeOf(capability)),
       trainer: trainers.findIndex((t) => t.key === owners[i]),
@@ -195,7 +195,7 @@ function closingOf(state: number, stretch: number, samples: number, { costs }: C
 }
 
 /** Of the only shard, behind each batch: by the clock beyond what its run and the batch itself take. */
-function waitingOf({ costs }: Capability): number {
+export function waitingAlone({ costs }: Pick<Capability, 'costs'>): number {
   if (!costs) return 0;
   const { call, batch = 0, aloneBatch = 0 } = costs;
   return Math.max(0, aloneBatch - call - batch);

@@ -17,6 +17,9 @@ afterAll(() => removeFolder(folder));
 
 const CHEAP: Costs = { ...FREE, valueByte: 0, flop: 1e-9, run: 0, handByte: 0 };
 
+/** Of one shard, too, whose threads wait for each other. */
+const DEAR = { frame: 1, aloneBatch: 1 };
+
 interface Told {
   readonly rate: PlanRate | null;
 }
@@ -40,15 +43,16 @@ test('a cut pays where frames cost nothing, and where they cost much the text sa
   const cheap = await twoShards('cheap', CHEAP);
   expect(cheap.rate?.samplesPerSecond).toBeGreaterThan(cheap.rate?.alone?.samplesPerSecond ?? Infinity);
   expect(cheap.compiled).toContain('times as fast as in one shard');
-  const dear = await twoShards('dear', { ...CHEAP, frame: 1 });
+  const dear = await twoShards('dear', { ...CHEAP, ...DEAR });
   const times = (dear.rate?.alone?.samplesPerSecond ?? 0) / (dear.rate?.samplesPerSecond ?? Infinity);
   expect(times).toBeGreaterThan(10);
+  expect(dear.rate?.alone?.samplesPerSecond).toBeLessThan((cheap.rate?.alone?.samplesPerSecond ?? 0) / 10);
   const said = `in one shard this trains ${Math.round(times).toString()}`;
   expect(dear.compiled.replaceAll(',', '')).toContain(said);
   expect(dear.text.replaceAll(',', '')).toContain(said);
   expect(dear.text).toContain('frames');
   // The costs are the file's: they are in the plan.
-  expect(dear.predicted?.machines[1]).toMatchObject({ cores: 1, costs: { ...CHEAP, frame: 1 } });
+  expect(dear.predicted?.machines[1]).toMatchObject({ cores: 1, costs: { ...CHEAP, ...DEAR } });
   expect(dear.predicted?.assumed).toBeUndefined();
 });
 
