@@ -79,6 +79,8 @@ export interface SeveralLeaders {
   readonly overtook: (run: string) => void;
   /** Trainers have been given something else. */
   readonly allotted: () => void;
+  /** The record of a run cannot be read: the one that leads it sets it aside. */
+  readonly unreadable: (run: string) => void;
   /** A run that has ended, and so has no leader, has lost a snapshot. @returns whether this one leads it now */
   readonly revive: (run: string) => Promise<boolean>;
 }
@@ -262,7 +264,9 @@ export class Leading {
 
   /** Of several: runs that this one does not lead, as they are stored, and what trainers have been given. */
   async follow(): Promise<void> {
-    for (const run of await this.#store.known()) this.stored(run);
+    const { runs, unreadable } = await this.#store.known();
+    for (const run of runs) this.stored(run);
+    for (const run of unreadable) this.#options.several?.unreadable(run);
     this.#damaged = await this.#store.damaged();
     await this.allotted();
   }
@@ -332,7 +336,7 @@ export class Leading {
   /** For the status of the mesh at another synchronizer. */
   seen(): Seen {
     const { refused, relayedBytes } = this.#options.counters();
-    return { runs: liveRuns(this.state), refused, relayedBytes };
+    return { runs: liveRuns(this.state), refused, relayedBytes, damaged: this.#damaged };
   }
 
   /** Blobs that nothing names are looked for, now and from time to time. */
@@ -459,7 +463,7 @@ export class Leading {
     return answerTo('status', {
       ...statusPage(state, counters, from),
       lost: this.#lost.told(wallNow()),
-      damaged: this.#damaged,
+      damaged: [...new Set([...this.#damaged, ...(told?.seen ?? []).flatMap(({ damaged }) => damaged)])],
       refusedAge: refusedAge(),
       ...(told ? { synchronizers: told.synchronizers } : {}),
       synchronizer: { pid: process.pid, wire: WIRE_VERSION, ...(version === undefined ? {} : { version }) },

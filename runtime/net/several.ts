@@ -123,6 +123,7 @@ export class Several {
         overtook: (run) => this.#backbone.say({ kind: 'overtook', run }),
         allotted: () => this.#backbone.say({ kind: 'allotted' }),
         revive: (run) => this.#take(run),
+        unreadable: (run) => void this.#take(run),
       },
     });
     this.#mesh = new Lease({

@@ -53,16 +53,18 @@ export class SynchronizerStore implements StorePort {
     return stored;
   }
 
-  /** Of several synchronizers, those that can be read: their leaders set the others aside, and say so. */
-  async known(): Promise<StoredRun[]> {
-    const listed = await this.#options.backplane.list(RUN);
-    return listed.flatMap(({ key, value }) => {
+  /** Of several synchronizers: those that can be read, and names of the others, which wait for a leader to set them aside. */
+  async known(): Promise<{ readonly runs: readonly StoredRun[]; readonly unreadable: readonly string[] }> {
+    const runs: StoredRun[] = [];
+    const unreadable: string[] = [];
+    for (const { key, value } of await this.#options.backplane.list(RUN)) {
       try {
-        return [readStoredRun(key, value)];
+        runs.push(readStoredRun(key, value));
       } catch {
-        return [];
+        unreadable.push(key.slice(RUN.length));
       }
-    });
+    }
+    return { runs, unreadable };
   }
 
   /** This one leads the run from now on. @returns nothing where none is stored */

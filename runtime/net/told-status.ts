@@ -11,6 +11,8 @@ export type LiveRun = Omit<RunState, 'deployment' | 'exchanges' | 'parts' | 'com
 
 /** How it stands at one synchronizer: the runs that it leads, by name, and what its gateway has counted. */
 export interface Seen extends Counted {
+  /** Names of runs whose records were set aside. */
+  readonly damaged: readonly string[];
   readonly runs: Readonly<Record<string, LiveRun>>;
 }
 

@@ -181,6 +181,17 @@ test('runs spread, each is known and answered for everywhere, and goes on elsewh
   expect(await one.several.answer(visitor(), { what: 'run', run: 'b' })).toMatchObject({ phase: 'stopped' });
 });
 
+test('a record that cannot be read is set aside once, and named everywhere', async () => {
+  const backplane = memoryBackplane();
+  await backplane.put('run/bad', 'not a run', 0);
+  const [one, two] = [await open(backplane, 1), await open(backplane, 2)];
+  await waitUntil('the record aside', () => backplane.entries.has('damaged/run/bad'));
+  await waitUntil('the others', () => [one, two].every(({ several }) => several.gateways.length === 2));
+  for (const at of [one, two]) expect((await statusOf(at)).damaged).toEqual(['bad']);
+  expect(backplane.entries.has('run/bad')).toBe(false);
+  expect(backplane.entries.get('damaged/run/bad')).toMatchObject({ value: 'not a run', revision: 1 });
+});
+
 test('a lost write ends the lead of its run alone', async () => {
   const backplane = memoryBackplane();
   const { deployment } = tinyDeployment();
