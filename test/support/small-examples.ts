@@ -86,8 +86,8 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
     ['stage(32,', 'stage(8,'],
     ['window = 4', 'window = 1'],
     ['channels: int = 16', 'channels: int = 2'],
-    ticks(18, 5),
-    ['learn.pc_alm(rate', 'learn.pc_alm(steps = 5, rate'],
+    ticks(16, 5),
+    ticks(12, 5),
   ],
   'sequence.pcn': [pictures('16, 6, 7'), flat(42), hidden(256, 17), ticks(20, 4), ticks(5, 2)],
   'small_brain.pcn': [ticks(8, 4)],
@@ -109,7 +109,7 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
     ['f32[4, 4, 4 * channels]', 'f32[2, 2, 4 * channels]'],
     ['channels: int = 32', 'channels: int = 3'],
     ticks(7, 4),
-    ['learn.pc_alm(rate', 'learn.pc_alm(steps = 4, rate'],
+    ticks(6, 4),
   ],
 };
 
