@@ -93,7 +93,9 @@ export function callDeadline({ state }: Work, run: RunState): number {
   const expected = mean(kind) ?? Math.max(mean(TRAIN) ?? 0, 1000 * Math.max(...seconds));
   const first = kind !== TRAIN && kind !== END && mean(kind) === undefined ? limits.firstEvaluation : 0;
   const saved = isCut(deployment, calls) ? Math.max(...deployment.needs.map((n) => n.memory)) : 0;
-  return Math.max(limits.call, first, limits.slow * expected) + (saved / limits.bytesPerSecond) * 1000;
+  // In lockstep one border may wait for the other. Of later calls it is known how long they take, frames and all.
+  const sent = kind === TRAIN && mean(kind) === undefined ? deployment.needs.reduce((sum, n) => sum + n.bytes, 0) : 0;
+  return Math.max(limits.call, first, limits.slow * expected) + ((saved + sent) / limits.bytesPerSecond) * 1000;
 }
 
 /** Behind the last call. */
