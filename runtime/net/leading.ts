@@ -9,7 +9,9 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { allotmentOf, isWithin } from '../roles/allotments.ts';
 import { emptySynchronizer, isActive, isOver } from '../roles/synchronizer.ts';
 import {
+  isSignOfLife,
   type RunState,
+  type SignOfLife,
   type StoredRun,
   type SynchronizerEffect,
   type SynchronizerEvent,
@@ -87,6 +89,8 @@ export interface SeveralLeaders {
 
 /** Milliseconds between two looks for blobs that nothing names. */
 const COLLECT_EVERY_MS = 600_000;
+/** Milliseconds for which signs of life of trainers wait for others. */
+const GATHER_MS = 50;
 
 type AskedAllot = Extract<SynchronizerEffect, { readonly kind: 'allot' }>;
 
@@ -106,6 +110,8 @@ export class Leading {
   #failed: (error: unknown) => void = () => undefined;
   #sweeps: NodeJS.Timeout | undefined;
   #over = false;
+  readonly #signs: SignOfLife[] = [];
+  #signsTimer: NodeJS.Timeout | undefined;
   #giveUp: (error: UserError) => void = () => undefined;
   /** Rejected when it leads no longer. */
   readonly #given = new Promise<never>((_, reject) => {
@@ -345,8 +351,23 @@ export class Leading {
     this.#sweeps = setInterval(() => this.#collect(), COLLECT_EVERY_MS);
   }
 
+  /** A sign of life may wait for others, but not for an event behind it. */
   happen(event: SynchronizerEvent): void {
-    if (!this.#over) this.#driver.happen(event);
+    if (this.#over) return;
+    if (isSignOfLife(event)) {
+      this.#signs.push(event);
+      this.#signsTimer ??= setTimeout(() => this.#enterSigns(), GATHER_MS);
+      return;
+    }
+    this.#enterSigns();
+    this.#driver.happen(event);
+  }
+
+  #enterSigns(): void {
+    clearTimeout(this.#signsTimer);
+    this.#signsTimer = undefined;
+    const signs = this.#signs.splice(0);
+    if (signs.length > 0 && !this.#over) this.#driver.happen({ kind: 'signs', signs });
   }
 
   heard(visitor: Visitor, message: Message): void {
@@ -399,6 +420,7 @@ export class Leading {
   /** What it has recorded is kept. */
   async end(): Promise<void> {
     clearInterval(this.#sweeps);
+    this.#enterSigns();
     this.#over = true;
     this.#endDamaged();
     await this.#events.close();
@@ -407,6 +429,7 @@ export class Leading {
   /** It leads no longer: nothing more of it is done, at once. */
   abandon(): void {
     this.#over = true;
+    clearTimeout(this.#signsTimer);
     this.#driver.stop();
     this.#giveUp(noLeader());
     clearInterval(this.#sweeps);

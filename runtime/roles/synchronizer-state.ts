@@ -200,6 +200,25 @@ export type Refusal =
   | 'a-fault'
   | 'a-lie';
 
+/** The trainer's process lives, however busy it is. */
+interface Alive {
+  readonly kind: 'alive';
+  readonly key: string;
+  readonly instance: string;
+}
+
+interface Heartbeat {
+  readonly kind: 'message';
+  readonly from: string;
+  readonly message: Message & { readonly type: 'heartbeat' };
+}
+
+export type SignOfLife = Alive | Heartbeat;
+
+export function isSignOfLife(event: SynchronizerEvent): event is SignOfLife {
+  return event.kind === 'alive' || (event.kind === 'message' && event.message.type === 'heartbeat');
+}
+
 export type SynchronizerEvent =
   /** @param full there is no room for parts of snapshots: waiting for it does not count as late */
   | { readonly kind: 'tick'; readonly full?: boolean }
@@ -215,8 +234,9 @@ export type SynchronizerEvent =
       readonly taken?: boolean;
     }
   | { readonly kind: 'disconnected'; readonly key: string }
-  /** The trainer's process lives, however busy it is. */
-  | { readonly kind: 'alive'; readonly key: string; readonly instance: string }
+  | Alive
+  /** One after the other: each event copies the table of members, and a thousand of them give 4,000 signs a second. */
+  | { readonly kind: 'signs'; readonly signs: readonly SignOfLife[] }
   /** The gateway's view of a trainer's link. */
   | { readonly kind: 'measured'; readonly key: string; readonly link: Omit<MeasuredLink, 'at'> }
   | { readonly kind: 'deploy'; readonly deployment: Deployment; readonly hash: string }

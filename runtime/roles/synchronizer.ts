@@ -125,6 +125,9 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
       work.setMember({ ...heard(member, work.now), pulses: member.pulses + 1 });
       return undefined;
     }
+    case 'signs':
+      for (const sign of event.signs) happen(work, sign);
+      return undefined;
     case 'measured': {
       const member = work.state.members[event.key];
       if (!member) return 'not-a-member';

@@ -23,6 +23,8 @@ export class Work {
   readonly now: number;
   readonly effects: SynchronizerEffect[] = [];
   refused: Refusal | undefined;
+  /** The table of members, once this event has made one of its own. */
+  #members: Record<string, MemberState> | undefined;
 
   constructor(state: SynchronizerState, now: number) {
     this.state = state;
@@ -30,12 +32,19 @@ export class Work {
   }
 
   setMember(member: MemberState): void {
-    this.state = { ...this.state, members: { ...this.state.members, [member.key]: member } };
+    this.#ownMembers()[member.key] = member;
   }
 
   removeMember(key: string): void {
-    const { [key]: _gone, ...members } = this.state.members;
-    this.state = { ...this.state, members };
+    delete this.#ownMembers()[key];
+  }
+
+  #ownMembers(): Record<string, MemberState> {
+    if (!this.#members) {
+      this.#members = { ...this.state.members };
+      this.state = { ...this.state, members: this.#members };
+    }
+    return this.#members;
   }
 
   setRun(run: RunState): RunState {

@@ -1,13 +1,16 @@
 /** The synchronizer's state machine as rules: what becomes of a run in each phase, whatever comes. */
 import { describe, expect, test, vi } from 'vitest';
+import { callDeadline } from '../../../runtime/roles/progress.ts';
 import { nameOf } from '../../../runtime/roles/recording.ts';
 import { restoredSynchronizer } from '../../../runtime/roles/synchronizer.ts';
 import {
   type Phase,
+  type RunState,
   type StoredRun,
   type SynchronizerEvent,
   storedOf,
 } from '../../../runtime/roles/synchronizer-state.ts';
+import { Work } from '../../../runtime/roles/work.ts';
 import { Driver, hash, RUN } from '../../mesh/hostile/role-driver.ts';
 import { holdRules, type Rules } from './rules.ts';
 
@@ -66,6 +69,10 @@ const EVENTS: Readonly<Record<string, (mesh: Driver) => unknown>> = {
     mesh.enter({ kind: 'deploy', deployment: mesh.run.deployment, hash: hash('d') }),
   'a sign that an owner lives': (mesh) =>
     mesh.enter({ kind: 'alive', key: mesh.run.owners[0] ?? 'a', instance: '0'.repeat(16) }),
+  'two signs that an owner lives': (mesh) => {
+    const sign = { kind: 'alive', key: mesh.run.owners[0] ?? 'a', instance: '0'.repeat(16) } as const;
+    return mesh.enter({ kind: 'signs', signs: [sign, sign] });
+  },
   'a measured link of an owner': (mesh) =>
     mesh.enter({
       kind: 'measured',
@@ -264,6 +271,8 @@ const RULES: Rules<Phase> = {
     otherwise: 'refused as known-already',
   },
   'a sign that an owner lives': { waiting: 'refused as not-a-member', otherwise: 'nothing' },
+  // Each by itself is refused where it has to be: together they are not.
+  'two signs that an owner lives': { otherwise: 'nothing' },
   'a measured link of an owner': { waiting: 'refused as not-a-member', otherwise: 'nothing' },
   'a drain of an owner': {
     waiting: 'nothing',
@@ -387,10 +396,20 @@ const phases = Object.keys(PHASES) as Phase[];
 
 /** A new kind of event does not type-check until it is here. */
 const KINDS: Readonly<Record<SynchronizerEvent['kind'], true>> = {
-  ...{ tick: true, message: true, disconnected: true, alive: true, measured: true, deploy: true, stop: true },
-  ...{ verified: true, checked: true, drain: true, expelled: true, 'manifest-damaged': true, close: true },
+  ...{ tick: true, message: true, disconnected: true, alive: true, signs: true, measured: true, deploy: true },
+  ...{ stop: true, verified: true, checked: true, drain: true, expelled: true, 'manifest-damaged': true, close: true },
   ...{ leads: true, follows: true, allotted: true, outbid: true, absent: true, overtaken: true, presides: true },
 };
+
+test('the first call may take as long as its bytes do at the slowest rate', () => {
+  const { run, state } = PHASES.running();
+  const sending = (bytes: number): RunState => {
+    const needs = run.deployment.needs.map((need) => ({ ...need, bytes }));
+    return { ...run, deployment: { ...run.deployment, needs } };
+  };
+  const deadline = (bytes: number): number => callDeadline(new Work(state, state.now), sending(bytes));
+  expect(deadline(5e7) - deadline(0)).toBeCloseTo((1000 * run.deployment.shards * 5e7) / 1e6);
+});
 
 describe('a run', () => {
   test.each(phases)('reaches %s', (phase) => expect(PHASES[phase]().run.phase).toBe(phase));
