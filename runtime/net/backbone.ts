@@ -78,8 +78,8 @@ export type Word =
   | { readonly kind: 'allotted' }
   /** Words of that one were missed: its trainers have to say again what they are. */
   | { readonly kind: 'nack'; readonly to: string }
-  /** Who may what has changed. */
-  | { readonly kind: 'keys' }
+  /** Who may what has changed: in this entry. */
+  | { readonly kind: 'keys'; readonly entry: string }
   /** A border packet for a trainer of another gateway, in base64. */
   | { readonly kind: 'border'; readonly to: string; readonly packet: string };
 

@@ -72,9 +72,9 @@ export class Membership {
   /** Changes come one after the other: what one has checked holds until it is written. */
   readonly #inTurn = inTurn();
 
-  readonly #changed: () => void;
+  readonly #changed: (entry: string) => void;
 
-  private constructor(backplane: Backplane, now: () => number, changed: () => void) {
+  private constructor(backplane: Backplane, now: () => number, changed: (entry: string) => void) {
     this.#backplane = backplane;
     this.#now = now;
     this.#changed = changed;
@@ -88,7 +88,7 @@ export class Membership {
   static async open(
     backplane: Backplane,
     now: () => number = wallNow,
-    changed: () => void = () => undefined,
+    changed: (entry: string) => void = () => undefined,
   ): Promise<Membership> {
     const membership = new Membership(backplane, now, changed);
     await membership.#readKeys();
@@ -96,9 +96,13 @@ export class Membership {
     return membership;
   }
 
-  /** What other synchronizers have changed since. @returns the keys that it concerns */
-  refresh(): Promise<readonly string[]> {
+  /**
+   * What other synchronizers have changed since. @returns the keys that it concerns
+   * @param entry its name, where one alone was changed: a thousand trainers that join are not read a thousand times
+   */
+  refresh(entry?: string): Promise<readonly string[]> {
     return this.#inTurn(async () => {
+      if (entry !== undefined) return this.#readEntry(entry);
       const changed = await this.#readKeys();
       const invites = await this.#backplane.list(INVITES);
       this.#invites.clear();
@@ -225,7 +229,7 @@ export class Membership {
       if ((await this.#backplane.put(INVITES + id, JSON.stringify(record), 0)) === undefined)
         throw new UserError('keys/invites', `there is already an invite ${id}`, 'make another one');
       this.#invites.set(id, record);
-      this.#changed();
+      this.#changed(INVITES + id);
       return record.until;
     });
   }
@@ -313,7 +317,7 @@ export class Membership {
       const left = { ...invite, uses: invite.uses - 1 };
       if ((await this.#backplane.put(entry.key, JSON.stringify(left), entry.revision)) === undefined) continue;
       this.#invites.set(id, left);
-      this.#changed();
+      this.#changed(INVITES + id);
       return true;
     }
   }
@@ -324,7 +328,7 @@ export class Membership {
       const entry = await this.#backplane.get(INVITES + id);
       if (entry && !(await this.#backplane.remove(entry.key, entry.revision))) continue;
       this.#invites.delete(id);
-      this.#changed();
+      this.#changed(INVITES + id);
       const invite = entry && inviteRecordOf(entry.value);
       return invite && this.#isOpen(invite) ? invite.uses : 0;
     }
@@ -348,15 +352,29 @@ export class Membership {
       const put = await this.#backplane.put(KEYS + key, JSON.stringify(record), entry?.revision ?? 0);
       if (put === undefined) continue;
       this.#setKey(key, record);
-      this.#changed();
+      this.#changed(KEYS + key);
       return;
     }
   }
 
-  /** @returns those that are not as they were known */
+  async #readEntry(name: string): Promise<readonly string[]> {
+    const entry = await this.#backplane.get(name);
+    if (name.startsWith(KEYS)) return entry ? this.#learnKeys([entry]) : [];
+    const id = name.slice(INVITES.length);
+    const invite = entry && inviteRecordOf(entry.value);
+    if (invite) this.#invites.set(id, invite);
+    else this.#invites.delete(id);
+    return [];
+  }
+
   async #readKeys(): Promise<readonly string[]> {
+    return this.#learnKeys(await this.#backplane.list(KEYS));
+  }
+
+  /** @returns those that are not as they were known */
+  #learnKeys(entries: readonly Entry[]): readonly string[] {
     const changed: string[] = [];
-    for (const { key: name, value } of await this.#backplane.list(KEYS)) {
+    for (const { key: name, value } of entries) {
       const key = name.slice(KEYS.length);
       const record = keyRecordOf(value);
       if (!record || JSON.stringify(record) === JSON.stringify(this.#keys.get(key))) continue;

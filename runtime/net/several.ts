@@ -43,7 +43,7 @@ export interface SeveralOptions {
   readonly gateway: OwnGateway;
   readonly lead: (lead: Lead) => Leading;
   /** Another one has changed who may what. */
-  readonly keysChanged: () => void;
+  readonly keysChanged: (entry?: string) => void;
   readonly removed: (hash: string) => void;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
 }
@@ -174,8 +174,8 @@ export class Several {
     this.#backbone.say({ kind: 'border', to, packet: packet.toString('base64') });
   }
 
-  keysChanged(): void {
-    this.#backbone.say({ kind: 'keys' });
+  keysChanged(entry: string): void {
+    this.#backbone.say({ kind: 'keys', entry });
   }
 
   async answer(visitor: Visitor, question: Question): Promise<unknown> {
@@ -390,6 +390,7 @@ export class Several {
     this.#options.log({ event: 'words-missed', from });
     if (this.#led.size > 0) this.#backbone.say({ kind: 'nack', to: from });
     void this.#read();
+    this.#options.keysChanged();
   }
 
   async #allotted(): Promise<void> {
@@ -456,7 +457,7 @@ export class Several {
         if (word.to === this.self) gateway.dismissAll(SAY_AGAIN);
         return;
       case 'keys':
-        this.#options.keysChanged();
+        this.#options.keysChanged(word.entry);
         return;
       case 'removed':
         this.#options.removed(word.hash);

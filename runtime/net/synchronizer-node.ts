@@ -128,7 +128,7 @@ export class SynchronizerNode {
   /** @throws EnvironmentError `port/busy`; UserError `mesh/key` where its mesh has another key */
   static async open(options: SynchronizerOptions): Promise<SynchronizerNode> {
     const { backplane, operator, log } = options;
-    const changed = (): void => node.#several?.keysChanged();
+    const changed = (entry: string): void => node.#several?.keysChanged(entry);
     const node: SynchronizerNode = new SynchronizerNode(options, await Membership.open(backplane, wallNow, changed));
     if (options.several) await assertKey(backplane, node.key);
     if (!(await node.#membership.allowStarter(operator)))
@@ -156,7 +156,7 @@ export class SynchronizerNode {
         deliver: (to, packet) => this.#gateway.deliver(to, packet),
       },
       lead: (lead) => this.#lead({ ...lead, failed: (error) => this.#fatal(error) }),
-      keysChanged: () => void this.#refreshKeys(),
+      keysChanged: (entry) => void this.#refreshKeys(entry),
       removed: (hash) => this.#gateway.blobs.removed(hash),
     };
   }
@@ -237,9 +237,9 @@ export class SynchronizerNode {
     this.#gateway.review(key, reason);
   }
 
-  async #refreshKeys(): Promise<void> {
+  async #refreshKeys(entry?: string): Promise<void> {
     try {
-      for (const key of await this.#membership.refresh()) this.#review(key, 'its key was changed');
+      for (const key of await this.#membership.refresh(entry)) this.#review(key, 'its key was changed');
     } catch (error) {
       this.#options.log({ event: 'keys-not-read', message: String(error) });
     }

@@ -35,8 +35,8 @@ test('signs of life go together, and before what is said behind them', async () 
   const words = [beat('a'), pulse('b'), beat('b')];
   for (const word of words) void one.say(word);
   expect(heard).toEqual([]);
-  await one.say({ kind: 'keys' });
-  expect(heard).toEqual([...words, { kind: 'keys' }]);
+  await one.say({ kind: 'keys', entry: 'key/a' });
+  expect(heard).toEqual([...words, { kind: 'keys', entry: 'key/a' }]);
   expect(messages()).toBe(2);
   // With nothing behind it a sign of life is said after a moment.
   void one.say(pulse('c'));
@@ -52,7 +52,7 @@ test('a word that was lost is noticed, and a long one is heard as a whole', asyn
   expect(heard).toEqual([long]);
   const { publish } = backplane;
   backplane.publish = async () => undefined;
-  await one.say({ kind: 'keys' });
+  await one.say({ kind: 'keys', entry: 'key/a' });
   backplane.publish = publish;
   await one.say({ kind: 'gone' });
   expect(heard).toEqual([long, { kind: 'gone' }]);

@@ -199,6 +199,28 @@ describe('an invite', () => {
     await shared.close();
   });
 
+  test('and the key that came by it are read where another synchronizer has changed them', async () => {
+    const shared = embeddedBackplane(mkdtempSync(join(folder, 'read-')));
+    const changed: string[] = [];
+    const first = await Membership.open(shared, Date.now, (entry) => void changed.push(entry));
+    const second = await Membership.open(shared);
+    const invite = await first.invite(1);
+    await second.refresh(changed.pop());
+    expect(second.inviteKey(invite.id)).toBeDefined();
+    const key = 'A'.repeat(43);
+    await first.admit(key, 'trainer', invite.id);
+    expect(changed).toHaveLength(2);
+    for (const entry of changed.splice(0)) await second.refresh(entry);
+    expect(second.inviteKey(invite.id)).toBeUndefined();
+    expect(second.roleOf(key)).toBe('trainer');
+    await first.revoke(key);
+    const found = [];
+    for (const entry of changed) found.push(...(await second.refresh(entry)));
+    expect(found).toEqual([key]);
+    expect(second.roleOf(key)).toBeUndefined();
+    await shared.close();
+  });
+
   test('expires at its time, and admits no operator and no viewer', async () => {
     let now = 1000;
     const backplane: Backplane = embeddedBackplane(mkdtempSync(join(folder, 'clock-')));
