@@ -143,8 +143,7 @@ const STATE: Shape<SynchronizerState> = object({
 
 const OF_RUN = { run: text, calls: count };
 
-const EVENT: Shape<SynchronizerEvent> = variants('kind', {
-  tick: { full: optional(flag) },
+const SIGNS = {
   message: {
     from: text,
     message: MESSAGE,
@@ -152,8 +151,14 @@ const EVENT: Shape<SynchronizerEvent> = variants('kind', {
     evidence: optional(text),
     taken: optional(flag),
   },
-  disconnected: { key: text },
   alive: { key: text, instance: text },
+};
+
+const EVENT: Shape<SynchronizerEvent> = variants('kind', {
+  tick: { full: optional(flag) },
+  ...SIGNS,
+  signs: { signs: list(variants('kind', SIGNS)) },
+  disconnected: { key: text },
   measured: { key: text, link: object(LINK) },
   deploy: { deployment: DEPLOYMENT, hash: text },
   stop: { run: text },

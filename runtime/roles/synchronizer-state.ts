@@ -207,13 +207,20 @@ interface Alive {
   readonly instance: string;
 }
 
-interface Heartbeat {
+export interface Received {
   readonly kind: 'message';
   readonly from: string;
-  readonly message: Message & { readonly type: 'heartbeat' };
+  readonly message: Message;
+  /** Of `ready`: `false` where the signature does not hold; of `dispute`: what its evidence says. */
+  readonly proof?: Proof;
+  /** Hash of the evidence of a dispute, which itself is left out. */
+  readonly evidence?: string;
+  /** Another synchronizer has taken it: the name of a trainer is given, a probe was asked for. */
+  readonly taken?: boolean;
 }
 
-export type SignOfLife = Alive | Heartbeat;
+/** Of messages only heartbeats. */
+export type SignOfLife = Alive | Received;
 
 export function isSignOfLife(event: SynchronizerEvent): event is SignOfLife {
   return event.kind === 'alive' || (event.kind === 'message' && event.message.type === 'heartbeat');
@@ -222,17 +229,7 @@ export function isSignOfLife(event: SynchronizerEvent): event is SignOfLife {
 export type SynchronizerEvent =
   /** @param full there is no room for parts of snapshots: waiting for it does not count as late */
   | { readonly kind: 'tick'; readonly full?: boolean }
-  | {
-      readonly kind: 'message';
-      readonly from: string;
-      readonly message: Message;
-      /** Of `ready`: `false` where the signature does not hold; of `dispute`: what its evidence says. */
-      readonly proof?: Proof;
-      /** Hash of the evidence of a dispute, which itself is left out. */
-      readonly evidence?: string;
-      /** Another synchronizer has taken it: the name of a trainer is given, a probe was asked for. */
-      readonly taken?: boolean;
-    }
+  | Received
   | { readonly kind: 'disconnected'; readonly key: string }
   | Alive
   /** One after the other: each event copies the table of members, and a thousand of them give 4,000 signs a second. */

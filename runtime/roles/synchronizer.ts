@@ -22,6 +22,7 @@ import { overtaken, placeWaiting } from './queue.ts';
 import {
   absentMember,
   type MemberState,
+  type Received,
   type Refusal,
   type RunState,
   runFrom,
@@ -210,8 +211,6 @@ function look(work: Work, run: RunState): void {
       watchProgress(work, run);
   }
 }
-
-type Received = SynchronizerEvent & { kind: 'message' };
 
 function message(work: Work, { from, message: received, proof, evidence, taken }: Received): Refusal | undefined {
   if (received.type === 'member') {

@@ -90,6 +90,9 @@ test('events of several synchronizers are recorded, and replay', () => {
   const capability = { cores: 1, memory: 1e9, rate: 1e9, upload: 0, download: 0, machine: 'm' };
   const member = { type: 'member', name: 'ann', instance: '1'.repeat(16), capability } as const;
   enter({ kind: 'message', from: 'k', message: member, taken: true });
+  const heartbeat = { type: 'heartbeat', now: 1, shards: [], refused: 0 } as const;
+  const alive = { kind: 'alive', key: 'k', instance: '1'.repeat(16) } as const;
+  enter({ kind: 'signs', signs: [alive, { kind: 'message', from: 'k', message: heartbeat }] });
   enter({ kind: 'deploy', deployment: chain(1, 2, 1, 1), hash: '0'.repeat(64) });
   const run = storedOf(state.runs['chain-1'] as RunState);
   enter({
@@ -105,7 +108,7 @@ test('events of several synchronizers are recorded, and replay', () => {
   const pieces = kept(recording.take());
   for (const piece of pieces) expect(shapeProblem(RECORDED_PIECE, piece)).toBeUndefined();
   const steps = [...replay(pieces)];
-  expect(steps).toHaveLength(9);
+  expect(steps).toHaveLength(10);
   expect(steps.filter((s) => s.difference !== undefined)).toEqual([]);
 });
 
