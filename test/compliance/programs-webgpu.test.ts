@@ -19,7 +19,7 @@ import { relativeError } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
 import { type Trained, trainProgram } from '../support/run-program.ts';
 import { expectSameTraining } from '../support/same-training.ts';
-import { smallTasks } from '../support/small-examples.ts';
+import { smallTasks, unlikeTasks } from '../support/small-examples.ts';
 import { trainSmall } from '../support/small-training.ts';
 import { openLaunches, openLowered, openWebGpu, softwareDevice } from '../support/webgpu.ts';
 import { lowerInParts, partsIn } from '../support/webgpu-parts.ts';
@@ -113,7 +113,7 @@ test.each(golden)('%s trains with tensors larger than one binding', { timeout: 1
   }
 });
 
-test.each(smallTasks(3))(
+test.each(unlikeTasks(3))(
   '$name trains with tensors larger than one binding',
   { timeout: 180_000 },
   async ({ built }) => {

@@ -1,4 +1,4 @@
-/** Every example, at a small size, trains in a browser to what the reference device reaches: all in one page. */
+/** Examples, at a small size, train in a browser to what the reference device reaches: all in one page. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -15,12 +15,12 @@ import { temporaryFolder } from '../support/nmc.ts';
 import { ROOT } from '../support/repository.ts';
 import { expectSameTraining } from '../support/same-training.ts';
 import { type ServedFolder, serveFolder } from '../support/serve-folder.ts';
-import { type SmallTask, smallTasks } from '../support/small-examples.ts';
+import { type SmallTask, unlikeTasks } from '../support/small-examples.ts';
 import { type SmallTraining, trainSmall } from '../support/small-training.ts';
 import { softwareDevice } from '../support/webgpu.ts';
 
 const folder = temporaryFolder();
-const tasks = smallTasks(3);
+const tasks = unlikeTasks(3);
 const BATCHES = 2;
 /** One of them with weights that products read in half precision. */
 const halves = inHalves(tasks.find(({ name }) => name.startsWith('digits')));

@@ -135,8 +135,8 @@ export interface SmallTask {
  * operators a model of theirs needs. `NMC_TASKS=all` takes every task, but of those that come out as the same program one.
  * @param batch samples of one replica
  */
-export function smallTasks(batch: number): SmallTask[] {
-  const tasks = EXAMPLES.flatMap((name) => stagedOf(name, smaller(name), batch));
+export function smallTasks(batch: number, examples: readonly string[] = EXAMPLES): SmallTask[] {
+  const tasks = examples.flatMap((name) => stagedOf(name, smaller(name), batch));
   const found = new Map<string, SmallTask>();
   for (const { name, staged } of EVERY_TASK ? tasks : ofEachKind(tasks)) {
     const built = planWithoutFiles(staged);
@@ -144,6 +144,14 @@ export function smallTasks(batch: number): SmallTask[] {
     if (!found.has(key)) found.set(key, { name, built: withKernels(built, kernelFiles(lowerToWgsl(built.program))) });
   }
   return [...found.values()];
+}
+
+/** Of models with unlike operators: convolutions, attention, steps in time, nodes that are correlated, a fan-out. */
+const UNLIKE = ['conv.pcn', 'transformer.pcn', 'sequence.pcn', 'memory.pcn', 'fan_out.pcn', 'digits.pcn'];
+
+/** For what is slow and differs little from model to model; all of `smallTasks` with `NMC_TASKS=all`. */
+export function unlikeTasks(batch: number): SmallTask[] {
+  return smallTasks(batch, EVERY_TASK ? EXAMPLES : UNLIKE);
 }
 
 /** The tasks that show a model or a rule for the first time; of each model one that settles, where it has one. */
