@@ -19,7 +19,7 @@ import { relativeError } from '../support/networks.ts';
 import { openReference } from '../support/reference.ts';
 import { type Trained, trainProgram } from '../support/run-program.ts';
 import { expectSameTraining } from '../support/same-training.ts';
-import { smallTasks, unlikeTasks } from '../support/small-examples.ts';
+import { unlikeTasks } from '../support/small-examples.ts';
 import { trainSmall } from '../support/small-training.ts';
 import { openLaunches, openLowered, openWebGpu, softwareDevice } from '../support/webgpu.ts';
 import { lowerInParts, partsIn } from '../support/webgpu-parts.ts';
@@ -66,7 +66,7 @@ describe.each(golden)('%s', (path) => {
   );
 });
 
-test.each(smallTasks(3))(
+test.each(unlikeTasks(3))(
   '$name trains as on the reference device',
   { timeout: 180_000 },
   async ({ built: { program, files } }) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import type { Capability } from '../../spec/capability.ts';
+import { EVERY } from '../support/every.ts';
 import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
 import { ROOT } from '../support/repository.ts';
 import { softwareVulkanEnvironment } from '../support/software-vulkan.ts';
@@ -128,23 +129,27 @@ test('nmc bench measures the GPU in lines of JSON, and says what to do without o
   }
 });
 
-test('nmc bench times a tick with attention, at a size for the processor that plays the GPU', {
-  timeout: 300_000,
-}, async () => {
-  const outcome = await nmc(['bench', '--device', 'webgpu', '--json', '--only', 'attention'], {
-    cwd: folder,
-    env: await softwareVulkanEnvironment(),
-  });
-  expect(outcome.code, outcome.stderr).toBe(0);
-  const [tick] = jsonLines(outcome).filter((line) => String(line.name).startsWith('tick'));
-  expect(tick).toMatchObject({
-    name: 'tick, attention of 8 x 16, 2 heads, B=2',
-    unit: 'ms',
-    value: expect.any(Number),
-  });
-});
+test.runIf(EVERY)(
+  'nmc bench times a tick with attention, at a size for the processor that plays the GPU',
+  {
+    timeout: 300_000,
+  },
+  async () => {
+    const outcome = await nmc(['bench', '--device', 'webgpu', '--json', '--only', 'attention'], {
+      cwd: folder,
+      env: await softwareVulkanEnvironment(),
+    });
+    expect(outcome.code, outcome.stderr).toBe(0);
+    const [tick] = jsonLines(outcome).filter((line) => String(line.name).startsWith('tick'));
+    expect(tick).toMatchObject({
+      name: 'tick, attention of 8 x 16, 2 heads, B=2',
+      unit: 'ms',
+      value: expect.any(Number),
+    });
+  },
+);
 
-test('nmc bench has a row for half precision where it is asked for', { timeout: 300_000 }, async () => {
+test.runIf(EVERY)('nmc bench has a row for half precision where it is asked for', { timeout: 300_000 }, async () => {
   const env = await softwareVulkanEnvironment();
   const asked = ['--precision', 'f16-weights', '--json'];
   const bench = await nmc(['bench', '--device', 'webgpu', '--only', 'product', ...asked], { cwd: folder, env });
@@ -192,17 +197,21 @@ test('a plan in half precision has kernels in half precision', async () => {
   expect([cut.code, cut.stderr]).toEqual([2, expect.stringContaining('precision/shards')]);
 });
 
-test('nmc bench finds the tiles that suit the GPU and keeps them for trainings', { timeout: 600_000 }, async () => {
-  const env = { ...(await softwareVulkanEnvironment()), XDG_CACHE_HOME: join(folder, 'cache') };
-  const outcome = await nmc(['bench', '--device', 'webgpu', '--json', '--only', 'tiles'], { cwd: folder, env });
-  expect([outcome.code, outcome.stderr]).toEqual([0, expect.any(String)]);
-  const [, ...lines] = jsonLines(outcome);
-  const [chosen] = lines.slice(-1);
-  expect(chosen).toMatchObject({ event: 'tiles', path: join(folder, 'cache/nmc/tiles.json') });
-  expect(lines.filter((line) => Number(line.value) > 0 && line.unit === 'GFLOP/s')).toHaveLength(lines.length - 1);
-  const { adapters } = JSON.parse(readFileSync(String(chosen?.path), 'utf8')) as { adapters: Record<string, object> };
-  expect(Object.keys(adapters)[0]).toContain('SwiftShader');
-  expect(Object.values(adapters)[0]).toMatchObject({ tiles: { large: chosen?.large, middle: chosen?.middle } });
-  const cpu = await nmc(['bench', '--device', 'cpu', '--only', 'tiles'], { cwd: folder, env });
-  expect([cpu.code, cpu.stderr]).toEqual([2, expect.stringContaining('has no tiles')]);
-});
+test.runIf(EVERY)(
+  'nmc bench finds the tiles that suit the GPU and keeps them for trainings',
+  { timeout: 600_000 },
+  async () => {
+    const env = { ...(await softwareVulkanEnvironment()), XDG_CACHE_HOME: join(folder, 'cache') };
+    const outcome = await nmc(['bench', '--device', 'webgpu', '--json', '--only', 'tiles'], { cwd: folder, env });
+    expect([outcome.code, outcome.stderr]).toEqual([0, expect.any(String)]);
+    const [, ...lines] = jsonLines(outcome);
+    const [chosen] = lines.slice(-1);
+    expect(chosen).toMatchObject({ event: 'tiles', path: join(folder, 'cache/nmc/tiles.json') });
+    expect(lines.filter((line) => Number(line.value) > 0 && line.unit === 'GFLOP/s')).toHaveLength(lines.length - 1);
+    const { adapters } = JSON.parse(readFileSync(String(chosen?.path), 'utf8')) as { adapters: Record<string, object> };
+    expect(Object.keys(adapters)[0]).toContain('SwiftShader');
+    expect(Object.values(adapters)[0]).toMatchObject({ tiles: { large: chosen?.large, middle: chosen?.middle } });
+    const cpu = await nmc(['bench', '--device', 'cpu', '--only', 'tiles'], { cwd: folder, env });
+    expect([cpu.code, cpu.stderr]).toEqual([2, expect.stringContaining('has no tiles')]);
+  },
+);

@@ -1,7 +1,7 @@
 /**
  * Models that nobody wrote, trained for two batches and compared with an interpreter of `spec/semantics.md` that shares
  * nothing with the compiler behind the graph. Every model is trained on the reference device and on one other, each of
- * which has twenty models of its own (`numbered.ts`), and the drivers of GPUs six each. `NMC_MODELS` says how many times as
+ * which has twelve models of its own (`numbered.ts`), and the drivers of GPUs four each. `NMC_MODELS` says how many times as
  * many, `NMC_MODELS_SEED` which; `npm run accept -- models` takes many more.
  */
 import fc from 'fast-check';
@@ -14,7 +14,7 @@ import { textOf } from './print-model.ts';
 
 const SEED = Number(process.env.NMC_MODELS_SEED ?? 1);
 const TIMES = Number(process.env.NMC_MODELS ?? 1);
-const NUMBERS = { others: 20, webgpu: 6 } as const;
+const NUMBERS = { others: 12, webgpu: 4 } as const;
 
 const rows = (['others', 'webgpu'] as const).flatMap((kind) =>
   turns[kind].map(({ machine, described }) => ({

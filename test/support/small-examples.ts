@@ -10,10 +10,10 @@ import { withKernels } from '../../compiler/8-plan/kernels.ts';
 import { buildProgram, checkFile, type Staged } from '../../compiler/compile.ts';
 import { fileHost, overlayHost } from '../../compiler/host.ts';
 import { planWithoutFiles } from './built-plans.ts';
+import { EVERY } from './every.ts';
 
 const FOLDER = 'dsl-examples';
 const EXAMPLES = readdirSync(FOLDER).filter((file) => file.endsWith('.pcn'));
-const EVERY_TASK = process.env.NMC_TASKS === 'all';
 
 type Edit = readonly [from: string | RegExp, to: string];
 
@@ -132,13 +132,13 @@ export interface SmallTask {
 
 /**
  * One task for each model of each example, and one for each learning rule: rules differ in what they compute, not in which
- * operators a model of theirs needs. `NMC_TASKS=all` takes every task, but of those that come out as the same program one.
+ * operators a model of theirs needs. `NMC_EVERY=1` takes every task, but of those that come out as the same program one.
  * @param batch samples of one replica
  */
 export function smallTasks(batch: number, examples: readonly string[] = EXAMPLES): SmallTask[] {
   const tasks = examples.flatMap((name) => stagedOf(name, smaller(name), batch));
   const found = new Map<string, SmallTask>();
-  for (const { name, staged } of EVERY_TASK ? tasks : ofEachKind(tasks)) {
+  for (const { name, staged } of EVERY ? tasks : ofEachKind(tasks)) {
     const built = planWithoutFiles(staged);
     const key = JSON.stringify([built.program.states, built.program.functions]);
     if (!found.has(key)) found.set(key, { name, built: withKernels(built, kernelFiles(lowerToWgsl(built.program))) });
@@ -149,9 +149,9 @@ export function smallTasks(batch: number, examples: readonly string[] = EXAMPLES
 /** Of models with unlike operators: convolutions, attention, steps in time, nodes that are correlated, a fan-out. */
 const UNLIKE = ['conv.pcn', 'transformer.pcn', 'sequence.pcn', 'memory.pcn', 'fan_out.pcn', 'digits.pcn'];
 
-/** For what is slow and differs little from model to model; all of `smallTasks` with `NMC_TASKS=all`. */
+/** For what is slow and differs little from model to model; all of `smallTasks` with `NMC_EVERY=1`. */
 export function unlikeTasks(batch: number): SmallTask[] {
-  return smallTasks(batch, EVERY_TASK ? EXAMPLES : UNLIKE);
+  return smallTasks(batch, EVERY ? EXAMPLES : UNLIKE);
 }
 
 /** The tasks that show a model or a rule for the first time; of each model one that settles, where it has one. */

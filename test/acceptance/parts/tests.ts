@@ -15,6 +15,9 @@ export interface Suite {
   readonly config?: string;
 }
 
+/** Combinations that `npm test` leaves out, too. */
+const EVERY = { NMC_EVERY: '1' };
+
 const fuzzTests = (root: string): string[] =>
   readdirSync(join(root, 'test/fuzz'))
     .filter((file) => file.endsWith('.test.ts'))
@@ -28,6 +31,7 @@ const suites: readonly Suite[] = [
     what: 'ground truth: derivatives, linear equilibria, rules, every operator on every device',
     takes: 'a minute',
     files: () => ['test/numerics', 'test/compliance'],
+    environment: EVERY,
   },
   {
     name: 'z-il',
@@ -126,7 +130,7 @@ const suites: readonly Suite[] = [
       'test/compliance/half-weights.test.ts',
       'test/e2e/browser-examples.test.ts',
     ],
-    environment: { NMC_TASKS: 'all' },
+    environment: EVERY,
   },
   {
     name: 'webgpu-full',
@@ -140,6 +144,7 @@ const suites: readonly Suite[] = [
     what: 'nmc doctor and nmc bench without an adapter and with a software one; a device that goes away',
     takes: '2 minutes',
     files: () => ['test/e2e/webgpu.test.ts', 'test/unit/device/webgpu.test.ts'],
+    environment: EVERY,
   },
   {
     name: 'mesh-kills',
@@ -159,6 +164,7 @@ const suites: readonly Suite[] = [
     what: 'strangers, browsers, relays, keys, plans, paths, sizes and disks: every attack that is known is refused',
     takes: '3 minutes',
     files: () => ['test/mesh/hostile', 'test/unit/plan/kernels.test.ts', 'test/architecture.test.ts'],
+    environment: EVERY,
   },
   {
     name: 'glyphs',

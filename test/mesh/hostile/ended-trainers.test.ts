@@ -65,7 +65,7 @@ function gone(pid: number): Promise<void> {
   return waitUntil(`end of process ${pid}`, () => !isProcessAlive(pid));
 }
 
-test('the process that computes is a child of the one that was started, and kill -9 of the parent ends both', async () => {
+test.concurrent('the process that computes is a child of the one that was started, and kill -9 of the parent ends both', async () => {
   const { parent, pid, ended } = await joined('alone', {});
   expect(pid).not.toBe(parent.pid);
   parent.kill('SIGKILL');
@@ -73,14 +73,14 @@ test('the process that computes is a child of the one that was started, and kill
   await gone(pid);
 }, 60_000);
 
-test('a parent says so when the process that computes is killed', async () => {
+test.concurrent('a parent says so when the process that computes is killed', async () => {
   const { pid, ended } = await joined('killed', {});
   signalProcess(pid, 'SIGKILL');
   const { code, stderr } = await ended;
   expect([code, stderr]).toEqual([3, expect.stringContaining('error[trainer/ended]')]);
 }, 60_000);
 
-test('a process that takes more memory than was lent is ended, and its parent says so', async () => {
+test.concurrent('a process that takes more memory than was lent is ended, and its parent says so', async () => {
   const env = { HOSTILE: 'hungry', NODE_OPTIONS: `--require ${HOSTILE}` };
   const { address, key } = mesh.up;
   const { code, stdout, stderr } = await nmc(
@@ -93,7 +93,7 @@ test('a process that takes more memory than was lent is ended, and its parent sa
   expect(stdout).toContain('"code":"trainer/memory"');
 }, 60_000);
 
-test('memory beyond the runtime and a margin is compared with its bound ten times a second', async () => {
+test.concurrent('memory beyond the runtime and a margin is compared with its bound ten times a second', async () => {
   const grow =
     'process.send({ event: "runtime", bytes: 0 }); const held = []; setInterval(() => held.push(Buffer.alloc(1e6, 1)), 5)';
   const child = spawn(process.execPath, ['-e', grow], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
@@ -116,7 +116,7 @@ test('memory beyond the runtime and a margin is compared with its bound ten time
   expect(events).toEqual([{ event: 'memory', pid: child.pid, bytes: 130, limit: 120 }]);
 }, 60_000);
 
-test('Ctrl-C ends a trainer whose device never answers', async () => {
+test.concurrent('Ctrl-C ends a trainer whose device never answers', async () => {
   const [armed, says] = [join(folder, 'armed'), join(folder, 'says')];
   const env = {
     HOSTILE: 'stuck',
