@@ -7,11 +7,14 @@ import { LightTrainers } from '../mesh/light-trainers.ts';
 import { RunningNatsMesh } from '../mesh/nats-mesh.ts';
 import type { Context, Row } from '../row.ts';
 
-/** Synchronizers, and how many trainers they have one after the other. */
+/**
+ * Synchronizers, and how many trainers they have one after the other. All come from one address, which a gateway lets have
+ * 1,024 connections: two for each trainer, and some for those that ask.
+ */
 const SETTINGS: readonly (readonly [number, readonly number[]])[] = [
-  [1, [250, 500]],
-  [2, [500]],
-  [3, [250, 500, 1000]],
+  [1, [250, 400]],
+  [2, [400]],
+  [3, [250, 400, 1000]],
 ];
 const SECONDS = 20;
 const MOST = 0.5;
