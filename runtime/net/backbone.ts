@@ -6,6 +6,7 @@
 import type { Backplane } from '../backplane/backplane.ts';
 import type { MeasuredLink } from '../roles/measured-link.ts';
 import type { StoredRun } from '../roles/synchronizer-state.ts';
+import { Gathered } from '../support/gathered.ts';
 import type { Role } from '../wire/handshake.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import { parsedJson } from './parsed-json.ts';
@@ -114,8 +115,7 @@ export class Backbone {
   readonly #options: BackboneOptions;
   readonly #heard = new Map<string, Heard>();
   readonly #end: () => void;
-  #gathered: Word[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  readonly #gathered = new Gathered(GATHER_MS, (words: readonly Word[]) => this.#publish({ kind: 'words', words }));
   #next = 0;
 
   constructor(options: BackboneOptions) {
@@ -128,18 +128,8 @@ export class Backbone {
    * @returns when all have it who listen, or it could not be said; of a sign of life at once
    */
   async say(word: Word): Promise<void> {
-    if (isSignOfLife(word)) {
-      this.#gathered.push(word);
-      this.#timer ??= setTimeout(() => void this.#sayGathered(), GATHER_MS);
-    } else await Promise.all([this.#sayGathered(), this.#publish(word)]);
-  }
-
-  async #sayGathered(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const words = this.#gathered;
-    this.#gathered = [];
-    if (words.length > 0) await this.#publish({ kind: 'words', words });
+    if (isSignOfLife(word)) this.#gathered.add(word);
+    else await Promise.all([this.#gathered.flush(), this.#publish(word)]);
   }
 
   async #publish(word: Word | Words): Promise<void> {
@@ -160,7 +150,7 @@ export class Backbone {
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    this.#gathered.drop();
     this.#end();
   }
 

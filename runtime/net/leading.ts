@@ -20,6 +20,7 @@ import {
 } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
 import { UserError } from '../support/errors.ts';
+import { Gathered } from '../support/gathered.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
 import { AllotmentsEntry } from './allotments-entry.ts';
@@ -110,8 +111,9 @@ export class Leading {
   #failed: (error: unknown) => void = () => undefined;
   #sweeps: NodeJS.Timeout | undefined;
   #over = false;
-  readonly #signs: SignOfLife[] = [];
-  #signsTimer: NodeJS.Timeout | undefined;
+  readonly #signs = new Gathered(GATHER_MS, (signs: readonly SignOfLife[]) => {
+    if (!this.#over) this.#driver.happen({ kind: 'signs', signs });
+  });
   #giveUp: (error: UserError) => void = () => undefined;
   /** Rejected when it leads no longer. */
   readonly #given = new Promise<never>((_, reject) => {
@@ -355,19 +357,11 @@ export class Leading {
   happen(event: SynchronizerEvent): void {
     if (this.#over) return;
     if (isSignOfLife(event)) {
-      this.#signs.push(event);
-      this.#signsTimer ??= setTimeout(() => this.#enterSigns(), GATHER_MS);
+      this.#signs.add(event);
       return;
     }
-    this.#enterSigns();
+    this.#signs.flush();
     this.#driver.happen(event);
-  }
-
-  #enterSigns(): void {
-    clearTimeout(this.#signsTimer);
-    this.#signsTimer = undefined;
-    const signs = this.#signs.splice(0);
-    if (signs.length > 0 && !this.#over) this.#driver.happen({ kind: 'signs', signs });
   }
 
   heard(visitor: Visitor, message: Message): void {
@@ -420,7 +414,7 @@ export class Leading {
   /** What it has recorded is kept. */
   async end(): Promise<void> {
     clearInterval(this.#sweeps);
-    this.#enterSigns();
+    this.#signs.flush();
     this.#over = true;
     this.#endDamaged();
     await this.#events.close();
@@ -429,7 +423,7 @@ export class Leading {
   /** It leads no longer: nothing more of it is done, at once. */
   abandon(): void {
     this.#over = true;
-    clearTimeout(this.#signsTimer);
+    this.#signs.drop();
     this.#driver.stop();
     this.#giveUp(noLeader());
     clearInterval(this.#sweeps);

@@ -1,10 +1,5 @@
 /** Trainers that were here and have gone without a word: for a while the status of the mesh says so. */
-import {
-  isSignOfLife,
-  type Step,
-  type SynchronizerEvent,
-  type SynchronizerState,
-} from '../roles/synchronizer-state.ts';
+import type { Step, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 
 /** How long one is told of, in milliseconds. */
 const TOLD_MS = 3_600_000;
@@ -23,7 +18,7 @@ export class LostMembers {
 
   /** Compares the members before and after an event. */
   note(before: SynchronizerState, event: SynchronizerEvent, at: number, { state, effects }: Step): void {
-    if (before.members === state.members || event.kind === 'signs' || isSignOfLife(event)) return;
+    if (before.members === state.members || event.kind === 'signs') return;
     for (const key of this.#lost.keys()) if (state.members[key]?.name) this.#lost.delete(key);
     for (const { key, name } of Object.values(before.members)) {
       if (state.members[key] || name === '') continue;

@@ -11,9 +11,9 @@ export interface ClassFigures {
   readonly count: number;
   /** Elements that are read as it. */
   readonly read: number;
-  /** Of those that are read as it, the share that is of it; null where none is. */
+  /** The share of these that belong to the class; null where nothing is read as it. */
   readonly precision: number | null;
-  /** Of its elements, the share that is read as it; null where there are none. */
+  /** The share of its elements that are read as it; null where it has none. */
   readonly recall: number | null;
 }
 
