@@ -2,13 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { pipelineProblem } from '../../compiler/5-program/pipeline.ts';
-import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { buildProgram } from '../../compiler/compile.ts';
-import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
 import type { FieldData, Tensor } from '../../runtime/device/device.ts';
 import { memberStates, type Program } from '../../spec/program.ts';
-import type { Opener } from '../compliance/harness.ts';
 import { checked, checkSource } from '../support/check-source.ts';
+import { openCpu } from '../support/cpu.ts';
 import { openReference } from '../support/reference.ts';
 import { runOnce, trainProgram } from '../support/run-program.ts';
 import { compileText, type Outcome, runShards, runWhole, splitRandomly, splitTiled } from '../support/shards.ts';
@@ -68,8 +66,6 @@ const only = (program: Program, name: string): Program => ({
   ...program,
   functions: program.functions.filter((f) => f.name === name),
 });
-
-const openCpu: Opener = (program) => cpuDevice.open({ program, files: lowerToCpu(program) });
 
 const times = (w: readonly number[], v: readonly number[]): number[] =>
   Array.from({ length: w.length / v.length }, (_, i) =>

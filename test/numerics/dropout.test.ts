@@ -2,17 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { pipelineProblem } from '../../compiler/5-program/pipeline.ts';
-import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
 import { buildProgram } from '../../compiler/compile.ts';
 import { memoryDataset } from '../../runtime/data/dataset.ts';
 import { withSampleNumbers } from '../../runtime/data/sample-numbers.ts';
-import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
 import type { FieldData, Tensor } from '../../runtime/device/device.ts';
 import { SAMPLE_NUMBER } from '../../spec/names.ts';
 import type { Program } from '../../spec/program.ts';
 import { stream, uniformAt } from '../../spec/random.ts';
-import type { Opener } from '../compliance/harness.ts';
 import { checked } from '../support/check-source.ts';
+import { openCpu } from '../support/cpu.ts';
 import { openReference } from '../support/reference.ts';
 import { trainProgram } from '../support/run-program.ts';
 import { compileText, runShards, runWhole, splitRandomly, splitTiled } from '../support/shards.ts';
@@ -62,8 +60,6 @@ const trainingOf = (program: Program): Program => ({
   ...program,
   functions: program.functions.filter((f) => f.name === 'train'),
 });
-
-const openCpu: Opener = (program) => cpuDevice.open({ program, files: lowerToCpu(program) });
 
 /** Philox-2x32-10 in whole numbers of any size, as the paper has it. */
 function chanceByHand(element: number, row: number, key: number): number {

@@ -4,12 +4,11 @@ import { lowerGraph } from '../../compiler/4-graph/lower.ts';
 import { lowerProgram } from '../../compiler/5-program/lower.ts';
 import { runPasses } from '../../compiler/5-program/passes/index.ts';
 import { pipelineProblem } from '../../compiler/5-program/pipeline.ts';
-import { lowerToCpu } from '../../compiler/7-kernels/onnx/lower.ts';
-import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
 import type { Tensor } from '../../runtime/device/device.ts';
 import { memberStates, type Program } from '../../spec/program.ts';
 import type { Opener } from '../compliance/harness.ts';
 import { checked, checkSource } from '../support/check-source.ts';
+import { openCpu } from '../support/cpu.ts';
 import { AdamByHand, gradientsByHand, type Numbers } from '../support/linear-links.ts';
 import { openReference } from '../support/reference.ts';
 import { trainProgram } from '../support/run-program.ts';
@@ -61,8 +60,6 @@ function programOf(text: string): Program {
   if (!task) throw new Error('no task');
   return runPasses(lowerProgram(lowerGraph(task.model), task, [], { predictBatch: 1 }));
 }
-
-const openCpu: Opener = (program) => cpuDevice.open({ program, files: lowerToCpu(program) });
 
 /** All states after so many batches, members of arrays by their own names. */
 async function statesOf(open: Opener, text: string, batches: number): Promise<Map<string, Tensor>> {
