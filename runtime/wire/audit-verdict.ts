@@ -1,0 +1,27 @@
+/**
+ * What an audit says of one stretch: the contract between auditors and the ledger. Only these words move a reward; how
+ * an auditor has found them is its own matter.
+ */
+import type { StretchName } from './ticket.ts';
+
+export const VERDICTS = ['match', 'mismatch', 'inconclusive', 'undelivered'] as const;
+
+/**
+ * `mismatch`: it was not computed so, settled by the reference device; `inconclusive`: nobody is punished for it;
+ * `undelivered`: its record was asked for and did not come.
+ */
+export type Verdict = (typeof VERDICTS)[number];
+
+/** Of one stretch that was drawn. A stretch without a verdict was not drawn. */
+export interface AuditVerdict extends StretchName {
+  /** Calls behind it. */
+  readonly to: number;
+  /** Key of the one who has computed and signed it. */
+  readonly trainer: string;
+  readonly verdict: Verdict;
+}
+
+/** Every stretch of an ended run that was drawn has its verdict: nothing more comes of its audits. */
+export interface AuditsOver {
+  readonly run: string;
+}
