@@ -51,6 +51,8 @@ export interface Trained {
   readonly before?: number;
   /** So many seconds of a run go by before, too: of its first frames and runs the code is still being compiled. */
   readonly warm?: number;
+  /** Over the ends of epochs, evaluations included: for meshes that are held against each other, not against what was predicted. */
+  readonly across?: boolean;
 }
 
 const MNIST: Trained = { options: [], seconds: SECONDS };
@@ -142,10 +144,10 @@ function predictedRate({ samplesPerSecond, batch, epoch }: Json, first: number, 
 
 /** @param run that trains there */
 async function watched(mesh: RunningMesh, run: string, network: Trained) {
-  const { batches = 1, before = 3, warm = 0 } = network;
+  const { batches = 1, before = 3, warm = 0, across = false } = network;
   const watch = mesh.watch();
   try {
-    const progress = (enough: (p: Progress) => boolean): Promise<Progress> => progressOf(watch, run, enough);
+    const progress = (enough: (p: Progress) => boolean): Promise<Progress> => progressOf(watch, run, across, enough);
     const { at } = await progress((p) => p.batch >= before);
     const begun = await progress((p) => p.at - at >= 1000 * warm);
     // From the end of a batch to the end of another one.
@@ -181,15 +183,21 @@ interface Progress {
 }
 
 /** Of the shard that is furthest behind, from now on. */
-async function progressOf(watch: StatusWatch, name: string, enough: (p: Progress) => boolean): Promise<Progress> {
+async function progressOf(
+  watch: StatusWatch,
+  name: string,
+  across: boolean,
+  enough: (p: Progress) => boolean,
+): Promise<Progress> {
   const end = performance.now() + PATIENCE_MS;
   while (performance.now() < end) {
     const { at, status } = await watch.next();
     const run = ((status.runs ?? []) as Json[]).find((r) => r.run === name);
     const shards = (run?.shards ?? []) as { batch: number; busy: number; state: string }[];
     if (run?.state === 'failed' || run?.state === 'done') throw new Error(`${name} has ended: ${String(run.reason)}`);
+    const [epoch, batch] = [Number(run?.epoch), Math.min(...shards.map((s) => s.batch))];
     const progress = {
-      ...{ at, epoch: Number(run?.epoch), batch: Math.min(...shards.map((s) => s.batch)) },
+      ...(across ? { at, epoch: 0, batch: epoch * Number(run?.batches) + batch } : { at, epoch, batch }),
       busy: shards.reduce((sum, s) => sum + s.busy, 0) / Math.max(1, shards.length),
     };
     if (run?.state === 'running' && enough(progress)) return progress;
