@@ -8,9 +8,6 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 
 const ROUNDS = 5;
-/** As trainers are started (`runtime/cli/mesh/start-of-trainer.ts`). */
-const HEAP = '--initial-heap-size=128';
-const ALLOCATION = { MALLOC_MMAP_THRESHOLD_: '33554432', MALLOC_TRIM_THRESHOLD_: '268435456' };
 const root = join(import.meta.dirname, '..');
 const path = join(root, 'spec/default-machine.ts');
 
@@ -19,9 +16,8 @@ let gflops = 0;
 const costs = {};
 for (let round = 1; round <= ROUNDS; round++) {
   process.stderr.write(`round ${round} of ${ROUNDS}\n`);
-  const said = execFileSync(process.execPath, [HEAP, join(root, 'dist/nmc.cjs'), 'doctor', '--json'], {
+  const said = execFileSync(process.execPath, [join(root, 'dist/nmc.cjs'), 'doctor', '--json'], {
     encoding: 'utf8',
-    env: { ...ALLOCATION, ...process.env },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const record = JSON.parse(said);

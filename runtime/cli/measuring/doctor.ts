@@ -9,6 +9,7 @@ import { formatBytes } from '../../support/format-numbers.ts';
 import { EXIT } from '../shell/command.ts';
 import type { WithJson } from '../shell/common-options.ts';
 import { adapterOf, failedGpu } from './adapters.ts';
+import { asTrainer } from './as-trainer.ts';
 import { costLines } from './cost-lines.ts';
 import { costsOf } from './costs.ts';
 import { cryptoSpeed } from './crypto-speed.ts';
@@ -16,6 +17,8 @@ import { FULL, LIGHT, measure, SQUARE } from './measure.ts';
 import { variantsOf } from './variants.ts';
 
 export default async function (args: WithJson): Promise<number> {
+  const code = asTrainer();
+  if (code !== undefined) return code;
   const json = args.json;
   if (!json) process.stderr.write('measuring…\n');
   const found = await examine();

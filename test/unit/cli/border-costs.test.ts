@@ -1,11 +1,9 @@
 /** Costs of a border come out of rounds of two trainers, whatever of them is whose. */
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { verify } from '../../../compiler/5-program/verify.ts';
 import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { STATE_BYTES, sharedProgram } from '../../../runtime/cli/measuring/batch-costs.ts';
 import { type BorderTimes, costsOfRounds } from '../../../runtime/cli/measuring/border-costs.ts';
-import { startOfTrainer } from '../../../runtime/cli/mesh/start-of-trainer.ts';
 import { hasLanes, trains } from '../../../runtime/device/cpu/lanes.ts';
 
 const [TURN, BYTE] = [20e-6, 1e-11];
@@ -77,13 +75,6 @@ test('threads share the batches of the only shard that is measured', () => {
   verify(program);
   const executable = { program, files: lowerToCpu(program) };
   expect([hasLanes(executable), trains(executable)]).toEqual([true, true]);
-});
-
-test('the default machine is measured in a process that is started as a trainer is', () => {
-  const { heap, allocation } = startOfTrainer(undefined);
-  const text = readFileSync(new URL('../../../.config/default-machine.mjs', import.meta.url), 'utf8');
-  const settings = Object.entries(allocation).map(([name, value]) => `${name}: '${value}'`);
-  for (const part of [...heap.map((word) => `'${word}'`), ...settings]) expect(text).toContain(part);
 });
 
 test('no cost is negative, and the way of a frame is at most twice its work', () => {
