@@ -138,7 +138,24 @@ export interface CountedWork {
 /** Where a program runs: alone with all threads, or as one of several shards on one thread; short ones with its frames. */
 export type Running = 'alone' | 'shard' | 'short';
 
+/** Seconds of counted work, by what they are spent on. */
+export interface CountedSeconds {
+  /** Runs of the device, with what goes on around them. */
+  readonly runs: number;
+  /** Values on their way to the device and back. */
+  readonly handed: number;
+  readonly operations: number;
+  /** That operations write, and products read. */
+  readonly bytes: number;
+  readonly products: number;
+}
+
 export function secondsOfCounted(work: CountedWork, costs: Costs, running: Running): number {
+  const { runs, handed, operations, bytes, products } = countedSeconds(work, costs, running);
+  return runs + handed + operations + bytes + products;
+}
+
+export function countedSeconds(work: CountedWork, costs: Costs, running: Running): CountedSeconds {
   const {
     call,
     value,
@@ -154,14 +171,16 @@ export function secondsOfCounted(work: CountedWork, costs: Costs, running: Runni
     shortRun = run,
   } = costs;
   const moved = work.bytes * byte + (work.farBytes ?? 0) * farByte + (work.readBytes ?? 0) * readByte;
-  const [begun, shared] = [work.operations * operation, moved + work.flops * flop];
-  const computed = begun + shared;
+  const computed = { operations: work.operations * operation, bytes: moved, products: work.flops * flop };
   // What is short is handed nothing: its values lie where it runs.
-  if (running === 'short' && costs.shortRun !== undefined) return work.calls * shortRun + computed;
+  if (running === 'short' && costs.shortRun !== undefined)
+    return { runs: work.calls * shortRun, handed: 0, ...computed };
   const handed = work.values * value + work.valueBytes * valueByte + (work.farValueBytes ?? 0) * farValueByte;
+  if (running !== 'alone') return { runs: work.calls * run, handed, ...computed };
   // Threads that share a batch make every operation each, on their share of the data.
-  if (running === 'alone') return work.calls * call + handed + begun + shared / Math.max(1, speedup);
-  return work.calls * run + handed + computed;
+  const threads = Math.max(1, speedup);
+  const shared = { bytes: computed.bytes / threads, products: computed.products / threads };
+  return { runs: work.calls * call, handed, operations: computed.operations, ...shared };
 }
 
 /** Of a state of so many bytes, which is read, hashed, signed and recorded. */

@@ -76,12 +76,17 @@ export interface Modelled {
   readonly batch: number;
   /** Seconds of processors for a batch, of all machines together: what other work on them does not change. */
   readonly processors: number;
+  /** Of these, by what they are spent on; where machines are crowded the sum is less, since cores slow each other. */
+  readonly spent: Readonly<Record<Spending, number>>;
   /** By shard: device work over time. */
   readonly busy: readonly number[];
   readonly limit: Limit;
   /** Bytes that one shard sends another in a batch. */
   readonly traffic: readonly Traffic[];
 }
+
+/** Segments of shards, what closes their batches, frames between trainers and within them, signatures. */
+export type Spending = 'segments' | 'closing' | 'frames' | 'handovers' | 'windows';
 
 export interface Limit {
   readonly by: 'work' | 'frames' | 'upload' | 'download' | 'straight' | 'delay';
@@ -152,6 +157,7 @@ class RateModel {
   readonly #computing: number[];
   readonly #framing: number[];
   #processorSeconds = 0;
+  readonly #spent: Record<Spending, number> = { segments: 0, closing: 0, frames: 0, handovers: 0, windows: 0 };
   #now = 0;
   #countFrom = 0;
 
@@ -199,7 +205,9 @@ class RateModel {
     const traffic = [...this.#sent.values()].map(({ from, to, bytes, frames, times }) => ({
       ...{ from, to, bytes: bytes / BATCHES, frames: frames / BATCHES, hops: times.size / BATCHES },
     }));
-    return { batch, processors: this.#processorSeconds / BATCHES, busy, limit: this.#limit(), traffic };
+    const spent = { ...this.#spent };
+    for (const name of Object.keys(spent) as Spending[]) spent[name] /= BATCHES;
+    return { batch, processors: this.#processorSeconds / BATCHES, spent, busy, limit: this.#limit(), traffic };
   }
 
   #limit(): Modelled['limit'] {
@@ -248,7 +256,7 @@ class RateModel {
     runner.batches.shift();
     this.#sign(runner);
     const { closing, waiting = 0 } = runner.shard;
-    this.#work(shard, closing, () => {
+    this.#work(shard, 'closing', closing, () => {
       if (waiting === 0) {
         this.#ended(runner);
         return;
@@ -275,17 +283,18 @@ class RateModel {
 
   /** Windows of its borders are closed while it goes on: a half of each is its own. */
   #sign({ shard, borders }: Runner): void {
-    this.#handle(shard, (borders * (this.#network.window ?? 0)) / 2, () => undefined);
+    this.#handle(shard, 'windows', (borders * (this.#network.window ?? 0)) / 2, () => undefined);
   }
 
   #compute(shard: number, walk: Walk, segment: string): void {
     const runner = this.#runner(shard);
-    this.#work(shard, runner.shard.seconds(segment), () => walk.ran(runner.results.get(segment) ?? {}));
+    this.#work(shard, 'segments', runner.shard.seconds(segment), () => walk.ran(runner.results.get(segment) ?? {}));
   }
 
   /** Of the device: the shard goes on when it is done. */
-  #work(shard: number, seconds: number, then: () => void): void {
+  #work(shard: number, spending: Spending, seconds: number, then: () => void): void {
     const runner = this.#runner(shard);
+    this.#spent[spending] += seconds;
     const { machine, trainer, withFrames } = runner.shard;
     runner.busy = true;
     this.#processors.do({
@@ -320,7 +329,7 @@ class RateModel {
     const bytes = message.values.reduce((sum, v) => sum + sizeOf(v.shape), 0) * this.#network.bytesPerValue;
     runner.busy = true;
     if (other.trainer === runner.shard.trainer) {
-      this.#handle(runner.shard, this.#network.handover?.(bytes) ?? 0, () => {
+      this.#handle(runner.shard, 'handovers', this.#network.handover?.(bytes) ?? 0, () => {
         this.#queue.add(this.#now, arrive);
         runner.busy = false;
         this.#send(shard, others);
@@ -334,11 +343,11 @@ class RateModel {
     const aside = Math.max(0, -lag) / 2;
     const oneEnd = this.#network.frame(bytes, shard, to) / 2 - aside;
     const arrived = (): void =>
-      this.#handle(other, oneEnd, () => {
+      this.#handle(other, 'frames', oneEnd, () => {
         arrive();
         this.#beside(other, aside);
       });
-    this.#handle(runner.shard, oneEnd, () => {
+    this.#handle(runner.shard, 'frames', oneEnd, () => {
       this.#carry(runner.shard, other, bytes, Math.max(0, lag), arrived);
       this.#beside(runner.shard, aside);
       runner.busy = false;
@@ -348,7 +357,8 @@ class RateModel {
   }
 
   /** Cost of a frame to a trainer, which handles one after the other. */
-  #handle({ machine, trainer }: ModelShard, seconds: number, done: () => void): void {
+  #handle({ machine, trainer }: ModelShard, spending: Spending, seconds: number, done: () => void): void {
+    this.#spent[spending] += seconds;
     if (seconds === 0) {
       done();
       return;
@@ -367,6 +377,7 @@ class RateModel {
 
   /** Work of any thread, for which no one waits. */
   #beside({ machine }: ModelShard, seconds: number): void {
+    this.#spent.frames += seconds;
     if (seconds > 0)
       this.#processors.do({
         machine,

@@ -99,6 +99,7 @@ function figuresOf(
     batchesPerSecond,
     samplesPerSecond: batchesPerSecond === null ? null : batchesPerSecond * batch,
     processorSeconds: predicted?.processorSeconds ?? null,
+    work: predicted?.work ?? null,
     epoch: epoch ?? null,
     limit: predicted?.limit ?? 'not known',
     alone: alone ? { ...alone, samplesPerSecond: alone.batchesPerSecond * batch } : null,

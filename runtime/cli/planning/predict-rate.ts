@@ -21,6 +21,7 @@ import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
 import { batchWork, NOTHING, type RatedShard, sampleBytes, shareOf } from './rated-shard.ts';
 import { sharedWork } from './shared-work.ts';
+import { type WorkPieces, workPieces } from './work-pieces.ts';
 
 /** To the trainer of this key. */
 export interface MeasuredBorder {
@@ -47,6 +48,8 @@ export interface Prediction {
   readonly batchesPerSecond: number;
   /** Of processors for a batch, of all trainers together. */
   readonly processorSeconds: number;
+  /** These, by what they are spent on. */
+  readonly work: WorkPieces;
   /** By shard, device work over time. */
   readonly busy: readonly number[];
   /** In words. */
@@ -96,11 +99,13 @@ export function predictRate(
 export function predictPlaced(placed: Placed): Prediction | undefined {
   const found = modelOf(placed, TRAIN);
   if (!found) return undefined;
-  const { modelled, machines, places, first } = found;
-  const processors = modelled.processors + sharedWork(placed.shards, first);
+  const { modelled, machines, places, capabilities, runnings } = found;
+  const threads = sharedWork(placed.shards, capabilities[0] as Capability);
+  const pieces = workPieces(placed, modelled, capabilities, runnings);
   return {
     batchesPerSecond: 1 / modelled.batch,
-    processorSeconds: processors,
+    processorSeconds: modelled.processors + threads,
+    work: { ...pieces, threads },
     busy: modelled.busy,
     limit: limitIn(modelled, machines, places),
   };
@@ -127,9 +132,10 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
   });
   const parts = division?.microbatches ?? 1;
   const stretch = name === TRAIN ? stretchOf(shards, used as readonly RatedTrainer[], division) : 1;
-  const divided = shards.map(({ schedule, program, work, state, short }, i) => {
-    const capability = onItsOwn(i, owners, (used[i] as RatedTrainer).capability);
-    const running = runningOf(shards.length, short, capability);
+  const capabilities = used.map((trainer, i) => onItsOwn(i, owners, (trainer as RatedTrainer).capability));
+  const runnings = shards.map(({ short }, i) => runningOf(shards.length, short, capabilities[i] as Capability));
+  const divided = shards.map(({ schedule, program, work, state }, i) => {
+    const [capability, running] = [capabilities[i] as Capability, runnings[i] as Running];
     return {
       program,
       schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
@@ -174,8 +180,7 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
     window: most('window'),
     bytesPerValue: (wider * BYTES[codec]) / parts,
   };
-  const first = (used[0] as RatedTrainer).capability;
-  return { modelled: modelRate(divided, machines, network, name), machines, places, first };
+  return { modelled: modelRate(divided, machines, network, name), machines, places, capabilities, runnings };
 }
 
 /** The trainer as one end of borders. */

@@ -233,6 +233,38 @@ test('processor time of one shard is that of all its threads', () => {
   expect(predicted({ call: 1, valueByte: 1 })?.processorSeconds).toBeCloseTo(alone({ call: 1, valueByte: 1 }));
 });
 
+test('processor time of a batch is what it is spent on, piece by piece', () => {
+  const costs = {
+    ...{ shortRun: 2, value: 3, operation: 5, byte: 7, flop: 11, stateByte: 13, frame: 17, frameByte: 19, window: 23 },
+    ...{ batch: 29, commit: 31, call: 37, valueByte: 41, sampleByte: 43 },
+  };
+  const sum = (pieces: object = {}): number => Object.values(pieces).reduce((all: number, one: number) => all + one, 0);
+  const works = halves.map((half) => batchWork(half));
+  const of = (count: (work: (typeof works)[number]) => number): number => works.reduce((all, w) => all + count(w), 0);
+  for (const speedup of [2, 1.5]) {
+    const apart = predictRate(halves, ['a', 'b'], trainersWith({ ...costs, speedup }));
+    expect(sum(apart?.work) / (apart?.processorSeconds ?? Number.NaN)).toBeCloseTo(1, 9);
+    expect(apart?.work.runs).toBeCloseTo(2 * of((w) => w.calls));
+    expect(apart?.work).toMatchObject({ handed: 0, handovers: 0, uncounted: 0, threads: 0 });
+    expect(apart?.work.operations).toBeCloseTo(5 * of((w) => w.operations));
+    expect(apart?.work.bytes).toBeCloseTo(7 * of((w) => w.bytes));
+    expect(apart?.work.products).toBeCloseTo(11 * of((w) => w.flops));
+    expect(apart?.work.windows).toBeCloseTo(2 * 23);
+    expect(apart?.work.batches).toBeCloseTo(2 * 29 + 43 * 4 * 8 * (4 + 2));
+    expect((apart?.work.crowding ?? 0) > 0).toBe(speedup < 2);
+  }
+  const alone = predictRate([whole], ['a'], trainersWith({ ...costs, speedup: 2 }));
+  const work = batchWork(whole);
+  expect(sum(alone?.work) / (alone?.processorSeconds ?? Number.NaN)).toBeCloseTo(1, 9);
+  expect(alone?.work).toMatchObject({ runs: 37, frames: 0, windows: 0, crowding: 0 });
+  expect(alone?.work.handed).toBeCloseTo(3 * work.values + 41 * work.valueBytes);
+  expect(alone?.work.products).toBeCloseTo((11 * work.flops) / 2);
+  expect(alone?.work.threads).toBeCloseTo(5 * work.operations + (7 * work.bytes + 11 * work.flops) / 2);
+  const unmeasured = trainersWith({}).map((t) => ({ ...t, capability: { ...t.capability, costs: undefined } }));
+  const plain = predictRate([whole], ['a'], unmeasured as unknown as RatedTrainer[]);
+  expect(plain?.work.uncounted).toBeCloseTo(plain?.processorSeconds ?? Number.NaN);
+});
+
 test('each batch is begun and ended, and its samples are picked out', () => {
   expect(alone({ call: 1, batch: 2 })).toBeCloseTo(3);
   expect(alone({ sampleByte: 1 })).toBeCloseTo(4 * 8 * (4 + 2));
