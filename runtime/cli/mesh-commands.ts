@@ -2,6 +2,7 @@
 
 import { nmc } from '../support/command-text.ts';
 import {
+  AUDIT,
   DEPLOY,
   FETCH,
   JOIN,
@@ -94,6 +95,13 @@ export const meshCommands: readonly Command[] = [
       ['logs digits-3f2a1c --replay', 'each event with its effects; exit code 1 if they differ'],
     ],
     load: () => import('./mesh/logs.ts'),
+  }),
+  command({
+    usage: 'audit <run> <shard> <call>',
+    summary: 'do the stretch of a call again in full, from the record of its trainer',
+    options: AUDIT,
+    examples: [['audit RUN 0 0', 'exit code 1 where the trainer has not computed what it signed']],
+    load: () => import('./mesh/audit.ts'),
   }),
   command({
     usage: 'stop <run>',

@@ -9,7 +9,7 @@ import type { BlobSource } from '../../runtime/backplane/backplane.ts';
 import { verifyForeign } from '../../runtime/cli/planning/verify-foreign.ts';
 import type { Dataset } from '../../runtime/data/dataset.ts';
 import { statisticsOf } from '../../runtime/data/statistics.ts';
-import type { Tensor } from '../../runtime/device/device.ts';
+import type { Device, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import type { Ending } from '../../runtime/driver/ending.ts';
 import type { HostPort } from '../../runtime/driver/ports.ts';
@@ -59,6 +59,8 @@ export interface HostedOptions {
   readonly kills?: readonly { readonly at: number; readonly trainer: number }[];
   /** When the run is asked to stop. */
   readonly stopAt?: number;
+  /** On which each trainer computes; absent: the reference. */
+  readonly device?: (trainer: number) => Device;
   /** Changes a message of a trainer on its way; nothing: it goes as it is. */
   readonly lie?: Lie;
   /** Replaces what the synchronizer computes itself; nothing: it does. */
@@ -192,7 +194,7 @@ class HostedMesh {
     const store = records && new RecordStore(ownPath(records, String(i)));
     const host = new TrainerHost({
       ...(store ? { records: { store, version: 'test' } } : {}),
-      ...{ device: referenceDevice, keys, ledger: new MemoryLedger(undefined) },
+      ...{ device: this.#options.device?.(i) ?? referenceDevice, keys, ledger: new MemoryLedger(undefined) },
       blobs: { get: async (hash) => this.#blob(hash), put: async (content) => this.#put(await bytesOf(content)) },
       openPlan: async (_files, shard) => {
         const part = shards[shard];

@@ -6,6 +6,7 @@ import { afterAll, expect, test, vi } from 'vitest';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
+import { cutRecord } from '../../runtime/net/records/cut-record.ts';
 import {
   decodeEntryHead,
   ENTRY_HEAD_BYTES,
@@ -13,11 +14,25 @@ import {
   MAGIC,
   wordsEntry,
 } from '../../runtime/net/records/entries.ts';
-import { openRecord, type RecordEnd, type StretchRecord } from '../../runtime/net/records/read-record.ts';
-import { type KnownOfRun, replayStretch, type Verdict } from '../../runtime/net/records/replay.ts';
+import {
+  openCutRecord,
+  openRecord,
+  type RecordEnd,
+  type StretchRecord,
+} from '../../runtime/net/records/read-record.ts';
+import { repeatStretch } from '../../runtime/net/records/repeat.ts';
+import {
+  heldAgainst,
+  type KnownOfRun,
+  replayStretch,
+  unsignedWindows,
+  type Verdict,
+} from '../../runtime/net/records/replay.ts';
 import { decodeState, stateHash } from '../../runtime/net/shard-state.ts';
 import { ownPath } from '../../runtime/support/safe-path.ts';
 import { signState } from '../../runtime/wire/state-signature.ts';
+import { directionOf } from '../../runtime/wire/window.ts';
+import { type Laziness, lazyDevice } from '../support/lazy-device.ts';
 import { removeFolder } from '../support/remove-folder.ts';
 import { planOf, points } from './chain-model.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
@@ -255,6 +270,86 @@ test('a verifier takes the owners of shards and the snapshots from the mesh, nev
     code: 'record/damaged',
   });
 });
+
+/** As an auditor does it: from the bytes that it gets alone; then it is held against the whole record. */
+async function audited({ plan, deployment, blob }: Recorded, path: string): Promise<Verdict> {
+  const record = openRecord(path);
+  try {
+    const given = join(folder, 'given.cut');
+    writeFileSync(given, await cutBytes(record));
+    const cut = openCutRecord(given);
+    const found = await repeatStretch([cut], {
+      ...{ deployment, device: referenceDevice, blob: async (hash) => blob(hash) },
+      sourceOf: async (shard) => {
+        const part = plan.shards?.[shard];
+        if (!part) throw new Error(`no shard ${shard}`);
+        return { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
+      },
+    }).finally(() => cut.close());
+    return heldAgainst([record], found, unsignedWindows([record], deployment));
+  } finally {
+    record.close();
+  }
+}
+
+async function cutBytes(record: StretchRecord): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of cutRecord(record)) pieces.push(Uint8Array.from(piece));
+  return Buffer.concat(pieces);
+}
+
+test('an auditor gets nothing of what came out: no hash of the end, no sums, no hash of a frame that went', async () => {
+  const { records } = await pipelined();
+  for (const { path } of records.filter((r) => placeOf(r.path).shard === 1)) {
+    const record = openRecord(path);
+    const [given, whole] = [await cutBytes(record), readFileSync(path)];
+    const { end, head, sent, windows } = record;
+    const out = windows.filter((w) => w.window.direction === directionOf(head.shard, w.peer));
+    expect(sent.length * out.length).toBeGreaterThan(0);
+    const hidden = [
+      ...[end.signed.hash, end.signed.sig, ...out.flatMap(({ window }) => [window.root, window.sig])],
+      ...sent.map(({ leaf }) => Buffer.from(leaf).toString('hex')),
+    ];
+    for (const text of hidden)
+      for (const secret of [Buffer.from(text), Buffer.from(text, 'hex')]) expect(given.includes(secret)).toBe(false);
+    // All of it stands in the record that it was made from, in one form or the other.
+    for (const text of hidden)
+      expect(whole.includes(Buffer.from(text)) || whole.includes(Buffer.from(text, 'hex'))).toBe(true);
+    expect(end.totals).not.toEqual({});
+    expect(given.includes(JSON.stringify(end.totals))).toBe(false);
+    expect(whole.includes(JSON.stringify(end.totals))).toBe(true);
+    record.close();
+  }
+});
+
+test.each([
+  // Batch 3 is the second one of its stretch; of weights that did not move in batch 2 the frames of batch 3 tell.
+  ['skips ticks', 'skips', 3, 3],
+  ['sends zeros', 'zeros', 3, 3],
+  ['moves no weights', 'frozen', 2, 3],
+] as const)(
+  'a trainer that %s is found by its first wrong call, and no other one',
+  async (_, laziness, from, first) => {
+    const lazy = 1;
+    const run = await recordedOf(laziness, from, lazy);
+    const verdicts = new Map<string, Verdict[]>();
+    for (const { trainer, path } of run.records) {
+      if (placeOf(path).from >= 6) continue;
+      const verdict = await audited(run, path);
+      expect(await replayed(run, [path]), path).toEqual(verdict);
+      verdicts.set(trainer, [...(verdicts.get(trainer) ?? []), verdict]);
+    }
+    const [owner, ...others] = [...verdicts].sort(([a]) => (a === String(lazy) ? -1 : 1));
+    expect(owner?.[1].map(({ verdict }) => verdict)).toEqual(['match', 'mismatch', 'mismatch', 'mismatch']);
+    expect(owner?.[1][1]).toMatchObject({ what: 'frame', call: first });
+    expect(others.flatMap(([, all]) => all.map(({ verdict }) => verdict))).toEqual(Array(8).fill('match'));
+  },
+);
+
+function recordedOf(laziness: Laziness, fromBatch: number, lazy: number): Promise<Recorded> {
+  const device = (trainer: number) => (trainer === lazy ? lazyDevice(laziness, fromBatch) : referenceDevice);
+  return recorded(PIPELINED, { device, epochs: 1 });
+}
 
 /** Where the entries of a record lie. */
 function entriesOf(bytes: Buffer): { entries: { kind: EntryKind; at: number; bytes: number }[]; end: number } {

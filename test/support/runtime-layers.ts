@@ -10,23 +10,24 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   data: ['support', 'training'],
   http: ['support'],
   wire: ['support', 'identity', 'training'],
+  audit: ['training', 'wire'],
   backplane: ['support', 'wire'],
   shard: ['support', 'store', 'device', 'data', 'training'],
   plan: ['support', 'device', 'shard'],
-  roles: ['wire', 'training'],
+  roles: ['wire', 'training', 'audit'],
   // What runs the roles: the ports it is given make it real or not.
   driver: ['training', 'wire', 'shard', 'roles'],
-  simulation: ['training', 'wire', 'shard', 'roles', 'driver'],
+  simulation: ['training', 'wire', 'shard', 'roles', 'driver', 'audit'],
   serve: ['support', 'device', 'data', 'http', 'shard', 'training', 'driver'],
   net: [
     ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
-    ...['roles', 'driver'],
+    ...['roles', 'driver', 'audit'],
   ],
   browser: ['support', 'device', 'data', 'shard', 'training', 'plan'],
   // All commands: they put the rest together.
   cli: [
     ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
-    ...['roles', 'driver', 'simulation', 'serve', 'net', 'browser'],
+    ...['roles', 'driver', 'simulation', 'serve', 'net', 'browser', 'audit'],
   ],
 };
 
@@ -42,7 +43,7 @@ export function layerProblem(from: string, to: string): string | undefined {
 }
 
 /** Folders whose code gives the same for the same input: what they are told is all that they know. */
-export const PURE: readonly string[] = ['training', 'roles', 'wire'];
+export const PURE: readonly string[] = ['training', 'roles', 'wire', 'audit'];
 
 /** Modules of Node that such code may use: they compute. */
 export const PURE_MODULES: readonly string[] = ['node:buffer', 'node:crypto', 'node:util'];

@@ -1,11 +1,10 @@
 /** `nmc mesh replay`: does stretches of a run again from the records of its trainers, and says whether they were computed. */
 import type { Device } from '../../device/device.ts';
-import { askLog } from '../../net/ask-log.ts';
 import { fetchPlan } from '../../net/fetch-plan.ts';
 import type { Link } from '../../net/link.ts';
 import { readDeployment } from '../../net/read-deployment.ts';
 import { openRecord, type StretchRecord } from '../../net/records/read-record.ts';
-import { type KnownOfRun, replayStretch, type Verdict } from '../../net/records/replay.ts';
+import { replayStretch, type Verdict } from '../../net/records/replay.ts';
 import { MAX_RECORD_BYTES, MemoryLedger } from '../../net/shard-memory.ts';
 import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
@@ -14,10 +13,10 @@ import { printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
 import { commandDevice } from '../shell/command-device.ts';
 import { packageVersion } from '../shell/package-root.ts';
-import { askRun } from './fetch-run.ts';
 import { openMesh } from './mesh-link.ts';
 import { openShardPlan } from './open-shard-plan.ts';
 import type { MeshFileArguments } from './options.ts';
+import { historyOf } from './run-history.ts';
 
 export async function replayRecords(args: MeshFileArguments): Promise<number> {
   if (args.records.length === 0)
@@ -41,13 +40,14 @@ export async function replayRecords(args: MeshFileArguments): Promise<number> {
   }
 }
 
-async function verdictOf(records: readonly StretchRecord[], device: Device, link: Link): Promise<Verdict> {
+/** @throws UserError `record/damaged` */
+export async function verdictOf(records: readonly StretchRecord[], device: Device, link: Link): Promise<Verdict> {
   const [first] = records;
   if (!first) throw new Error('replay: no records');
   const { run, deployment: hash } = first.head;
   const blob = (name: string, most: number): Promise<Uint8Array> => link.getBlob(name, most);
   const deployment = readDeployment(await blob(hash, MAX_RECORD_BYTES), run);
-  const known = await knownOf(link, run);
+  const { known } = await historyOf(link, run);
   const fetch = { device, blob, openPlan: openShardPlan(device), ledger: new MemoryLedger(undefined) };
   return replayStretch(records, {
     ...{ deployment, device, version: packageVersion(), blob, known },
@@ -55,23 +55,13 @@ async function verdictOf(records: readonly StretchRecord[], device: Device, link
   });
 }
 
-/** By the mesh's own word: whose shards they were in each term, and what its snapshots had. */
-async function knownOf(link: Link, run: string): Promise<KnownOfRun> {
-  const { manifests } = await askRun(link, run);
-  const owners = new Map<number, readonly string[]>();
-  for (let from = 0, records = await askLog(link, run, from); records.length > 0; ) {
-    for (const { event } of records)
-      if (event?.event === 'epoch-of-owners' && event.keys) owners.set(event.epoch, event.keys);
-    from = (records.at(-1)?.sequence ?? from) + 1;
-    records = await askLog(link, run, from);
-  }
-  return {
-    manifest: (shard, calls) => manifests.find((m) => m.calls === calls)?.byShard?.[shard]?.hash,
-    owners: (term) => owners.get(term),
-  };
-}
-
-function tell(records: readonly StretchRecord[], verdict: Verdict, json: boolean): number {
+/** @returns the exit code */
+export function tell(
+  records: readonly StretchRecord[],
+  verdict: Verdict,
+  json: boolean,
+  event: 'replayed' | 'audited' = 'replayed',
+): number {
   const places = records.map(({ head: { run, shard, term, from }, end: { calls } }) => ({
     run,
     shard,
@@ -79,7 +69,7 @@ function tell(records: readonly StretchRecord[], verdict: Verdict, json: boolean
     from,
     calls,
   }));
-  if (json) emit({ event: 'replayed', stretches: places, ...verdict });
+  if (json) emit({ event, stretches: places, ...verdict });
   else
     for (const { run, shard, from, calls } of places)
       process.stdout.write(printed`${run}, shard ${shard}, calls ${from} to ${calls - 1}: ${textOf(verdict, shard)}\n`);

@@ -1,15 +1,12 @@
 /** `nmc mesh stretch RUN SHARD TERM CALL`: the record of one stretch, from the trainer that keeps it. */
-import { BlobWriter } from '../../backplane/blob-writer.ts';
-import { ask } from '../../net/ask.ts';
-import { openRecord } from '../../net/records/read-record.ts';
 import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { printed } from '../../support/printable.ts';
-import { ownPath } from '../../support/safe-path.ts';
 import type { StretchName } from '../../wire/ticket.ts';
 import { EXIT } from '../shell/command.ts';
+import { fetchRecord, openFetched } from './fetch-record.ts';
 import { openMesh } from './mesh-link.ts';
 import type { MeshFileArguments } from './options.ts';
 
@@ -19,17 +16,7 @@ export async function fetchStretch(args: MeshFileArguments): Promise<number> {
   const out = args.out ?? `${run}-${shard}-${term}-${from}.rec`;
   const link = await openMesh(args);
   try {
-    const { ticket } = await ask(link, { what: 'ticket', ...stretch });
-    const { blob: hash, bytes } = await ask(link, { what: 'record', ticket });
-    const path = ownPath(out);
-    await link.getBlobInto(
-      hash,
-      bytes,
-      (size) =>
-        new BlobWriter({
-          ...{ hash, bytes: size, path, beside: path, durable: false, room: undefined },
-        }),
-    );
+    const bytes = await fetchRecord(link, stretch, out);
     const calls = endOf(out, stretch);
     if (args.json) emit({ event: 'stretch', ...stretch, calls, bytes, out });
     else
@@ -43,18 +30,10 @@ export async function fetchStretch(args: MeshFileArguments): Promise<number> {
 }
 
 /** Calls behind it. @throws UserError `record/damaged` where the trainer has brought something else */
-function endOf(path: string, { run, shard, term, from }: StretchName): number {
-  const record = openRecord(path);
-  try {
-    const { head, end } = record;
-    if (head.run === run && head.shard === shard && head.term === term && head.from === from) return end.calls;
-    throw new UserError(
-      'record/damaged',
-      `${path} is the record of another stretch: ${head.run}, shard ${head.shard}, term ${head.term}, call ${head.from}`,
-    );
-  } finally {
-    record.close();
-  }
+function endOf(path: string, stretch: StretchName): number {
+  const record = openFetched(path, stretch);
+  record.close();
+  return record.end.calls;
 }
 
 function stretchOf(words: readonly string[]): StretchName {

@@ -155,6 +155,14 @@ export const LOGS = {
 };
 export type LogsArguments = Given<typeof LOGS>;
 
+export const AUDIT = {
+  ...REACH,
+  ...RUN,
+  shard: word('number of a shard'),
+  call: word('number of a call of the run, from 0: the stretch that it lies in is done again'),
+};
+export type AuditArguments = Given<typeof AUDIT>;
+
 export const STOP = { ...REACH, ...RUN };
 export type StopArguments = Given<typeof STOP>;
 

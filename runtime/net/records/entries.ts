@@ -14,6 +14,8 @@ const ENTRY_KINDS = ['head', 'state', 'taken', 'sent', 'window', 'sums', 'end', 
 export type EntryKind = (typeof ENTRY_KINDS)[number];
 
 export const MAGIC = new TextEncoder().encode('nmcrec2\n');
+/** Of the form that an auditor gets: nothing in it says what came out. */
+export const CUT_MAGIC = new TextEncoder().encode('nmccut1\n');
 export const ENTRY_HEAD_BYTES = 16;
 const CHECK_BYTES = 8;
 /** Of one body. */
@@ -62,6 +64,15 @@ export function wordsIn(head: EntryHead, body: Uint8Array): Readonly<Record<stri
   const value: unknown = JSON.parse(new TextDecoder().decode(body));
   if (typeof value !== 'object' || value === null) throw damagedRecord('an entry of it says nothing');
   return value as Record<string, unknown>;
+}
+
+/** Before a packet: the shard beyond the border. */
+export function numberBytes(shard: number): Uint8Array {
+  return Uint8Array.of(shard & 0xff, shard >> 8, 0, 0);
+}
+
+export function callBytes(call: number): Uint8Array {
+  return Uint8Array.of(call & 0xff, (call >> 8) & 0xff, (call >> 16) & 0xff, call >>> 24);
 }
 
 export function damagedRecord(why: string): UserError {

@@ -13,7 +13,7 @@ import { mostPartBytes } from '../shard-memory.ts';
 import { decodeState, stateHash, stateHashIn } from '../shard-state.ts';
 import { isStreamed } from '../streamed-state.ts';
 import { damagedRecord } from './entries.ts';
-import type { StretchRecord } from './read-record.ts';
+import type { CutRecord } from './read-record.ts';
 
 const MAX_HEAD_BYTES = 16e6;
 
@@ -28,7 +28,7 @@ export interface RecordedState {
  * @throws UserError `record/damaged` where it is not the state that was signed
  */
 export async function recordedState(
-  record: StretchRecord,
+  record: CutRecord,
   states: readonly State[],
   least?: number,
 ): Promise<RecordedState> {
@@ -48,7 +48,7 @@ export async function recordedState(
   return { fill };
 }
 
-async function wholeState(record: StretchRecord, states: readonly State[]): Promise<SavedStates> {
+async function wholeState(record: CutRecord, states: readonly State[]): Promise<SavedStates> {
   const pieces = new PieceReader(record.state());
   const state = await stateIn(pieces, mostPartBytes(states));
   if (!state) throw damagedRecord('its state cannot be read');
@@ -67,7 +67,7 @@ async function stateIn(pieces: PieceReader, most: number): Promise<SavedStates |
 }
 
 /** @returns the hash of its bytes: the second reading is held to it */
-async function checkedBlob(record: StretchRecord): Promise<string> {
+async function checkedBlob(record: CutRecord): Promise<string> {
   const pieces = new PieceReader(record.state());
   const entries = await headOf(pieces, MAX_HEAD_BYTES);
   if (!entries) throw damagedRecord('its state cannot be read');

@@ -10,6 +10,7 @@ import { decodePacket, HEADER_BYTES, type Header } from '../../wire/header.ts';
 import type { SignedState } from '../../wire/state-signature.ts';
 import { type Window, windowOf } from '../../wire/window.ts';
 import {
+  CUT_MAGIC,
   damagedRecord,
   decodeEntryHead,
   ENTRY_HEAD_BYTES,
@@ -33,8 +34,12 @@ export interface RecordHead {
   readonly totals: Totals;
 }
 
-export interface RecordEnd extends Beyond {
+/** Where it ends, and nothing of what it ends with. */
+export interface CutEnd extends Beyond {
   readonly calls: number;
+}
+
+export interface RecordEnd extends CutEnd {
   readonly signed: SignedState;
   readonly totals: Totals;
 }
@@ -53,25 +58,36 @@ export interface SignedPackets {
   readonly signature: Uint8Array;
 }
 
-export interface SentPacket {
+/** A packet that went, as far as nothing of its content is said. */
+export interface SentHeader {
   readonly to: number;
   readonly header: Header;
   readonly headerBytes: Uint8Array;
+}
+
+export interface SentPacket extends SentHeader {
   readonly leaf: Uint8Array;
 }
 
-export interface StretchRecord {
+/** All that is needed to do a stretch again. */
+export interface CutRecord {
   readonly head: RecordHead;
-  readonly end: RecordEnd;
+  readonly end: CutEnd;
   /** From its beginning, each time. */
   readonly state: () => BlobSource;
   readonly taken: readonly TakenPacket[];
   readonly signed: readonly SignedPackets[];
-  readonly sent: readonly SentPacket[];
+  readonly sent: readonly SentHeader[];
   readonly windows: readonly { readonly peer: number; readonly window: Window }[];
+  readonly close: () => void;
+}
+
+/** With what came out, as its trainer and the neighbours have signed it. */
+export interface StretchRecord extends CutRecord {
+  readonly end: RecordEnd;
+  readonly sent: readonly SentPacket[];
   /** Windows that never came: the term ended before them. */
   readonly missing: readonly string[];
-  readonly close: () => void;
 }
 
 /** Before a packet: a shard's number. */
@@ -79,29 +95,58 @@ const NUMBER_BYTES = 4;
 
 /** @throws UserError `record/damaged` */
 export function openRecord(path: string): StretchRecord {
+  return opened(path, MAGIC, ({ words, sent, rest }) => {
+    const missing = words.get('foot')?.missing as readonly string[];
+    const end = endIn(words.get('end'));
+    return { ...rest, end, sent: sent.map((packet) => sentIn(packet)), missing };
+  });
+}
+
+/** As an auditor gets it. @throws UserError `record/damaged` */
+export function openCutRecord(path: string): CutRecord {
+  return opened(path, CUT_MAGIC, ({ words, sent, rest }) => {
+    const end = cutEndIn(words.get('end'));
+    return { ...rest, end, sent: sent.map((packet) => headerIn(packet)) };
+  });
+}
+
+type Words = Readonly<Record<string, unknown>>;
+
+interface Scanned {
+  readonly words: ReadonlyMap<string, Words>;
+  readonly sent: readonly Entry[];
+  readonly rest: Omit<CutRecord, 'end' | 'sent'>;
+}
+
+interface Entry {
+  readonly entry: EntryHead;
+  readonly body: Uint8Array;
+}
+
+function opened<T>(path: string, magic: Uint8Array, made: (found: Scanned) => T): T {
   const descriptor = openForReading(path);
   try {
-    return scanned(descriptor);
+    return made(scanned(descriptor, magic));
   } catch (error) {
     closeSync(descriptor);
     throw error instanceof SyntaxError ? damagedRecord('an entry of it is not JSON') : error;
   }
 }
 
-function scanned(descriptor: number): StretchRecord {
+function scanned(descriptor: number, magic: Uint8Array): Scanned {
   const { size } = fstatSync(descriptor);
   const read = (at: number, bytes: number): Uint8Array => {
     const found = at + bytes <= size ? readAt(descriptor, at, bytes) : undefined;
     if (found?.length !== bytes) throw damagedRecord('it ends too early');
     return found;
   };
-  if (!Buffer.from(read(0, MAGIC.length)).equals(MAGIC)) throw damagedRecord('it is not a record');
-  const words = new Map<string, Readonly<Record<string, unknown>>>();
+  if (!Buffer.from(read(0, magic.length)).equals(magic)) throw damagedRecord('it is not a record');
+  const words = new Map<string, Words>();
   const pieces: { readonly at: number; readonly bytes: number }[] = [];
-  const [taken, sent, windows]: [TakenPacket[], SentPacket[], { peer: number; window: Window }[]] = [[], [], []];
+  const [taken, sent, windows]: [TakenPacket[], Entry[], { peer: number; window: Window }[]] = [[], [], []];
   const signed: SignedPackets[] = [];
   let entries = 0;
-  let at = MAGIC.length;
+  let at = magic.length;
   while (!words.has('foot')) {
     const entry = decodeEntryHead(read(at, ENTRY_HEAD_BYTES));
     const body = at + ENTRY_HEAD_BYTES;
@@ -111,7 +156,7 @@ function scanned(descriptor: number): StretchRecord {
     if (entry.kind === 'state') pieces.push({ at: body, bytes: entry.bytes });
     else if (entry.kind === 'taken') taken.push(takenIn(entry, body, read));
     else if (entry.kind === 'signature') signed.push(signedIn(entry, read(body, entry.bytes)));
-    else if (entry.kind === 'sent') sent.push(sentIn(entry, read(body, entry.bytes)));
+    else if (entry.kind === 'sent') sent.push({ entry, body: read(body, entry.bytes) });
     else {
       const said = wordsIn(entry, read(body, entry.bytes));
       if (entry.kind === 'window') windows.push(windowIn(said));
@@ -121,9 +166,7 @@ function scanned(descriptor: number): StretchRecord {
   if (at !== size || words.get('foot')?.entries !== entries) throw damagedRecord('entries of it are missing');
   const state = (): BlobSource => stateSource(pieces, read);
   const close = (): void => closeSync(descriptor);
-  const missing = words.get('foot')?.missing as readonly string[];
-  const [head, end] = [headIn(words.get('head')), endIn(words.get('end'))];
-  return { head, end, state, taken, signed, sent, windows, missing, close };
+  return { words, sent, rest: { head: headIn(words.get('head')), state, taken, signed, windows, close } };
 }
 
 function stateSource(
@@ -158,8 +201,14 @@ function signedIn(entry: EntryHead, body: Uint8Array): SignedPackets {
   return { from, call, signature: body.subarray(NUMBER_BYTES + 4) };
 }
 
-function sentIn(entry: EntryHead, body: Uint8Array): SentPacket {
-  if (entry.bytes !== NUMBER_BYTES + HEADER_BYTES + 32 || !entryCheckHolds(entry, body))
+function sentIn({ entry, body }: Entry): SentPacket {
+  const header = headerIn({ entry, body }, 32);
+  return { ...header, leaf: body.subarray(NUMBER_BYTES + HEADER_BYTES) };
+}
+
+/** @param more bytes behind the header */
+function headerIn({ entry, body }: Entry, more = 0): SentHeader {
+  if (entry.bytes !== NUMBER_BYTES + HEADER_BYTES + more || !entryCheckHolds(entry, body))
     throw damagedRecord('a header of it was changed');
   const headerBytes = body.subarray(NUMBER_BYTES, NUMBER_BYTES + HEADER_BYTES);
   // Without its payload a header is decoded as that of an empty packet.
@@ -168,16 +217,16 @@ function sentIn(entry: EntryHead, body: Uint8Array): SentPacket {
   const header = decodePacket(empty)?.header;
   if (!header) throw damagedRecord('a header of it cannot be read');
   const to = (body[0] ?? 0) + 256 * (body[1] ?? 0);
-  return { to, header, headerBytes, leaf: body.subarray(NUMBER_BYTES + HEADER_BYTES) };
+  return { to, header, headerBytes };
 }
 
-function windowIn({ peer, window }: Readonly<Record<string, unknown>>): { peer: number; window: Window } {
+function windowIn({ peer, window }: Words): { peer: number; window: Window } {
   const known = windowOf(window);
   if (!known || !isCount(peer)) throw damagedRecord('a window of it says nothing');
   return { peer, window: known };
 }
 
-function headIn(said: Readonly<Record<string, unknown>> | undefined): RecordHead {
+function headIn(said: Words | undefined): RecordHead {
   const { format, run, shard, term, from, deployment, owner, hash, totals } = said ?? {};
   const whole = isCount(shard) && isCount(term) && isCount(from) && isText(run) && isText(owner) && isText(deployment);
   if (format !== RECORD_FORMAT || !whole || !fromHex(hash, 32) || typeof totals !== 'object')
@@ -185,13 +234,19 @@ function headIn(said: Readonly<Record<string, unknown>> | undefined): RecordHead
   return said as unknown as RecordHead;
 }
 
-function endIn(said: Readonly<Record<string, unknown>> | undefined): RecordEnd {
-  const { calls, signed, totals, owners, local } = said ?? {};
+function endIn(said: Words | undefined): RecordEnd {
+  const { signed, totals } = said ?? {};
   const { calls: steps, hash, sig } = (signed ?? {}) as Partial<SignedState>;
-  const whole = isCount(calls) && isCount(steps) && fromHex(hash, 32) && fromHex(sig, 64) && Array.isArray(local);
-  if (!whole || typeof totals !== 'object' || typeof owners !== 'object' || owners === null)
+  if (!isCount(steps) || !fromHex(hash, 32) || !fromHex(sig, 64) || typeof totals !== 'object')
     throw damagedRecord('its end says too little');
-  return said as unknown as RecordEnd;
+  return cutEndIn(said) as RecordEnd;
+}
+
+function cutEndIn(said: Words | undefined): CutEnd {
+  const { calls, owners, local } = said ?? {};
+  if (!isCount(calls) || !Array.isArray(local) || typeof owners !== 'object' || owners === null)
+    throw damagedRecord('its end says too little');
+  return said as unknown as CutEnd;
 }
 
 function isCount(value: unknown): value is number {

@@ -17,7 +17,7 @@ import type { SignedState } from '../../wire/state-signature.ts';
 import { directionOf, type Window } from '../../wire/window.ts';
 import type { Pieces } from '../send-blob.ts';
 import { encodeStatePieces } from '../shard-state.ts';
-import { type EntryKind, entryHead, MAX_ENTRY_BYTES, wordsEntry } from './entries.ts';
+import { callBytes, type EntryKind, entryHead, MAX_ENTRY_BYTES, numberBytes, wordsEntry } from './entries.ts';
 import { maxPendingBytes } from './pending.ts';
 import { RecordFile, type WritingPort } from './record-file.ts';
 
@@ -328,13 +328,4 @@ export function recordName(shard: number, term: number, from: number): string {
 
 function windowName(way: 'in' | 'out', peer: number, call: number): string {
   return `${way}/${peer}/${call}`;
-}
-
-/** Before a packet: the shard beyond the border. */
-function numberBytes(shard: number): Uint8Array {
-  return Uint8Array.of(shard & 0xff, shard >> 8, 0, 0);
-}
-
-function callBytes(call: number): Uint8Array {
-  return Uint8Array.of(call & 0xff, (call >> 8) & 0xff, (call >> 16) & 0xff, call >>> 24);
 }

@@ -1,0 +1,237 @@
+/**
+ * A stretch done again from the state at its start and the frames that came, and from nothing else: what comes out of it.
+ * On the same class of device it gives the same bits. Neighbouring shards that one trainer had are done again together:
+ * what went between them is computed here.
+ */
+
+import { sizeOf } from '../../../spec/program.ts';
+import type { OutputWindow, ShardOutputs } from '../../audit/outputs.ts';
+import type { Device, DeviceSession, Tensor } from '../../device/device.ts';
+import { openSession, type ShardSession } from '../../shard/session.ts';
+import type { ShardSource } from '../../shard/shards.ts';
+import { callAt, functionOf, positionOf } from '../../training/calls.ts';
+import type { Frame } from '../../training/frame.ts';
+import type { Totals } from '../../training/totals.ts';
+import { type Codec, decodeValues, encodeValues } from '../../wire/codec.ts';
+import type { Deployment } from '../../wire/deployment.ts';
+import { hex } from '../../wire/hash.ts';
+import { decodePacket, MAX_PAYLOAD_BYTES } from '../../wire/header.ts';
+import { leafOf, rootOf } from '../../wire/merkle.ts';
+import { type Comparisons, withCall } from '../call-sums.ts';
+import { type BlobSource, openShardData, type ShardData } from '../shard-data.ts';
+import { borderCodec, drawStates, openShardDevice } from '../shard-device.ts';
+import { hashOf } from '../streamed-state.ts';
+import { damagedRecord } from './entries.ts';
+import { recordedState } from './fill-from-record.ts';
+import type { CutRecord, SentHeader } from './read-record.ts';
+
+export interface RepeatOptions {
+  readonly deployment: Deployment;
+  /** Of each shard, by its number. */
+  readonly sourceOf: (shard: number) => Promise<ShardSource>;
+  readonly device: Device;
+  readonly blob: BlobSource;
+  /** States of at least so many bytes are never in memory as a whole. */
+  readonly largeStateBytes?: number;
+}
+
+/** One call's packets to one neighbour. */
+interface Flow {
+  readonly peer: number;
+  readonly call: number;
+  /** By the place of each packet; nothing where no frame came out that it could be of. */
+  readonly leaves: (Uint8Array | undefined)[];
+  /** A frame came out that did not go. */
+  other: boolean;
+}
+
+interface Went extends SentHeader {
+  readonly flow: Flow;
+  readonly place: number;
+}
+
+interface Member {
+  readonly record: CutRecord;
+  readonly source: ShardSource;
+  readonly device: DeviceSession;
+  readonly session: ShardSession;
+  readonly data: ShardData;
+  /** By frame: the headers of its packets, in order. */
+  readonly went: Map<string, Went[]>;
+  readonly flows: Map<string, Flow>;
+  totals: Totals;
+  readonly comparisons: Comparisons;
+  call: number;
+  unsound: number | undefined;
+}
+
+/**
+ * @param records of one stretch: of a shard, and of those neighbours that the same trainer had
+ * @throws UserError `record/damaged` where nothing can be computed from a record
+ */
+export async function repeatStretch(
+  records: readonly CutRecord[],
+  options: RepeatOptions,
+): Promise<readonly ShardOutputs[]> {
+  const members: Member[] = [];
+  try {
+    for (const record of records) members.push(await memberOf(record, options));
+    return await new Repetition(members, options).run();
+  } finally {
+    await Promise.all(members.map(({ device }) => device.close()));
+  }
+}
+
+async function memberOf(record: CutRecord, options: RepeatOptions): Promise<Member> {
+  const { deployment, sourceOf, device: on, blob } = options;
+  const source = await sourceOf(record.head.shard);
+  const { states } = source.executable.program;
+  const state = await recordedState(record, states, options.largeStateBytes);
+  const data = await openShardData(deployment, source.schedule, blob);
+  // Frames of other shards are kept here: their memory may not be used again.
+  const device = await openShardDevice(on, deployment, { ...source.executable, short: false });
+  // The state at the very beginning is drawn again: no signature says that it came from the seed.
+  if (record.head.from === 0) await drawStates(device, states, deployment, blob);
+  else await state.fill(device);
+  if (record.head.from === 0 && (await hashOf(device, states, options.largeStateBytes)) !== record.head.hash) {
+    await device.close();
+    throw damagedRecord('it does not begin from the seed');
+  }
+  // All results are copied here, for the same reason.
+  const run: DeviceSession['run'] = (name, inputs, position) => device.run(name, inputs, position);
+  const session = openSession(source.schedule, source.executable, { run });
+  const { from: call, totals } = record.head;
+  const comparisons: Comparisons = new Map();
+  return { record, source, device, session, data, ...wentOf(record), totals, comparisons, call, unsound: undefined };
+}
+
+function wentOf({ sent, end }: CutRecord): Pick<Member, 'went' | 'flows'> {
+  const [went, flows]: [Map<string, Went[]>, Map<string, Flow>] = [new Map(), new Map()];
+  for (const packet of sent) {
+    const { border, batch, microbatch, tick } = packet.header;
+    // What was sent of a batch that began ahead is of the next stretch.
+    if (batch >= end.calls) continue;
+    const flow = flowIn(flows, packet.to, batch);
+    const name = frameKey({ message: border, callIndex: batch, microbatch, tick });
+    went.set(name, [...(went.get(name) ?? []), { ...packet, flow, place: flow.leaves.length }]);
+    flow.leaves.push(undefined);
+  }
+  return { went, flows };
+}
+
+function flowIn(flows: Map<string, Flow>, peer: number, call: number): Flow {
+  const name = `${peer}/${call}`;
+  const flow = flows.get(name) ?? { peer, call, leaves: [], other: false };
+  flows.set(name, flow);
+  return flow;
+}
+
+class Repetition {
+  readonly #members: readonly Member[];
+  readonly #options: RepeatOptions;
+  readonly #codec: Codec;
+
+  constructor(members: readonly Member[], options: RepeatOptions) {
+    this.#members = members;
+    this.#options = options;
+    this.#codec = borderCodec(options.device, options.deployment);
+  }
+
+  async run(): Promise<ShardOutputs[]> {
+    for (const member of this.#members) this.#begin(member);
+    for (let moved = true; moved; ) {
+      moved = false;
+      for (const member of this.#members) {
+        if (this.#members.some(({ unsound }) => unsound !== undefined)) break;
+        const step = await member.session.advance();
+        if (step.kind === 'send') for (const frame of step.frames) this.#sent(member, frame);
+        else if (step.kind === 'done') this.#done(member, step.results);
+        else continue;
+        moved = true;
+      }
+    }
+    const outputs: ShardOutputs[] = [];
+    for (const member of this.#members) outputs.push(await this.#ended(member));
+    return outputs;
+  }
+
+  #begin({ record, source, session, data, call: callIndex }: Member): void {
+    if (callIndex >= record.end.calls) return;
+    const { deployment } = this.#options;
+    const call = callAt(deployment, callIndex);
+    const [name, position] = [functionOf(deployment, call), positionOf(deployment, call)];
+    for (const frame of framesOf(record, source, callIndex)) session.deliver(frame);
+    session.start({ name, position, inputs: data.inputs(call), callIndex, microbatch: 0 });
+  }
+
+  #done(member: Member, results: Readonly<Record<string, Tensor>>): void {
+    const { deployment } = this.#options;
+    const { call, data, totals, comparisons } = member;
+    const summed = withCall(deployment, data, totals, callAt(deployment, call), results, comparisons);
+    if ('unsound' in summed) {
+      member.unsound = call;
+      return;
+    }
+    member.totals = summed.totals;
+    member.call++;
+    this.#begin(member);
+  }
+
+  #sent({ record, source, went, flows }: Member, frame: Frame): void {
+    const to = source.schedule.messages.find((m) => m.id === frame.message)?.to ?? -1;
+    const bytes = encodeValues(frame.values, this.#codec);
+    const local = this.#members.find((other) => other.record.head.shard === to);
+    if (local && record.end.local.includes(local.record.head.shard)) {
+      const lengths = frame.values.map((v) => v.length);
+      local.session.deliver({ ...frame, values: decodeValues(bytes, lengths, this.#codec) });
+      return;
+    }
+    const packets = went.get(frameKey(frame)) ?? [];
+    const chunks = Math.max(1, Math.ceil(bytes.length / MAX_PAYLOAD_BYTES));
+    if (packets.length !== chunks || packets.some((packet) => packet.to !== to)) {
+      flowIn(flows, to, frame.callIndex).other = true;
+      return;
+    }
+    for (const [i, { headerBytes, flow, place }] of packets.entries()) {
+      const payload = bytes.subarray(i * MAX_PAYLOAD_BYTES, (i + 1) * MAX_PAYLOAD_BYTES);
+      flow.leaves[place] = leafOf(Buffer.concat([headerBytes, payload]));
+    }
+  }
+
+  async #ended({ record, source, device, flows, totals, call, unsound }: Member): Promise<ShardOutputs> {
+    const { shard } = record.head;
+    const isUnsound = this.#members.some((other) => other.unsound !== undefined);
+    if (call < record.end.calls && !isUnsound)
+      throw damagedRecord(`frames of call ${call} of shard ${shard} are missing`);
+    const hash = await hashOf(device, source.executable.program.states, this.#options.largeStateBytes);
+    const windows = [...flows.values()].filter((flow) => !isUnsound || flow.call < call).map(windowOf);
+    return { shard, windows, hash, totals, ...(unsound === undefined ? {} : { unsound }) };
+  }
+}
+
+function windowOf({ peer, call, leaves, other }: Flow): OutputWindow {
+  const found = leaves.filter((leaf) => leaf !== undefined);
+  const same = !other && found.length === leaves.length;
+  return { peer, call, packets: leaves.length, root: same ? hex(rootOf(found)) : '' };
+}
+
+/** Frames of one call that came, their packets joined. */
+function* framesOf({ taken }: CutRecord, { schedule }: ShardSource, callIndex: number): Generator<Frame> {
+  // Of one neighbour they follow each other, those of others come in between.
+  const coming = new Map<number, Uint8Array[]>();
+  for (const { from, call, read } of taken) {
+    if (call !== callIndex) continue;
+    const packet = decodePacket(read());
+    if (!packet) throw damagedRecord('a frame of it cannot be read');
+    const { border: message, microbatch, tick, chunk, chunks, codec } = packet.header;
+    const payloads = [...(chunk === 0 ? [] : (coming.get(from) ?? [])), packet.payload];
+    coming.set(from, payloads);
+    if (chunk + 1 < chunks) continue;
+    const lengths = schedule.messages.find((m) => m.id === message)?.values.map((v) => sizeOf(v.shape)) ?? [];
+    yield { message, callIndex, microbatch, tick, values: decodeValues(Buffer.concat(payloads), lengths, codec) };
+  }
+}
+
+function frameKey({ message, callIndex, microbatch, tick }: Omit<Frame, 'values'>): string {
+  return `${message}/${callIndex}/${microbatch}/${tick}`;
+}
