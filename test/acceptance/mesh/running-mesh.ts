@@ -13,24 +13,29 @@ export class RunningMesh {
   readonly folder: string;
   protected readonly nmc: string;
   protected readonly env: NodeJS.ProcessEnv;
+  readonly #kept: readonly string[];
   #process: ChildProcess | undefined;
   protected address = '';
   pids: readonly number[] = [];
   /** Of its trainers. */
   names: readonly string[] = [];
 
-  /** @param name of its folder, which is emptied; what the machine reaches is measured once for all of them */
-  constructor(root: string, name: string) {
+  /**
+   * @param name of its folder, which is emptied; what the machine reaches is measured once for all of them
+   * @param kept where the mesh is kept, as options of `nmc up`; none: on its own disk
+   */
+  constructor(root: string, name: string, kept: readonly string[] = []) {
     const all = join(root, '.cache', 'acceptance', 'mesh');
     this.folder = join(all, name);
     removeFolder(this.folder);
     mkdirSync(this.folder, { recursive: true });
+    this.#kept = kept;
     this.nmc = join(root, 'dist/nmc.cjs');
     this.env = plainEnvironment({ NMC_CONFIG: join(all, 'config') });
   }
 
   async up(trainers: number, delay: number): Promise<void> {
-    const args = ['up', '--trainers', String(trainers), '--port', '0', '--state', 'state', '--json'];
+    const args = ['up', '--trainers', String(trainers), '--port', '0', '--state', 'state', '--json', ...this.#kept];
     if (delay > 0) args.push('--delay', String(delay));
     const child = remembered(
       spawn(process.execPath, [this.nmc, ...args], {

@@ -1,6 +1,5 @@
 /** How fast a mesh trains whose store is NATS, beside one with a store of its own: by turns, on the same machine. */
 
-import { RunningNatsMesh } from '../mesh/nats-mesh.ts';
 import { lineOf, measure } from '../mesh/rates.ts';
 import { RunningMesh } from '../mesh/running-mesh.ts';
 import { type Context, notRun, type Row } from '../row.ts';
@@ -9,6 +8,8 @@ const SHARDS = [1, 8];
 /** To try the harness. */
 const TRIED = [1, 2];
 const SECONDS = 12;
+/** One synchronizer, as the other mesh has: only the store differs. */
+const NATS = ['--nats', '--synchronizers', '1', '--accept-older-server'];
 const LEAST = 0.9;
 const TARGET = `>= ${LEAST} of embedded`;
 
@@ -19,7 +20,8 @@ export async function rates(context: Context): Promise<readonly Row[]> {
   const { data, root, trial } = context;
   if (data === undefined)
     return SHARDS.map((shards) => notRun(name, whatOf(shards), TARGET, 'needs MNIST (--data DIR)'));
-  const [embedded, nats] = [new RunningMesh(root, 'nats-rates-embedded'), new RunningNatsMesh(root, 'nats-rates')];
+  const embedded = new RunningMesh(root, 'nats-rates-embedded');
+  const nats = new RunningMesh(root, 'nats-rates', NATS);
   const counts = trial ? TRIED : SHARDS;
   const trainers = Math.max(...counts);
   try {
