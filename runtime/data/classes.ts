@@ -50,7 +50,9 @@ function checkKinds({ name: data, classes }: Dataset, field: string, known: Clas
 
 function numberOf({ name: data }: Dataset, name: string, order: readonly string[]): number {
   // One text in two encodings is one name: file systems differ in which they keep.
-  const number = order.findIndex((known) => known.normalize() === name.normalize());
+  // Two characters of a text may be one name in that sense, and are two classes.
+  const own = order.indexOf(name);
+  const number = own >= 0 ? own : order.findIndex((known) => known.normalize() === name.normalize());
   if (number >= 0) return number;
   const alike = order.find((known) => foldedName(known) === foldedName(name));
   if (alike !== undefined)

@@ -5,10 +5,13 @@ import { WordLabels } from './word-labels.ts';
 
 export class CsvColumn {
   readonly name: string;
+  readonly #unnamed: boolean;
   /** `open` while all its cells are empty or say that a value is missing. */
   kind: 'open' | 'number' | 'text' = 'open';
   /** The first cell that holds no number, and its line. */
   gap: { readonly line: number; readonly text: string } | undefined;
+  /** The first cell that holds neither a number nor says that one is missing, and its line. */
+  word: { readonly line: number; readonly text: string } | undefined;
   /** Of a column of text: the first cell that holds a number. */
   number: { readonly line: number; readonly text: string } | undefined;
   /** The first whole number of more digits than are read. */
@@ -18,8 +21,10 @@ export class CsvColumn {
   #values = new Float64Array(64);
   #count = 0;
 
-  constructor(name: string) {
+  /** @param unnamed the file gives it no name, so it counts only where it has numbers */
+  constructor(name: string, unnamed = false) {
     this.name = name;
+    this.#unnamed = unnamed;
   }
 
   /** Up to the first gap. */
@@ -36,12 +41,19 @@ export class CsvColumn {
       : found;
   }
 
+  /** The column may be one of numbers, though it is not read so: no cell has one, or they are written in another way. */
+  get isDoubtful(): boolean {
+    if (this.kind === 'open') return this.gap !== undefined && !this.#unnamed;
+    return this.kind === 'text' && isOddNumber(this.word?.text ?? '');
+  }
+
   /** @param line from 1, the row of names included */
   add(text: string, line: number): void {
     const value = toNumber(text);
     if (value === undefined) {
       this.gap ??= { line, text };
-      if (this.kind === 'open' && !isMissing(text)) this.kind = 'text';
+      if (!isMissing(text)) this.word ??= { line, text };
+      if (this.kind === 'open' && this.word) this.kind = 'text';
       this.words?.add(text, `row ${line}, column \`${this.name}\``);
       return;
     }
@@ -69,6 +81,12 @@ export function toNumber(text: string): number | undefined {
   if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return undefined;
   const value = Number(text);
   return Number.isFinite(value) ? value : undefined;
+}
+
+/** What people or programs mean as a number: `1,5`, `1,234.5`, `12 %`, `True`. A date is none. */
+function isOddNumber(text: string): boolean {
+  if (/^(true|false)$/i.test(text)) return true;
+  return /^[-+$€£ ]*\d[\d.,' ]*[%$€£ ]*$/.test(text) && !/^\d{1,4}([.-])\d{1,2}\1\d{1,4}/.test(text);
 }
 
 /** Texts that programs write where a number is missing. */

@@ -19,7 +19,18 @@ export function isHeader(path: string, first: readonly string[], second: readonl
   }
   // pandas writes the numbers of columns as their names, behind an empty cell where it writes the rows' numbers, too.
   if (numbers.every((cell, i) => cell === String(i))) throw doubtful(path, first, 'pandas writes such names');
+  const step = stepOf(numbers);
+  if (step !== undefined && second && stepOf(second) !== step)
+    throw doubtful(path, first, 'it counts, and the row behind it does not');
   return false;
+}
+
+/** By which whole number three cells or more grow from one to the next: names of columns, years, wavelengths. */
+function stepOf(cells: readonly string[]): number | undefined {
+  if (cells.length < 3 || !cells.every((cell) => /^\d+$/.test(cell))) return undefined;
+  const [first = 0, next = 0] = cells.map(Number);
+  const step = next - first;
+  return step > 0 && cells.every((cell, i) => Number(cell) === first + i * step) ? step : undefined;
 }
 
 function doubtful(path: string, first: readonly string[], why: string): UserError {

@@ -60,7 +60,9 @@ class CsvRows {
   #begin(first: readonly string[], second: readonly string[] | undefined): void {
     this.headed = isHeader(this.#path, first, second);
     const names = this.headed ? uniqueNames(this.#path, first) : first.map((_, c) => `column${c + 1}`);
-    this.columns = names.map((name) => new CsvColumn(name));
+    // A comma at the end of every line makes a column of nothing.
+    const isUnnamed = (c: number): boolean => (this.headed ? first[c] === '' : c === first.length - 1);
+    this.columns = names.map((name, c) => new CsvColumn(name, isUnnamed(c)));
     if (this.headed) this.#line++;
     else this.#store(first);
     if (second) this.#store(second);
@@ -95,8 +97,12 @@ function fieldsOf(path: string, { columns = [], count, headed }: CsvRows, wanted
   const named = usable.map(({ name }) => ({ name, shape: [] }));
   const groups = rest?.length === 0 ? [] : groupColumns(path, named, rest);
   // Found by its position, a column that is half text could be meant, too.
-  const doubtful = allNamed(path, named, rest) ? undefined : columns.find((c) => c.kind === 'text' && c.number);
-  if (doubtful?.number) throw badData(path, placeOf(doubtful, doubtful.gap?.line ?? 1), doubtful.problem);
+  const [only] = rest?.length === 1 ? rest : [];
+  const byPosition = only !== undefined && [usable.length, columns.length].includes(sizeOf(only));
+  const isDoubtful = (c: CsvColumn): boolean =>
+    (c.kind === 'text' && c.number !== undefined) || (byPosition && c.isDoubtful);
+  const doubtful = allNamed(path, named, rest) ? undefined : columns.find(isDoubtful);
+  if (doubtful) throw badData(path, placeOf(doubtful, doubtful.gap?.line ?? 1), doubtful.problem);
   const columnNames = namesOfGroups(groups, named);
   const used = groups.flatMap(({ members }) => members.map((m) => usable[m] as CsvColumn));
   const gaps = used.flatMap((column) => (column.gap ? [{ column, line: column.gap.line }] : []));

@@ -6,6 +6,7 @@
 import { boundedCount, listOf, zeroed } from '../../support/bounded.ts';
 import type { FieldArray, FieldType } from '../dataset.ts';
 import { badData, badLength, looksLike } from './bad-data.ts';
+import { INEXACT, roundedDouble } from './table.ts';
 
 export interface NumberArray {
   readonly type: FieldType;
@@ -54,10 +55,11 @@ export function parseIdx(path: string, bytes: Uint8Array): NumberArray {
   const count = sizes.reduce((product, size) => product * size, 1);
   const expected = start + count * element.bytes;
   if (bytes.length !== expected) throw badLength(path, bytes, expected, `${sizes.join(' x ')} elements make`);
-  return { type: element.type, sizes, data: readElements(view, start, count, element, bytes) };
+  return { type: element.type, sizes, data: readElements(path, view, start, count, element, bytes) };
 }
 
 function readElements(
+  path: string,
   view: DataView,
   start: number,
   count: number,
@@ -68,5 +70,10 @@ function readElements(
   const length = boundedCount(count, bytes.length, 'elements of the file');
   const out = element.type === 'i32' ? zeroed(Int32Array, length) : zeroed(Float32Array, length);
   for (let i = 0; i < count; i++) out[i] = element.read(view, start + i * element.bytes);
+  const rounded = element.bytes === 8 ? roundedDouble(count, (i) => element.read(view, start + 8 * i)) : -1;
+  if (rounded >= 0) {
+    const at = start + 8 * rounded;
+    throw badData(path, `byte ${at}`, `${element.read(view, at)} ${INEXACT}`);
+  }
   return out;
 }

@@ -69,12 +69,13 @@ function parseLine(path: string, line: string, number: number): PlacedObject {
 
 /** The classes of a field that is a word in every line, where it takes them. */
 function labelsOf(path: string, lines: readonly PlacedObject[], field: Field): Classed | undefined {
-  const words = (line: PlacedObject): boolean => typeof line.object[field.name] === 'string';
-  if (!takesClasses(field) || !lines.some(words)) return undefined;
+  if (!takesClasses(field)) return undefined;
+  const [name = field.name] = memberNames(path, lines[0]?.object ?? {}, field);
+  if (!lines.some((line) => typeof line.object[name] === 'string')) return undefined;
   const labels = new WordLabels();
   for (const line of lines) {
-    const value = line.object[field.name];
-    const place = `${line.place}, \`${field.name}\``;
+    const value = line.object[name];
+    const place = `${line.place}, \`${name}\``;
     if (typeof value !== 'string')
       throw badData(path, place, `${JSON.stringify(value)?.slice(0, 40) ?? 'nothing'}, where other lines have a word`);
     labels.add(value.trim(), place);

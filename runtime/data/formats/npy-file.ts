@@ -29,14 +29,14 @@ const AS_THEY_ARE: Readonly<Record<string, FieldType>> = { '|u1': 'u8', '|b1': '
 /**
  * @param wanted its only field
  * @returns nothing for a file that is small, or has to be converted, or is damaged: then it is read whole
- * @throws UserError `data/format` for a number that is not finite
+ * @throws UserError `data/format` for a number that is not finite, or that devices would round
  */
 export function openNpyFile(path: string, wanted: Field, least = LARGE_FILE_BYTES): Dataset | undefined {
   const descriptor = openForReading(path);
   const dataset = datasetOf(path, descriptor, wanted, least);
   // Else it is open as long as the process: its rows are read to the end.
   if (!dataset) closeSync(descriptor);
-  else if (wanted.type === 'f32') assertFinite(path, dataset, wanted);
+  else if (wanted.type !== 'u8') assertExact(path, dataset, wanted);
   return dataset;
 }
 
@@ -81,7 +81,8 @@ function* runsOf(rows: ArrayLike<number>, length: number): Generator<Run> {
   }
 }
 
-function assertFinite(path: string, dataset: Dataset, field: Field): void {
+/** Once through the file: numbers that a small file would be refused for are in no large one. */
+function assertExact(path: string, dataset: Dataset, field: Field): void {
   const step = Math.max(1, Math.floor(SCAN_BYTES / (4 * sizeOf(field))));
   for (let from = 0; from < dataset.length; from += step) {
     const count = Math.min(step, dataset.length - from);

@@ -4,7 +4,7 @@ import { boundedCount, zeroed } from '../../support/bounded.ts';
 import type { FieldArray, FieldType } from '../dataset.ts';
 import { badData, badLength, looksLike } from './bad-data.ts';
 import type { NumberArray } from './idx.ts';
-import { INEXACT, roundedWhole } from './table.ts';
+import { INEXACT, roundedDouble } from './table.ts';
 
 const SIGNATURE = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
@@ -111,16 +111,10 @@ function readElements(
   return out;
 }
 
-/** Doubles that all are whole are counts, of which f32 holds those up to 2^24. */
 function refuseRounded(path: string, view: DataView, { start, descr }: Header, count: number): void {
   const little = !descr.startsWith('>');
   const read = (i: number): number => view.getFloat64(start + 8 * i, little);
-  let first = -1;
-  for (let i = 0; i < count; i++) {
-    const value = read(i);
-    if (!Number.isInteger(value)) return;
-    if (first < 0 && roundedWhole(Float64Array.of(value)) === 0) first = i;
-  }
+  const first = roundedDouble(count, read);
   if (first >= 0) throw badData(path, `byte ${start + 8 * first}`, `${read(first)} ${INEXACT}`);
 }
 

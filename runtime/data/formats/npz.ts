@@ -23,18 +23,31 @@ const END = 0x06054b50;
 const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
 
-/** The arrays by name (without `.npy`). Files in the archive that are not arrays are left out. */
-export function parseNpz(path: string, bytes: Uint8Array): Map<string, NumberArray> {
+/**
+ * The arrays by name (without `.npy`). Files in the archive that are not arrays are left out.
+ * @param wanted names of the arrays to read, where the archive has all of them: texts and objects may lie beside them
+ */
+export function parseNpz(path: string, bytes: Uint8Array, wanted?: readonly string[]): Map<string, NumberArray> {
   const arrays = new Map<string, NumberArray>();
-  const entries = listEntries(path, bytes).filter((entry) => entry.name.endsWith('.npy'));
+  const all = listEntries(path, bytes).filter((entry) => entry.name.endsWith('.npy'));
+  assertOnce(path, all);
+  const entries = wanted?.every((name) => all.some((entry) => entry.name === `${name}.npy`))
+    ? all.filter((entry) => wanted.includes(entry.name.slice(0, -4)))
+    : all;
   const total = entries.reduce((sum, entry) => sum + entry.unpacked, 0);
   if (total > MAX_BYTES) throw badData(path, '', `its arrays take ${total} bytes; at most ${MAX_BYTES} are read`);
-  for (const entry of entries) {
-    if (arrays.has(entry.name.slice(0, -4))) throw badData(path, '', `${entry.name} is in the archive twice`);
+  for (const entry of entries)
     arrays.set(entry.name.slice(0, -4), parseNpy(`${path}:${entry.name}`, unpack(path, bytes, entry)));
-  }
   if (arrays.size === 0) throw badData(path, '', 'the archive holds no .npy array');
   return arrays;
+}
+
+function assertOnce(path: string, entries: readonly Entry[]): void {
+  const seen = new Set<string>();
+  for (const { name } of entries) {
+    if (seen.has(name)) throw badData(path, '', `${name} is in the archive twice`);
+    seen.add(name);
+  }
 }
 
 function listEntries(path: string, bytes: Uint8Array): Entry[] {

@@ -7,7 +7,7 @@ import { badData, looksLike } from './bad-data.ts';
 import { type ParquetValues, readParquetColumns } from './parquet-process.ts';
 import { isPng, parsePng, toGrey } from './png.ts';
 import { INEXACT, roundedWhole, rowCount, type Table } from './table.ts';
-import { joinColumns } from './wide-columns.ts';
+import { allNamed, isNamed, joinColumns, ownColumn } from './wide-columns.ts';
 import { type Classed, classesOf, takesClasses, WordLabels } from './word-labels.ts';
 
 /** It is handed to another process, in one message. */
@@ -29,10 +29,21 @@ export async function parseParquet(
   if (bytes.length > MAX_BYTES) throw badData(path, '', `at most ${MAX_BYTES} bytes of Parquet are read at once`);
   const reply = await readParquetColumns(bytes);
   if (reply.problem !== undefined) throw badData(path, '', `the file cannot be read (${reply.problem})`);
-  const columns = [...reply.columns].flatMap(([name, chunks]) => toColumn(path, name, chunks) ?? []);
-  const labels = [...reply.columns].flatMap(([name, chunks]) => labelsOf(path, name, chunks, wanted) ?? []);
+  const names = [...reply.columns.keys()];
+  const columnsOf = names.map((name) => ({ name, shape: [] }));
+  const labels = (wanted ?? []).filter(takesClasses).flatMap((field) => {
+    const name = names[ownColumn(path, columnsOf, field.name)];
+    return name === undefined ? [] : (labelsOf(path, name, reply.columns.get(name) ?? [], field) ?? []);
+  });
   const rest = wanted?.filter(({ name }) => !labels.some(({ column }) => column.field.name === name));
-  assertNumbers(path, [...reply.columns.keys()], columns, rest ?? []);
+  const byName = rest !== undefined && allNamed(path, columnsOf, rest);
+  // Found by its position, a column without any value could be meant, too.
+  const empty = rest?.length === 1 && !byName ? emptyColumn(reply.columns) : undefined;
+  if (empty !== undefined) throw badData(path, `row 1, column \`${empty}\``, 'the value is missing, as in all rows');
+  const columns = [...reply.columns].flatMap(([name, chunks]) =>
+    byName && !rest.some((field) => isOf(field, name)) ? [] : (toColumn(path, name, chunks) ?? []),
+  );
+  assertNumbers(path, names, columns, rest ?? []);
   const table = { columns: [...columns, ...labels.map(({ column }) => column)] };
   const rows = rowCount(path, table);
   if (rows !== reply.rows) throw badData(path, '', `it announces ${reply.rows} rows and holds ${rows}`);
@@ -40,9 +51,18 @@ export async function parseParquet(
   return {
     ...joined,
     columns: [...joined.columns, ...labels.map(({ column }) => column)],
-    words: [...reply.columns].flatMap(([name, [chunk]]) => (typeof chunk?.[0] === 'string' ? [name] : [])),
+    words: [...reply.columns].flatMap(([name, chunks]) => (typeof firstValue(chunks) === 'string' ? [name] : [])),
     ...classesOf(labels),
   };
+}
+
+function emptyColumn(columns: ReadonlyMap<string, readonly ParquetValues[]>): string | undefined {
+  return [...columns].find(([, chunks]) => firstValue(chunks) === undefined)?.[0];
+}
+
+/** Whether a column can be of a wanted field: where names say it, what lies in the others does not matter. */
+function isOf({ name }: Field, column: string): boolean {
+  return isNamed(column, name) || elementNumber(name, column) !== undefined;
 }
 
 /** Columns of text, times and the like are left out, but not where a field is called so. */
@@ -61,15 +81,9 @@ function assertNumbers(
 }
 
 /** The classes of a column of words whose field takes them. */
-function labelsOf(
-  path: string,
-  name: string,
-  chunks: readonly ParquetValues[],
-  wanted: readonly Field[] | undefined,
-): Classed | undefined {
-  const field = wanted?.find((each) => each.name === name);
+function labelsOf(path: string, name: string, chunks: readonly ParquetValues[], field: Field): Classed | undefined {
   const isWord = (value: unknown): boolean => typeof value === 'string';
-  if (!field || !takesClasses(field) || !chunks.some((chunk) => Array.from(chunk).some(isWord))) return undefined;
+  if (!chunks.some((chunk) => Array.from(chunk).some(isWord))) return undefined;
   const labels = new WordLabels();
   let row = 0;
   for (const chunk of chunks)
@@ -81,7 +95,7 @@ function labelsOf(
 }
 
 function toColumn(path: string, name: string, chunks: readonly ParquetValues[]): Column | undefined {
-  const first = chunks.find((chunk) => chunk.length > 0)?.[0];
+  const first = firstValue(chunks);
   if (pictureOf(first)) return pictureColumn(path, name, chunks);
   const shape = shapeOf(first);
   if (!shape) return undefined;
@@ -102,6 +116,16 @@ function toColumn(path: string, name: string, chunks: readonly ParquetValues[]):
   if (rounded >= 0)
     throw badData(path, `row ${Math.floor(rounded / size) + 1}, column \`${name}\``, `${values[rounded]} ${INEXACT}`);
   return { field, data: field.type === 'i32' ? Int32Array.from(values) : Float32Array.from(values) };
+}
+
+/** The first value that is there; undefined where all of them are missing. */
+function firstValue(chunks: readonly ParquetValues[]): unknown {
+  for (const chunk of chunks)
+    for (let k = 0; k < chunk.length; k++) {
+      const value = chunk[k];
+      if (value !== null && value !== undefined) return value;
+    }
+  return undefined;
 }
 
 /** Shape of a number or a list of lists; undefined for text and the like. */
@@ -127,7 +151,11 @@ function fill(path: string, place: string, value: unknown, out: Float64Array, at
   if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
     throw badData(path, place, value === null || value === undefined ? 'the value is missing' : 'a number is needed');
   }
-  if (at < end) out[at] = Number(value);
+  const number = Number(value);
+  // Doubles hold 64-bit numbers up to 2^53: what is beyond would be taken for a measure.
+  if (typeof value === 'bigint' && !Number.isSafeInteger(number) && BigInt(Math.fround(number)) !== value)
+    throw badData(path, place, `${value} ${INEXACT}`);
+  if (at < end) out[at] = number;
   return at + 1;
 }
 
@@ -142,7 +170,7 @@ function pictureColumn(path: string, name: string, chunks: readonly ParquetValue
     .flatMap((chunk) => Array.from(chunk))
     .map((value, row) => {
       const bytes = pictureOf(value);
-      if (!bytes) throw badData(path, `row ${row + 1}, column \`${name}\``, 'not a PNG picture, unlike row 1');
+      if (!bytes) throw badData(path, `row ${row + 1}, column \`${name}\``, 'not a PNG picture, as other rows have');
       return parsePng(`${path}: row ${row + 1}, column \`${name}\``, bytes);
     });
   const { width = 0, height = 0 } = pictures[0] ?? {};

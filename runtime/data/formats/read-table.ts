@@ -63,8 +63,12 @@ export async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-function readNpz(path: string, bytes: Uint8Array): Table {
-  const arrays = parseNpz(path, bytes);
+function readNpz(path: string, bytes: Uint8Array, wanted: readonly Field[] | undefined): Table {
+  const arrays = parseNpz(
+    path,
+    bytes,
+    wanted?.map(({ name }) => name),
+  );
   return { columns: [...arrays].map(([name, array]) => toColumn(name, array)) };
 }
 

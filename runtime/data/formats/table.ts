@@ -119,6 +119,20 @@ export function roundedWhole(values: Int32Array | Float64Array): number {
   return whole ? values.findIndex((value) => Number.isSafeInteger(value) && !exactAsF32(value)) : -1;
 }
 
+/**
+ * The same of doubles that become f32 while they are read: those that all are whole are counts, of which f32 holds the ones
+ * up to 2^24.
+ */
+export function roundedDouble(count: number, read: (i: number) => number): number {
+  let first = -1;
+  for (let i = 0; i < count; i++) {
+    const value = read(i);
+    if (!Number.isInteger(value)) return -1;
+    if (first < 0 && Number.isSafeInteger(value) && !exactAsF32(value)) first = i;
+  }
+  return first;
+}
+
 /** Whether a number written with digits alone is not the one that is read of it. */
 export function roundedText(digits: string): boolean {
   const value = Number(digits);

@@ -8,7 +8,7 @@ import type { Dataset, Field } from '../../../runtime/data/dataset.ts';
 import { assertUnchanged, fingerprintOf } from '../../../runtime/data/fingerprint.ts';
 import { parseJsonLines } from '../../../runtime/data/formats/json-lines.ts';
 import { openFile } from '../../../runtime/data/sources/file.ts';
-import { greyPng, npy, npyF32, npz, parquet, temporaryFolder } from './fixtures.ts';
+import { greyPng, idx, npy, npyF32, npz, parquet, temporaryFolder } from './fixtures.ts';
 
 const folder = temporaryFolder();
 const f32 = (name: string, ...shape: number[]): Field => ({ name, type: 'f32', shape });
@@ -41,6 +41,8 @@ describe('a first row of CSV', () => {
   it('holds names where it has words, and a sample where it has numbers', async () => {
     expect(await csv('a,b\n1,2\n', f32('a'))).toEqual([1]);
     expect(await csv('1,2\n3,4\n', f32('x', 2))).toEqual([1, 2, 3, 4]);
+    expect(await csv('1,2,3\n4,5,6\n', f32('x', 3))).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await csv('1,2,3\n', f32('x', 3))).toEqual([1, 2, 3]);
     expect(await csv('name,1990,1991\n7,1,2\n', f32('name'))).toEqual([7]);
   });
 
@@ -48,6 +50,8 @@ describe('a first row of CSV', () => {
     ['numbers of columns, as pandas writes them', '0,1,2\n.5,.6,.7\n'],
     ['an index of rows beside them', ',0,1\n0,.5,.6\n'],
     ['one column 0', '0\n.5\n'],
+    ['numbers of columns from 1 on', '1,2,3\n.5,.6,.7\n'],
+    ['years', '2019,2020,2021\n7,7,9\n'],
     ['a sample with a label of text', '5.1,3.5,setosa\n4.9,3.0,setosa\n'],
   ])('is refused where it could be either: %s', async (_, text) => {
     await expect(csvProblem(text, f32('x', 2))).rejects.toThrow(/row 1: `.*` are names, or a sample/);
@@ -69,6 +73,24 @@ describe('a column of CSV', () => {
       'row 2, column `a`: "low" is not a number, but row 3 has 3',
     );
     expect(await csv('a,b,c\nlow,1,2\n3,1,2\n', f32('b'))).toEqual([1, 1]);
+  });
+
+  it.each([
+    ['it is empty in all rows', 'a,b,c,label\n,1,2,0\n,3,4,1\n', 'row 2, column `a`: the cell is empty'],
+    ['all its values are missing', 'a,b,c,label\nNA,1,2,0\nNA,3,4,1\n', 'column `a`: "NA" is not a number'],
+    ['it holds true and false', 'a,b,c,label\nTrue,1,2,0\nFalse,3,4,1\n', 'column `a`: "True" is not a number'],
+    ['it has commas for points', 'a;b;c;label\n1,5;1;2;0\n2,5;3;4;1\n', 'column `a`: "1,5" is not a number'],
+    ['it has thousands', 'a,b,c,label\n"1,234",1,2,0\n"2,345",3,4,1\n', 'column `a`: "1,234" is not a number'],
+  ])('is refused where another column would take its place: %s', async (_, text, problem) => {
+    await expect(csvProblem(text, f32('x', 3))).rejects.toThrow(problem);
+    expect(await csv(text, f32('b'))).toEqual([1, 3]);
+  });
+
+  it('is left out where it holds names or dates, and where a comma at the end makes it', async () => {
+    expect(await csv('a,b,c\nx,1,2\ny,3,4\n', f32('x', 2))).toEqual([1, 2, 3, 4]);
+    expect(await csv('a,b,c\n2024-01-02,1,2\n03.01.2024,3,4\n', f32('x', 2))).toEqual([1, 2, 3, 4]);
+    expect(await csv('1,2,\n3,4,\n', f32('x', 2))).toEqual([1, 2, 3, 4]);
+    expect(await csv('a,b,\n1,2,\n3,4,\n', f32('x', 2))).toEqual([1, 2, 3, 4]);
   });
 
   it('is refused where it has whole numbers beyond those that devices hold exactly', async () => {
@@ -267,6 +289,18 @@ describe('whole numbers beyond those that are held exactly', () => {
       '{"x": 1}\n{"x": -9007199254740993}\n',
       /line 2, `x`: -9007199254740993 is/,
     ],
+    [
+      'doubles of IDX',
+      'd.idx',
+      idx([2], [...Buffer.from(Float64Array.of(1, big).buffer).swap64()], 14),
+      /byte 16: 16777217 is/,
+    ],
+    [
+      '64 bits of Parquet',
+      'd.parquet',
+      parquet([{ name: 'x', data: [1n, 2n ** 53n + 1n], type: 'INT64' }]),
+      /row 2, column `x`: 9007199254740993 is/,
+    ],
     ['a count beside a measure', 'd.csv', `x\n${big}\n6.02e23\n`, /16777217 is a whole number/],
   ])('are refused: %s', async (_, name, content, problem) => {
     await expect(openFile(write(name, content), [f32('x')], 1)).rejects.toThrow(problem);
@@ -280,6 +314,67 @@ describe('whole numbers beyond those that are held exactly', () => {
   ])('are not seen in %s', async (_, name, content) => {
     expect((await openFile(write(name, content), [f32('x')], 1)).length).toBe(2);
   });
+});
+
+describe('arrays and columns beside the fields that are asked for', () => {
+  const names = npy('<U3', [2], Buffer.from('cat\0dog\0'.repeat(3)));
+  const large = { name: 'id', data: [2n ** 60n + 1n, 1n], type: 'INT64' as const };
+
+  it.each([
+    [
+      'texts, single numbers and large ones of NPZ',
+      's.npz',
+      npz({ names, x: npyF32([2], [1, 2]), n: npyF32([], [2]) }),
+    ],
+    ['large numbers of Parquet', 's.parquet', parquet([{ name: 'x', data: [1, 2] }, large])],
+    ['gaps of Parquet', 's.parquet', parquet([{ name: 'x', data: [1, 2] }, { name: 'y', data: [null, 2.5], type: 'DOUBLE' }])], // biome-ignore format: a row
+  ])('do not matter: %s', async (_, name, bytes) => {
+    expect(values(await openFile(write(name, bytes), [f32('x')], 1), 'x')).toEqual([1, 2]);
+  });
+
+  it('matter where a column is found by its position', async () => {
+    const columns = (a: (number | null)[]): Uint8Array =>
+      parquet([
+        { name: 'a', data: a, type: 'DOUBLE' },
+        { name: 'b', data: [1, 2] },
+        { name: 'label', data: [0, 1] },
+      ]);
+    const open = (a: (number | null)[]): Promise<Dataset> =>
+      openFile(write('g.parquet', columns(a)), [f32('x', a.includes(7) ? 3 : 2)], 1);
+    expect(values(await open([7, 7]), 'x')).toEqual([7, 1, 0, 7, 2, 1]);
+    await expect(open([null, 7])).rejects.toThrow('row 1, column `a`: the value is missing');
+    await expect(open([null, null])).rejects.toThrow('row 1, column `a`: the value is missing, as in all rows');
+  });
+});
+
+it('words are classes in every format, also of a column whose name the language writes in another way', async () => {
+  const [field, words] = [i32('Iris_kind'), ['b', 'a', 'b']];
+  const files = [
+    write('k.csv', `Iris kind,x\n${words.map((word) => `${word},1`).join('\n')}\n`),
+    write('k.jsonl', words.map((word) => JSON.stringify({ 'Iris kind': word, x: 1 })).join('\n')),
+    write('k.parquet', parquet([{ name: 'Iris kind', data: words, type: 'STRING' }])),
+  ];
+  for (const file of files) {
+    const dataset = await openFile(file, [field], 1);
+    expect(values(dataset, field.name), file).toEqual([1, 0, 1]);
+    expect(dataset.classes).toEqual({ [field.name]: ['a', 'b'] });
+  }
+});
+
+it('characters that are one in another encoding stay two classes of a text', () => {
+  const classes = { next: ['\u00c5', 'a', '\u212b'] };
+  const ids: Field = { name: 'next', type: 'i32', shape: [2] };
+  const other = {
+    name: 'other',
+    origin: '',
+    length: 1,
+    fields: [ids],
+    classes: { next: ['\u00c5', '\u212b'] },
+    gather: (_: string, __: ArrayLike<number>, out: { [i: number]: number }) => {
+      [out[0], out[1]] = [0, 1];
+    },
+  } as Dataset;
+  expect(values(alignClasses(other, classes, ['next']), 'next')).toEqual([0, 2]);
 });
 
 describe('a folder of pictures', () => {

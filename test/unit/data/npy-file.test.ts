@@ -72,3 +72,8 @@ test('a number that is not finite is refused with its row', () => {
   const path = npy('nan.npy', '<f4', [7, 2, 3], data);
   expect(() => openNpyFile(path, { ...PICTURE, type: 'f32' }, 1)).toThrow(/row 3 of 7/);
 });
+
+test('a whole number that devices would round is refused with its row', () => {
+  const path = npy('count.npy', '<i4', [7, 2, 3], new Int32Array(42).fill(2 ** 24 + 1, 40));
+  expect(() => openNpyFile(path, { ...PICTURE, type: 'i32' }, 1)).toThrow(/row 7 of 7.*16777217 is a whole number/);
+});
