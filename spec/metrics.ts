@@ -6,6 +6,8 @@ export interface Metric {
    * `or-one`: it may have one number for each element instead, the score of the class.
    */
   readonly ofScores?: true | 'or-one';
+  /** Of the scores only their order within an element counts: a softmax of them has the same. */
+  readonly byRank?: true;
   /** A number goes before the read: how many of the best classes count, `top(5, …)`, or a class, `recall(7, …)`. */
   readonly number?: 'best' | 'class';
   /** The share of elements or pairs that are right, at most 1. */
@@ -18,7 +20,7 @@ const METRICS = {
   /** Equal ones. */
   accuracy: { share: true },
   /** Those whose class is among the best ones. */
-  top: { ofScores: true, number: 'best', share: true },
+  top: { ofScores: true, byRank: true, number: 'best', share: true },
   /** Of the elements read as a class, those that are of it. */
   precision: { number: 'class', share: true, ofSome: 'elements' },
   /** Of the elements of a class, those that are read as it. */

@@ -12,6 +12,7 @@ import type { Environment } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import { showType } from './link-part.ts';
 import { wholeShape } from './sequence.ts';
+import { isSameOrder } from './shapes.ts';
 import { showExpression } from './show.ts';
 import { readersOf } from './starts.ts';
 import { describe, isPoison } from './term.ts';
@@ -97,6 +98,12 @@ export function elaborateCheck(
     return undefined;
   }
   const classes = classesOf(metric, one, field.shape);
+  if (classes !== undefined && !metric.byRank && isSoftmax(read.value)) {
+    const reason = `\`${showExpression(named)}\` is a softmax already, and \`${found.metric}\` takes the one of its scores`;
+    const repair = `\`read scores = …\`, of what the softmax is taken`;
+    reporter.report('check/shape', found.call.span, reason, { repair });
+    return undefined;
+  }
   const isClass = metric.number === 'class' && number !== undefined;
   const most = classes ?? chosen;
   if (isClass && most !== undefined && number >= most) {
@@ -180,13 +187,14 @@ function shapeMistake(
   field: Shape,
   { ofScores }: Metric,
 ): { readonly reason: string; readonly repair?: string } | undefined {
-  if (ofScores === 'or-one' && sizeOf(read) === sizeOf(field)) return undefined;
+  if (ofScores === 'or-one' && isSameOrder(read, field)) return undefined;
   if (ofScores) {
-    if (read.length > 1 && sizeOf(read.slice(0, -1)) === sizeOf(field)) return undefined;
+    if (read.length > 1 && isSameOrder(read.slice(0, -1), field)) return undefined;
     if (read.length === 1 && sizeOf(field) === 1) return undefined;
     return { reason: 'scores have a number for each class along one axis more than the field: ' };
   }
-  if (sizeOf(read) === sizeOf(field)) return undefined;
+  if (isSameOrder(read, field)) return undefined;
+  if (sizeOf(read) === sizeOf(field)) return { reason: 'as many elements in another order: ' };
   return { reason: '', ...(sizeOf(field) === 1 ? { repair: 'argmax(…)' } : {}) };
 }
 
@@ -209,6 +217,10 @@ function classesOf({ ofScores }: Metric, read: Shape, field: Shape): number | un
 function chosenFrom(read: PredictTask['reads'][number]['value']): number | undefined {
   const [scores] = read.kind === 'apply' && read.op === 'argmax' ? read.args : [];
   return scores && sizeOf(scores.shape) / sizeOf(read.shape);
+}
+
+function isSoftmax(value: PredictTask['reads'][number]['value']): boolean {
+  return value.kind === 'apply' && (value.op === 'softmax' || (value.op === 'reshape' && value.args.some(isSoftmax)));
 }
 
 function readsField(task: PredictTask, field: string): boolean {

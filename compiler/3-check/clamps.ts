@@ -13,6 +13,7 @@ import { type Environment, inside } from './environment.ts';
 import { evaluate } from './evaluate.ts';
 import { showType } from './link-part.ts';
 import { missingIndex } from './places.ts';
+import { isSameOrder, transposition } from './shapes.ts';
 import { describe, isKind, isPoison, type PlacesTerm, type SampleTerm, type Term, tensor } from './term.ts';
 
 type Statement = ClampStatement | StartStatement;
@@ -218,7 +219,7 @@ export function makeClamp(
 /** One value per sample, or one per element in the node's shape; undefined for anything else. */
 function conditionOf(given: Expr, node: NodeInstance): Expr | undefined {
   if (given.shape.length === 0 || sameShape(given.shape, node.shape)) return given;
-  return sizeOf(given.shape) === sizeOf(node.shape) ? apply('reshape', [given], { shape: node.shape }) : undefined;
+  return isSameOrder(given.shape, node.shape) ? apply('reshape', [given], { shape: node.shape }) : undefined;
 }
 
 /** The value in the node's shape: flattened or unfolded where the number of elements agrees, a number repeated. */
@@ -242,7 +243,16 @@ function clampValue(statement: Statement, node: NodeInstance, environment: Envir
   }
   if (sameShape(expr.shape, node.shape)) return expr;
   const [have, want] = [sizeOf(expr.shape), sizeOf(node.shape)];
-  if (have === want) return apply('reshape', [expr], { shape: node.shape });
+  if (isSameOrder(expr.shape, node.shape)) return apply('reshape', [expr], { shape: node.shape });
+  if (have === want) {
+    const reason = `this is ${showType(expr.shape)}, and \`${node.name}\` is ${showType(node.shape)}: as many elements in another order`;
+    const order = transposition(expr.shape, node.shape);
+    const repair = order
+      ? `\`transpose(…, order = [${order.join(', ')}])\``
+      : `\`reshape(…, [${node.shape.join(', ')}])\`, if they lie as the node's do`;
+    reporter.report('clamp/shape', span, reason, { repair });
+    return undefined;
+  }
   if (expr.shape.length === 0 && !isBatched(expr)) return apply('broadcast', [expr], { shape: node.shape });
   if (environment.session.doubted.has(node)) {
     environment.session.dropped++;

@@ -2,6 +2,7 @@
 
 import { isPictureShape } from '../../spec/picture-moves.ts';
 import type { Call } from '../1-syntax/ast.ts';
+import type { Shape } from '../operators/expr.ts';
 import { matched } from './data-arguments.ts';
 import type { Environment } from './environment.ts';
 import type { Evaluate } from './parameters.ts';
@@ -27,6 +28,7 @@ export function movePictures(of: DataTerm, call: Call, environment: Environment,
       'pictures are moved last, behind what says which samples they are',
       `\`data.cifar10.train.moved(${by})\``,
     );
+  if (of.reference.steps !== undefined) return wrong(OF_STEPS, 'leave `.moved` or `.sequences` out');
   const pictures = of.reference.fields.filter((f) => isPictureShape(f.shape));
   if (pictures.length === 0)
     return wrong(
@@ -36,5 +38,21 @@ export function movePictures(of: DataTerm, call: Call, environment: Environment,
   const small = pictures.find(({ shape }) => by >= Math.min(...shape.slice(0, 2)));
   if (small !== undefined)
     return wrong(`moved by ${by} places, nothing may be left of \`${small.name}\`, [${small.shape.join(', ')}]`);
+  const apart = pictures.find(({ shape }) => haveColoursFirst(shape));
+  if (apart !== undefined)
+    return wrong(
+      `\`${apart.name}\` is [${apart.shape.join(', ')}], whose first axis looks like that of its channels: a picture is [height, width, channels]`,
+      'transpose the data, so that the channels come last',
+    );
   return { ...of, reference: { ...of.reference, moved: { by, flip } } };
+}
+
+/** What is said where the first axis is that of steps. */
+export const OF_STEPS = 'pictures in a sequence cannot be moved: their first axis counts steps';
+
+/** Channels of grey pictures, of colours, and of colours with transparency. */
+const CHANNELS: ReadonlySet<number | undefined> = new Set([1, 3, 4]);
+
+function haveColoursFirst([first, , last]: Shape): boolean {
+  return CHANNELS.has(first) && last !== undefined && !CHANNELS.has(last);
 }

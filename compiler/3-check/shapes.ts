@@ -53,3 +53,37 @@ export function settleShape(sizes: readonly Term[], span: Span, environment: Env
   );
   return POISON;
 }
+
+/**
+ * Whether elements in the order of one shape are those of the other: axes are only joined or divided, as when a picture is
+ * read row by row. `[3, 32, 32]` holds its colours apart and `[32, 32, 3]` side by side: they are as large, and no axis of
+ * the one ends where one of the other does.
+ */
+export function isSameOrder(one: Shape, other: Shape): boolean {
+  if (sizeOf(one) !== sizeOf(other)) return false;
+  const [a, b] = [endsOf(one), endsOf(other)];
+  return [...a].every((end) => b.has(end)) || [...b].every((end) => a.has(end));
+}
+
+/** How many elements there are up to the end of each axis, the outermost first. */
+function endsOf(shape: Shape): Set<number> {
+  const ends = new Set<number>();
+  shape.reduce((product, n) => {
+    ends.add(product * n);
+    return product * n;
+  }, 1);
+  return ends;
+}
+
+/** The axes, in the order that makes the wanted shape of the one that is there, if any does. */
+export function transposition(found: Shape, wanted: Shape): readonly number[] | undefined {
+  const left = found.map((n, axis) => ({ n, axis }));
+  const order: number[] = [];
+  for (const n of wanted) {
+    const at = left.findIndex((each) => each.n === n);
+    const [axis] = at < 0 ? [] : left.splice(at, 1);
+    if (axis === undefined) return undefined;
+    order.push(axis.axis);
+  }
+  return left.length === 0 ? order : undefined;
+}

@@ -10,6 +10,7 @@ import { evaluate } from './evaluate.ts';
 import { frozenBy, placesToFreeze } from './frozen.ts';
 import { decayingApart, decays } from './learning-in.ts';
 import { type ElaboratedModel, withParameters } from './model.ts';
+import { OF_STEPS } from './move-pictures.ts';
 import { elaborateOptimizer } from './optimizer.ts';
 import { checkRates, fieldsOfStep, stepCount } from './sequence.ts';
 import { callOf, type Given, Settings, wholeNumber, word } from './settings.ts';
@@ -68,6 +69,8 @@ export function elaborateTrain(
     return undefined;
   }
   if (data === undefined) return undefined;
+  if (data.reference.moved && sequence)
+    reporter.report('call/arguments', data.reference.span, OF_STEPS, { repair: 'leave `.moved` or `sequence` out' });
   const inputs = fieldsOfStep(data.reference.fields, sequence?.value, model.instance);
   const sample = { fields: inputs, source: data.reference.source, steps: sequence !== undefined };
   const held = elaborateClamps(train, sample, scope);

@@ -46,12 +46,27 @@ async function lastScores(
   const all = await scores(Int32Array.from({ length: window }, (_, i) => text[i] ?? filler));
   const from = (text.length - 1) * classes;
   const last = Array.from({ length: classes }, (_, c) => Number(all[from + c]));
-  if (last.every(Number.isFinite)) return last;
+  if (last.every(Number.isFinite)) {
+    if (areShares(last))
+      throw new UserError(
+        'predict/text',
+        'what is read are shares, which sum to 1, and not scores: each character would be drawn nearly as often as any other',
+        'read what the softmax is taken of: `read next = …`',
+      );
+    return last;
+  }
   throw new UserError(
     'predict/not-finite',
     'the scores of the next character are not finite',
     'train with a lower rate',
   );
+}
+
+/** Scores are as often below 0 as above it, and sum to 1 by no chance. */
+function areShares(scores: readonly number[]): boolean {
+  const sum = scores.reduce((total, score) => total + score, 0);
+  const isBetween = scores.every((score) => score >= 0 && score <= 1) && scores.some((score) => score > 0 && score < 1);
+  return isBetween && Math.abs(sum - 1) < SAME;
 }
 
 async function assertLooksBack(model: TextModel, text: readonly number[]): Promise<void> {

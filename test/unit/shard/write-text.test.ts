@@ -44,6 +44,13 @@ describe('writeText', () => {
     expect(asked).toEqual([[2, 3]]);
   });
 
+  it('refuses shares, of which another softmax would be nearly the same for all characters', async () => {
+    const shares: TextModel = { window: 1, classes: 3, scores: async () => [0.9, 0.06, 0.04] };
+    await expect(written(shares, {})).rejects.toMatchObject({ code: 'predict/text' });
+    const scores: TextModel = { ...shares, scores: async () => [0.9, 0.06, 0.14] };
+    expect(await written(scores, {})).toHaveLength(6);
+  });
+
   it('refuses a model that looks ahead, unless the window is full', async () => {
     const ahead: TextModel = {
       window: 2,
