@@ -121,6 +121,12 @@ export function settleParameter(
     });
     return POISON;
   }
+  if (parameter.type?.element.text === 'rate' && typeof fitted === 'number' && fitted < 0) {
+    reporter.report(codes.where, span, `\`${name}\` is ${fitted}: weights would go up the gradient, and errors grow`, {
+      repair: `\`${-fitted}\``,
+    });
+    return POISON;
+  }
   if (parameter.where === undefined) return fitted;
   names.set(name, fitted);
   const holds = evaluate(parameter.where, home);
