@@ -28,6 +28,7 @@ import {
 } from '../compiling/compile-model.ts';
 import { inMicrobatches } from '../compiling/microbatches.ts';
 import { probe } from '../compiling/probe.ts';
+import { warningsOf } from '../compiling/warnings-of.ts';
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
 import { beforeRate, type Trained, withFoundRate } from './found-rate.ts';
@@ -52,8 +53,8 @@ export async function trainNew(
   const args = { ...asked, epochs: ownEpochs(asked) };
   const path = fileArgument(args.file);
   const model = checkModel(path, args);
-  reporter.warnings(model.warnings, model.texts);
   const written = requireTask(selectTask(model, args.task, args), path);
+  reporter.warnings(warningsOf(model, written.task), model.texts);
   const chosen = chosenSettings(args, path, written.task);
   const weights = args.weights;
   const given = weights === undefined ? undefined : openRun(weights).readParameters();
