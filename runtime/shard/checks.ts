@@ -1,9 +1,9 @@
 /** The checks of a model, measured on their data. */
-import type { Plan } from '../../spec/plan.ts';
+import type { Plan, PlanCheck } from '../../spec/plan.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { predictionOf } from '../training/evaluations.ts';
 import { holds } from '../training/metrics.ts';
-import { measure } from './evaluate.ts';
+import { measureAll } from './evaluate.ts';
 import type { Shard } from './shard.ts';
 import { UNWATCHED, type Watch } from './watch.ts';
 
@@ -25,20 +25,30 @@ export async function runChecks(
   watch: (data: string) => Watch = () => UNWATCHED,
   known: readonly CheckResult[] = [],
 ): Promise<CheckResult[]> {
-  const results: CheckResult[] = [];
+  const found = new Map<PlanCheck, CheckResult>();
   for (const [i, check] of plan.checks.entries()) {
     const dataset = datasets[i];
     const prediction = predictionOf(plan, check);
-    if (!dataset || !prediction) continue;
+    if (!dataset || !prediction || found.has(check)) continue;
     const before = known.find((r) => r.check === check.text);
     if (before) {
-      results.push(before);
+      found.set(check, before);
       continue;
     }
-    const value = await measure(shard, prediction, check, dataset, watch(dataset.name));
-    results.push({ check: check.text, value, pass: holds(check, value) });
+    const isOpen = (c: PlanCheck): boolean => !found.has(c) && !known.some((r) => r.check === c.text);
+    const alike = plan.checks.filter((c) => isOpen(c) && isOfOnePrediction(c, check));
+    const values = await measureAll(shard, prediction, alike, dataset, watch(dataset.name));
+    alike.forEach((c, k) => {
+      const value = values[k] ?? Number.NaN;
+      found.set(c, { check: c.text, value, pass: holds(c, value) });
+    });
   }
-  return results;
+  return plan.checks.flatMap((check) => found.get(check) ?? []);
+}
+
+/** Whether two checks read the same task on the same data, so that predicting once tells both. */
+function isOfOnePrediction(one: PlanCheck, other: PlanCheck): boolean {
+  return one.task === other.task && JSON.stringify(one.data) === JSON.stringify(other.data);
 }
 
 /** Of the first accuracy check; null where the model has none. */

@@ -124,6 +124,9 @@ function fillUp(data: FieldData, size: number, count: number, batch: number): vo
   for (let row = count; row < batch; row++) data.copyWithin(row * size, 0, size);
 }
 
+/** What a read is compared with, and how. */
+export type Measured = Pick<PlanCheck, 'metric' | 'classes' | 'best' | 'class' | 'read' | 'field'>;
+
 /**
  * Returns the metric over the whole set; NaN where a sample's read, or the numbers that its class was chosen from, are
  * not finite (`argmax` of them would still be a class), and where nothing is there to take a share of.
@@ -132,21 +135,36 @@ function fillUp(data: FieldData, size: number, count: number, batch: number): vo
 export async function measure(
   shard: Shard,
   prediction: PlanPrediction,
-  check: Pick<PlanCheck, 'metric' | 'classes' | 'best' | 'class' | 'read' | 'field'>,
+  check: Measured,
   dataset: Dataset,
   watch: Watch = UNWATCHED,
 ): Promise<number> {
-  const { read, field } = check;
-  findField(dataset, field);
-  const compare = comparing(check);
-  let compared = NOTHING;
-  for await (const batch of predictAll(shard, prediction, dataset, [field])) {
-    if (!isSound(batch.results, read)) return Number.NaN;
+  const [value = Number.NaN] = await measureAll(shard, prediction, [check], dataset, watch);
+  return value;
+}
+
+/** The same of several metrics of one prediction, which is made once. @throws Stopped */
+export async function measureAll(
+  shard: Shard,
+  prediction: PlanPrediction,
+  checks: readonly Measured[],
+  dataset: Dataset,
+  watch: Watch = UNWATCHED,
+): Promise<number[]> {
+  const fields = checks.map(({ field }) => findField(dataset, field).name);
+  const open = checks.map((check) => ({ check, compare: comparing(check), compared: NOTHING, isSound: true }));
+  for await (const batch of predictAll(shard, prediction, dataset, [...new Set(fields)])) {
     const done = batch.first + batch.count;
-    const [predicted, answers] = [batch.results[read] as Tensor, batch.fields[field] as FieldData];
-    compared = compare(predicted, answers, compared, done === dataset.length);
+    for (const one of open) {
+      const { read, field } = one.check;
+      one.isSound &&= isSound(batch.results, read);
+      if (!one.isSound) continue;
+      const [predicted, answers] = [batch.results[read] as Tensor, batch.fields[field] as FieldData];
+      one.compared = one.compare(predicted, answers, one.compared, done === dataset.length);
+    }
+    if (open.every((one) => !one.isSound)) break;
     watch.progress(done, dataset.length);
     if (watch.stopRequested()) throw new Stopped();
   }
-  return measured(check, compared);
+  return open.map((one) => (one.isSound ? measured(one.check, one.compared) : Number.NaN));
 }

@@ -1,10 +1,11 @@
 /** Checks over reads that are not finite numbers. */
 import { expect, test } from 'vitest';
 import { memoryDataset } from '../../../runtime/data/dataset.ts';
+import { runChecks } from '../../../runtime/shard/checks.ts';
 import { measure } from '../../../runtime/shard/evaluate.ts';
 import type { Shard } from '../../../runtime/shard/shard.ts';
 import { holds } from '../../../runtime/training/metrics.ts';
-import type { PlanCheck, PlanPrediction } from '../../../spec/plan.ts';
+import type { Plan, PlanCheck, PlanPrediction } from '../../../spec/plan.ts';
 
 const prediction = {
   task: 'classify',
@@ -33,4 +34,34 @@ test('an error over values that are not finite is not a number, and over numbers
   expect(await measure(infinite, prediction, check('error', '<='), data)).toBeNaN();
   const sound = shardOf({ label: Float32Array.of(0, 2), 'label.scores': Float32Array.of(1, 0, 0, 1) });
   expect(await measure(sound, prediction, check('error', '<='), data)).toBe(2);
+});
+
+test('checks of one task on one set are measured by predicting once, each as it is alone', async () => {
+  let runs = 0;
+  const results = { label: Float32Array.of(0, 2), other: Float32Array.of(0, Number.NaN) };
+  const run = async (): Promise<typeof results> => {
+    runs++;
+    return results;
+  };
+  const shard = { run } as unknown as Shard;
+  const of = (text: string, metric: string, more: object = {}): PlanCheck =>
+    ({ ...check(metric, '>='), text, task: 'classify', data: { source: 'd' }, ...more }) as PlanCheck;
+  const checks = [
+    of('mse', 'mse'),
+    of('elsewhere', 'mae', { data: { source: 'e' } }),
+    of('nan', 'mae', { read: 'other' }),
+    of('accuracy', 'accuracy'),
+    of('known', 'accuracy'),
+  ];
+  const plan = { checks, predictions: [prediction] } as unknown as Plan;
+  const known = [{ check: 'known', value: 0.25, pass: true }];
+  const found = await runChecks(plan, shard, [data, data, data, data, data], undefined, known);
+  expect(found.map(({ check: text, value }) => [text, value])).toEqual([
+    ['mse', 2],
+    ['elsewhere', 1],
+    ['nan', Number.NaN],
+    ['accuracy', 0.5],
+    ['known', 0.25],
+  ]);
+  expect(runs).toBe(2);
 });
