@@ -127,6 +127,15 @@ export interface Deployment {
   readonly ahead?: number;
   /** Border values on the wire. */
   readonly codec: 'f32' | 'f16';
-  /** For the run folder that `nmc fetch` makes: path and text of the model, the compiler's version. */
-  readonly source: { readonly path: string; readonly text: string; readonly compiler: string };
+  /**
+   * For the run folder that `nmc fetch` makes: path and text of the model, the compiler's version, the parameters that were
+   * set, and how many samples of each set were taken at most.
+   */
+  readonly source: {
+    readonly path: string;
+    readonly text: string;
+    readonly compiler: string;
+    readonly set?: Readonly<Record<string, string>>;
+    readonly limit?: number;
+  };
 }

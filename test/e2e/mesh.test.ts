@@ -91,7 +91,7 @@ test('two shards on two trainers end with the weights of one process, bit for bi
   await mesh.json('fetch', run, '-o', 'fetched');
   expect(weightHashes(join(folder, 'fetched'))).toEqual(expected);
   const checksOf = async (folderOfRun: string): Promise<unknown> =>
-    jsonLines(await nmc(['eval', folderOfRun, ...LIMIT, '--json'], { cwd: folder }))[0]?.checks;
+    jsonLines(await nmc(['eval', folderOfRun, '--json'], { cwd: folder }))[0]?.checks;
   expect(await checksOf('fetched')).toEqual(await checksOf('local'));
   const [kept] = jsonLines(await nmc(['train', '--resume', 'fetched', '--json'], { cwd: folder }));
   expect(kept).toMatchObject({ event: 'done', checks: events.at(-1)?.checks });
@@ -177,7 +177,7 @@ test('batches begun on predicted weights give the bits of the same shards in one
   expect(weightHashes(join(folder, 'ahead'))).toEqual(weightHashes(join(folder, 'ahead-here')));
   expect(weightHashes(join(folder, 'ahead'))).not.toEqual(weightHashes(join(folder, 'pipelined')));
   const checksOf = async (folderOfRun: string): Promise<unknown> =>
-    jsonLines(await nmc(['eval', folderOfRun, ...LIMIT, '--json'], { cwd: folder }))[0]?.checks;
+    jsonLines(await nmc(['eval', folderOfRun, '--json'], { cwd: folder }))[0]?.checks;
   expect(await checksOf('ahead')).toEqual(await checksOf('ahead-here'));
 }, 180_000);
 

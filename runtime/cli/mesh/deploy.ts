@@ -24,7 +24,16 @@ import { printed } from '../../support/printable.ts';
 import { withProgress } from '../../support/progress.ts';
 import { batchesOf, type SavedRun, usualSnapshots } from '../../training/calls.ts';
 import { runOf } from '../../training/run.ts';
-import { buildStages, checkModel, fileArgument, planOf, requireTask, selectTask } from '../compiling/compile-model.ts';
+import type { Deployment } from '../../wire/deployment.ts';
+import {
+  buildStages,
+  checkModel,
+  fileArgument,
+  planOf,
+  requireTask,
+  selectTask,
+  settings,
+} from '../compiling/compile-model.ts';
 import { assertPipelined, chooseDivision, usualMicrobatches } from '../compiling/microbatches.ts';
 import {
   type AskedSchedule,
@@ -61,7 +70,7 @@ type Trained = Staged & { readonly task: NonNullable<Staged['task']> };
 interface Wanted {
   readonly verified: VerifiedPlan;
   readonly chosen: TrainSettings;
-  readonly source: { readonly path: string; readonly text: string };
+  readonly source: Pick<Deployment['source'], 'path' | 'text' | 'set'>;
   readonly said: SaidBy;
   /** The same training in one shard, where the model is at hand. */
   readonly whole?: () => RatedShard;
@@ -109,7 +118,7 @@ export default async function (args: DeployArguments): Promise<number> {
       seed: chosen.seed,
       snapshotEvery: args['snapshot-every'],
       codec,
-      source: { ...source, compiler: packageVersion() },
+      source: { ...source, compiler: packageVersion(), ...(args.limit === undefined ? {} : { limit: args.limit }) },
       trainedOn: dataRecord(plan, training, data),
       placement,
       stretches,
@@ -179,6 +188,7 @@ function prepare(args: DeployArguments): Prepared {
   // Where the rate is to be found, everything is planned before, as with any other.
   const selected = beforeRate(wanted);
   const schedules = schedulesOf(selected);
+  const set = settings(args);
   const asked = askedSchedule(args, schedules);
   const staged = buildStages(selected);
   const whole = { ...staged, task: staged.task ?? selected.task };
@@ -219,7 +229,7 @@ function prepare(args: DeployArguments): Prepared {
       };
       const verified = verifyPlan(planInMemory(`the plan of ${path}`, all), verifyForeign);
       const oneShard = (): RatedShard => rated({ program: whole.program, schedule: wholeSchedule(whole.program) });
-      return { verified, chosen, source: { path, text: model.texts.get(path) ?? '' }, said, whole: oneShard };
+      return { verified, chosen, source: { path, text: model.texts.get(path) ?? '', set }, said, whole: oneShard };
     },
   };
 }
