@@ -138,6 +138,9 @@ export const ANSWERS = {
   /** Of each record, what stands beside its event; `askLog` reads the rest. */
   logs: object({ records: list(withMore(object({ sequence: count, time, event: text }))) }),
   events: object({ records: list(object({ sequence: count, value: text })) }),
+  /** As the stream has them, with their chain. */
+  ledger: object({ records: list(object({ sequence: count, value: text, previous: text, hash: text })) }),
+  fund: DONE,
   keys: KEYS,
   allow: DONE,
   revoke: object({ invites: list(object({ id: text, unused: count })) }),

@@ -25,3 +25,9 @@ export interface AuditVerdict extends StretchName {
 export interface AuditsOver {
   readonly run: string;
 }
+
+/** What the ledger asks of the audit side before it pays for a stretch whose window has passed. */
+export interface OpenAudits {
+  /** It was drawn, and its verdict is still to come. */
+  isUnderWay(stretch: StretchName): boolean;
+}

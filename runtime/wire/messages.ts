@@ -294,6 +294,10 @@ export type Question =
   | { readonly what: 'logs'; readonly run: string; readonly from: number }
   /** Pieces of the recording of what entered the synchronizer while the run was active. */
   | { readonly what: 'events'; readonly run: string; readonly from: number }
+  /** Records of the ledger of the mesh. */
+  | { readonly what: 'ledger'; readonly from: number }
+  /** Of an operator: tokens for a run. */
+  | { readonly what: 'fund'; readonly funds: SignedFunds }
   /** Listed keys and open invites, those behind `after` in the order of their keys. */
   | { readonly what: 'keys'; readonly after: string }
   /** @property fresh: not where it was revoked or has expired */
@@ -329,6 +333,16 @@ export type Question =
   | ({ readonly what: 'ticket'; readonly bearer?: string } & StretchName)
   /** Of the ticket's bearer: the blob of the record, which it may get then. */
   | { readonly what: 'record'; readonly ticket: Ticket };
+
+/** Issued for a run (`emission`), or given for it by the key that has signed (`escrow`); the same `id` counts once. */
+export interface SignedFunds {
+  readonly type: 'emission' | 'escrow';
+  readonly run: string;
+  readonly tokens: number;
+  readonly by: string;
+  readonly id: string;
+  readonly sig: string;
+}
 
 export interface Answer {
   readonly type: 'answer';

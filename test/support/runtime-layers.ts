@@ -12,6 +12,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   wire: ['support', 'identity', 'training'],
   audit: ['training', 'wire'],
   backplane: ['support', 'wire'],
+  // One stream of a backplane, whichever that is.
+  ledger: ['support', 'identity', 'training', 'wire', 'backplane'],
   shard: ['support', 'store', 'device', 'data', 'training'],
   plan: ['support', 'device', 'shard'],
   roles: ['wire', 'training', 'audit'],
@@ -21,13 +23,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   serve: ['support', 'device', 'data', 'http', 'shard', 'training', 'driver'],
   net: [
     ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
-    ...['roles', 'driver', 'audit'],
+    ...['roles', 'driver', 'audit', 'ledger'],
   ],
   browser: ['support', 'device', 'data', 'shard', 'training', 'plan'],
   // All commands: they put the rest together.
   cli: [
     ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
-    ...['roles', 'driver', 'simulation', 'serve', 'net', 'browser', 'audit'],
+    ...['roles', 'driver', 'simulation', 'serve', 'net', 'browser', 'audit', 'ledger'],
   ],
 };
 

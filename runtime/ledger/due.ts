@@ -1,0 +1,50 @@
+/** What follows from a ledger as it stands: entries that its rules ask for; no one decides them. */
+import type { OpenAudits } from '../wire/audit-verdict.ts';
+import { mayBeExcluded } from './audited.ts';
+import { grantFor } from './earned.ts';
+import type { NewEntry } from './entry.ts';
+import { windowHasPassed } from './reduce.ts';
+import type { LedgerState, PendingStretch, RunLedger } from './state.ts';
+
+/** The next entry that is due; nothing where none is. A stretch under audit waits for its verdict. */
+export function nextDue(state: LedgerState, audits: OpenAudits): NewEntry | undefined {
+  return excludable(state) ?? settling(state, audits) ?? closing(state);
+}
+
+function excludable({ accounts, opened }: LedgerState): NewEntry | undefined {
+  for (const [trainer, account] of accounts)
+    if (!account.excluded && account.mismatches.length > 0 && mayBeExcluded(account, opened?.window ?? 0))
+      return { type: 'excluded', trainer, reason: 'mismatches' };
+  return undefined;
+}
+
+function settling(state: LedgerState, audits: OpenAudits): NewEntry | undefined {
+  for (const run of state.runs.values())
+    for (const shard of run.shards)
+      for (const pending of shard.pending.values()) {
+        const due = settled(state, run, pending, audits);
+        if (due) return due;
+      }
+  return undefined;
+}
+
+function settled(
+  state: LedgerState,
+  run: RunLedger,
+  pending: PendingStretch,
+  audits: OpenAudits,
+): NewEntry | undefined {
+  const { run: id, shard, term, to, trainer } = pending.entry;
+  const stretch = { run: id, shard, term, to, trainer };
+  if (pending.doom !== undefined) return { type: 'withheld', ...stretch, reason: pending.doom };
+  if (state.fork || !windowHasPassed(state, pending) || audits.isUnderWay(pending.entry)) return undefined;
+  return { type: 'granted', ...stretch, tokens: Number(grantFor(run, pending).tokens) };
+}
+
+function closing(state: LedgerState): NewEntry | undefined {
+  if (state.fork) return undefined;
+  for (const [id, run] of state.runs)
+    if (run.ended && !run.closed && run.shards.every(({ pending }) => pending.size === 0))
+      return { type: 'closed', run: id, returned: Number(run.pot - run.paid) };
+  return undefined;
+}

@@ -1,0 +1,113 @@
+/**
+ * Entries of a ledger, as the records of its stream have them: canonical JSON (RFC 8785), one entry a record. Tokens are
+ * whole numbers that JSON has exactly; work is in FLOP, whose sums are larger, as decimal digits.
+ */
+import {
+  count,
+  follows,
+  list,
+  object,
+  oneOf,
+  type Shape,
+  shapeProblem,
+  type TypeOf,
+  text,
+  variants,
+} from '../support/shape.ts';
+import { VERDICTS } from '../wire/audit-verdict.ts';
+import { canonicalBytes, canonicalOf } from '../wire/canonical.ts';
+
+/** Its stream in the backplane: one ledger of a mesh. */
+export const LEDGER = 'ledger';
+
+/** Entries of one segment, the seal behind them included. */
+export const SEGMENT = 1000;
+
+const matching = (pattern: string): Shape<string> => ({ schema: () => ({ type: 'string', pattern }) });
+/** A public key, as people copy it. */
+const key = matching('^[A-Za-z0-9_-]{43}$');
+const hash = matching('^[0-9a-f]{64}$');
+const signature = matching('^[0-9a-f]{128}$');
+/** Of a request: the same one twice counts once. */
+const id = matching('^[0-9a-f]{32}$');
+const digits = matching('^(0|[1-9][0-9]{0,39})$');
+const positive: Shape<number> = {
+  schema: () => ({ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+};
+
+/** The signed word of a synchronizer over all entries before it, and over what every key has behind them. */
+const SEAL = {
+  /** Of the last record that it covers. */
+  sequence: count,
+  /** Hash of that record. */
+  head: hash,
+  /** Merkle root over the accounts. */
+  root: hash,
+  by: key,
+  sig: signature,
+};
+
+/** Milliseconds since 1970 by the clock of the one who wrote it: for people, nothing follows from it. */
+const at = count;
+const STRETCH = { run: text, shard: count, term: count, to: count, trainer: key };
+const FUNDS = { at, run: text, tokens: positive, by: key, id, sig: signature };
+
+export const ENTRY = variants('type', {
+  /** First of all. Stretches of a shard that have to follow one before it is paid. */
+  opened: { at, mesh: key, window: positive },
+  /**
+   * A run whose work is counted: hash of its deployment, epochs, training calls and other calls of an epoch, FLOP of a
+   * training call of each shard.
+   */
+  run: { at, run: text, deployment: hash, epochs: count, train: count, others: count, work: list(digits) },
+  /** An operator lists the run: so many tokens, and no more, are issued for it. */
+  emission: FUNDS,
+  /** A deployer gives tokens of its own, which are locked until the run is closed. */
+  escrow: FUNDS,
+  /** A stretch was committed: the trainer's own signature over its state behind it. */
+  pending: { at, ...STRETCH, from: count, hash, sig: signature },
+  audited: { at, ...STRETCH, from: count, verdict: oneOf(...VERDICTS) },
+  granted: { at, ...STRETCH, tokens: count },
+  withheld: { at, ...STRETCH, reason: oneOf('mismatch', 'undelivered', 'excluded') },
+  /** It is paid nothing from here on, and has nothing to spend. */
+  excluded: { at, trainer: key, reason: oneOf('mismatches') },
+  /** The run is over, and so are its audits: what is pending waits for no further stretch. */
+  ended: { at, run: text },
+  /** Nothing of the run is pending: tokens that no trainer has earned go back. */
+  closed: { at, run: text, returned: count },
+  /** Two seals over other records of one number: evidence, and the end of payments. */
+  forked: { at, seals: list(object(SEAL)) },
+  sealed: { at, ...SEAL },
+});
+
+export type LedgerEntry = TypeOf<typeof ENTRY>;
+export type EntryOf<T extends LedgerEntry['type']> = Extract<LedgerEntry, { readonly type: T }>;
+/** Before it is written, when it gets its time. */
+export type NewEntry = LedgerEntry extends infer E ? (E extends LedgerEntry ? Omit<E, 'at'> : never) : never;
+export type Seal = TypeOf<ReturnType<typeof sealShape>>;
+export type FundsEntry = EntryOf<'emission' | 'escrow'>;
+
+function sealShape() {
+  return object(SEAL);
+}
+
+export function entryText(entry: LedgerEntry): string {
+  return new TextDecoder().decode(canonicalBytes(entry));
+}
+
+/** @returns the entry, or why the text is none: each entry has one text only */
+export function readEntry(value: string): { readonly entry: LedgerEntry } | { readonly problem: string } {
+  const parsed = parse(value);
+  if (!follows(ENTRY, parsed)) return { problem: `it is not an entry: ${shapeProblem(ENTRY, parsed)}` };
+  const bytes = canonicalOf(parsed);
+  if (!bytes || new TextDecoder().decode(bytes) !== value) return { problem: 'it is not in canonical form' };
+  return { entry: parsed };
+}
+
+function parse(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return undefined;
+  }
+}

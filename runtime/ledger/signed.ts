@@ -1,0 +1,45 @@
+/** What is signed in a ledger: funds by those who give them, states by their trainers, seals by the mesh. */
+import { ed25519, type KeyPair } from '../identity/ed25519.ts';
+import { keyBytes, keyText } from '../identity/key-text.ts';
+import { canonicalBytes } from '../wire/canonical.ts';
+import { fromHex, hex } from '../wire/hash.ts';
+import type { SignedFunds as Funds } from '../wire/messages.ts';
+import { stateHolds } from '../wire/state-signature.ts';
+import type { EntryOf, Seal } from './entry.ts';
+
+/** @param mesh its key: an order for one mesh is worth nothing in another one */
+export function signFunds(funds: Omit<Funds, 'by' | 'sig'>, mesh: string, keys: KeyPair): Funds {
+  const by = keyText(keys.publicKey);
+  return { ...funds, by, sig: hex(ed25519.sign(fundsText({ ...funds, by }, mesh), keys.secretKey)) };
+}
+
+export function fundsHold(funds: Funds, mesh: string): boolean {
+  return holds(fundsText(funds, mesh), funds.sig, funds.by);
+}
+
+export function signSeal(seal: Omit<Seal, 'by' | 'sig'>, keys: KeyPair): Seal {
+  const by = keyText(keys.publicKey);
+  return { ...seal, by, sig: hex(ed25519.sign(sealText({ ...seal, by }), keys.secretKey)) };
+}
+
+export function sealHolds(seal: Seal): boolean {
+  return holds(sealText(seal), seal.sig, seal.by);
+}
+
+/** Whether the trainer has signed the state behind its stretch. */
+export function stretchHolds(entry: EntryOf<'pending'>): boolean {
+  return stateHolds(entry, { calls: entry.to, hash: entry.hash, sig: entry.sig }, entry.trainer);
+}
+
+function holds(text: Uint8Array, sig: string, by: string): boolean {
+  const [publicKey, signature] = [keyBytes(by), fromHex(sig, 64)];
+  return publicKey !== undefined && signature !== undefined && ed25519.verify(text, signature, publicKey);
+}
+
+function fundsText({ type, run, tokens, by, id }: Omit<Funds, 'sig'>, mesh: string): Uint8Array {
+  return canonicalBytes([`nmc/ledger/${type}/1`, mesh, run, tokens, by, id]);
+}
+
+function sealText({ sequence, head, root, by }: Omit<Seal, 'sig'>): Uint8Array {
+  return canonicalBytes(['nmc/ledger/seal/1', by, sequence, head, root]);
+}

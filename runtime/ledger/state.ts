@@ -1,0 +1,103 @@
+/** What a ledger says, entry after entry: accounts of keys, runs with what they may pay, stretches that are pending. */
+import type { Verdict } from '../wire/audit-verdict.ts';
+import type { Coverage } from './coverage.ts';
+import type { EntryOf, FundsEntry, Seal } from './entry.ts';
+
+export interface Account {
+  /** All that it was ever granted. */
+  earned: bigint;
+  /** Of what it was granted, and of escrows that came back, what it has not given for runs. */
+  balance: bigint;
+  excluded: boolean;
+  /** Numbers of its entries `pending` that an audit has confirmed, in the order of the audits. */
+  readonly matched: number[];
+  /** Stretches that it has committed. */
+  stretches: number;
+  /** The same at each mismatch. */
+  readonly mismatches: number[];
+  /** Records that did not come since its last match. */
+  undelivered: number;
+  /** What is pending of it, by name of the stretch. */
+  readonly pending: Map<string, PendingStretch>;
+}
+
+export type Doom = EntryOf<'withheld'>['reason'];
+
+export interface PendingStretch {
+  readonly entry: EntryOf<'pending'>;
+  /** Number of its entry. */
+  readonly sequence: number;
+  /** Stretches of its shard that were committed before it. */
+  readonly index: number;
+  matched: boolean;
+  /** What audits have said of it. */
+  readonly verdicts: Set<Verdict>;
+  /** Why it is not going to be paid. */
+  doom?: Doom;
+}
+
+export interface ShardLedger {
+  /** FLOP of a training call. */
+  readonly work: bigint;
+  paid: Coverage;
+  stretches: number;
+  /** The newest stretch: its term, and where it ended. */
+  term: number;
+  to: number;
+  /** In the order of their entries. */
+  readonly pending: Map<string, PendingStretch>;
+}
+
+export interface RunLedger {
+  readonly entry: EntryOf<'run'>;
+  /** FLOP of all training calls of all shards. */
+  readonly total: bigint;
+  readonly funds: FundsEntry[];
+  /** Tokens that it may pay, and has paid. */
+  pot: bigint;
+  paid: bigint;
+  readonly shards: readonly ShardLedger[];
+  /** By key: FLOP that were cleared, and tokens for them. */
+  readonly cleared: Map<string, { work: bigint; tokens: bigint }>;
+  ended: boolean;
+  closed: boolean;
+}
+
+export interface LedgerState {
+  /** Of the last record, and its hash. */
+  sequence: number;
+  head: string;
+  opened: EntryOf<'opened'> | undefined;
+  readonly accounts: Map<string, Account>;
+  readonly runs: Map<string, RunLedger>;
+  /** Requests that were taken. */
+  readonly ids: Set<string>;
+  /** Tokens that were ever issued: by runs that operators list, when they are listed. */
+  issued: bigint;
+  /** Seals that contradict each other; nothing is paid from then on. */
+  fork: readonly Seal[] | undefined;
+  seal: Seal | undefined;
+  /** Records behind the last seal. */
+  unsealed: number;
+}
+
+export function accountOf({ accounts }: Pick<LedgerState, 'accounts'>, key: string): Account {
+  const known = accounts.get(key);
+  if (known) return known;
+  const made: Account = {
+    ...{ earned: 0n, balance: 0n, excluded: false, stretches: 0, undelivered: 0 },
+    ...{ matched: [], mismatches: [], pending: new Map() },
+  };
+  accounts.set(key, made);
+  return made;
+}
+
+/** Of a key that is excluded nothing may be spent. */
+export function spendable(account: Account | undefined): bigint {
+  return !account || account.excluded ? 0n : account.balance;
+}
+
+/** A stretch has one owner in a term, and ends where its state was signed. */
+export function stretchId({ run, shard, term, to }: { run: string; shard: number; term: number; to: number }): string {
+  return `${run} ${shard} ${term} ${to}`;
+}
