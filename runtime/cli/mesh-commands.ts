@@ -8,6 +8,7 @@ import {
   JOIN,
   KEYS,
   LEAVE,
+  LEDGER_OPTIONS,
   LOGS,
   SERVICE,
   SIMULATE,
@@ -130,6 +131,18 @@ export const meshCommands: readonly Command[] = [
       ['simulate --replay events.jsonl', `what ${nmc`simulate PLAN --record events.jsonl`} has written`],
     ],
     load: () => import('./mesh/simulate.ts'),
+  }),
+  command({
+    usage: 'ledger <action> [words..]',
+    summary: 'what trainers of a mesh have earned, for which work; and whether the ledger holds',
+    options: LEDGER_OPTIONS,
+    examples: [
+      ['ledger fund RUN --tokens 1000 --emission', 'the mesh issues 1000 tokens for what trainers of a run do'],
+      ['ledger balance', 'of all keys'],
+      ['ledger export ledger.jsonl', `a copy, which ${nmc`ledger verify ledger.jsonl`} looks through without the mesh`],
+      ['ledger proof KEY -o proof.json', 'shows a balance to somebody who has only the mesh’s key'],
+    ],
+    load: () => import('./mesh/ledger.ts'),
   }),
   command({
     usage: 'keys <action> [key] [name]',

@@ -1,5 +1,6 @@
 /** The answer of a synchronizer to a question about runs that it leads, keys, and blobs. */
 import type { Backplane, StreamRecord } from '../backplane/backplane.ts';
+import { LEDGER } from '../ledger/entry.ts';
 import { blobsOfDeployment } from '../roles/named-blobs.ts';
 import type { SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 import { UserError } from '../support/errors.ts';
@@ -11,6 +12,7 @@ import { eventStream } from './event-log.ts';
 import type { Garbage, GarbageReport } from './garbage.ts';
 import type { Visitor } from './gateway.ts';
 import { answerKeys } from './keys-questions.ts';
+import type { LedgerKeeper } from './ledger-keeper.ts';
 import type { Membership } from './membership.ts';
 import { soundDeployment } from './read-deployment.ts';
 import type { RecordTickets } from './record-tickets.ts';
@@ -23,6 +25,7 @@ export interface Answering {
   readonly state: () => SynchronizerState;
   readonly garbage: Garbage;
   readonly records: RecordTickets;
+  readonly ledger: Pick<LedgerKeeper, 'fund'>;
   readonly status: (from: number | undefined) => Answers['status'];
   readonly happen: (event: SynchronizerEvent) => void;
   /** Until all that was decided so far is written down and said. */
@@ -50,6 +53,8 @@ export async function answerQuestion(visitor: Visitor, question: Question, at: A
       return {};
     case 'record':
       return answerTo('record', await records.bring(visitor, question.ticket));
+    case 'ledger':
+      return answerTo('ledger', { records: fitting(await backplane.chain(LEDGER, question.from, 1000)) });
   }
   membership.assertOperator(visitor, question.what);
   switch (question.what) {
@@ -90,6 +95,11 @@ export async function answerQuestion(visitor: Visitor, question: Question, at: A
     case 'drain':
       happen({ kind: 'drain', name: question.trainer });
       return {};
+    case 'fund':
+      if (question.funds.by !== key)
+        throw new UserError('ledger/refused', 'the order is signed by another key', 'give tokens of your own');
+      await at.ledger.fund(question.funds);
+      return answerTo('fund', {});
     case 'gc':
       return answerTo('gc', await at.collected(question.dryRun));
     default:
@@ -128,7 +138,7 @@ function known({ runs }: SynchronizerState, id: string): SynchronizerState['runs
 }
 
 /** The first of them, as many as fit into one message; one at least. */
-function fitting(records: readonly StreamRecord[]): readonly StreamRecord[] {
+function fitting<R extends StreamRecord>(records: readonly R[]): readonly R[] {
   let size = 0;
   const end = records.findIndex(({ value }) => {
     size += Buffer.byteLength(value);

@@ -13,6 +13,7 @@ const NAMES: Readonly<Partial<Record<What, string>>> = {
   logs: 'the log of a run',
   events: 'the recording of a run',
   run: 'the record of a run',
+  ledger: 'the ledger of a mesh',
 };
 
 /** @throws EnvironmentError `mesh/answer` where that is not an answer to the question; as `Link.ask` does */

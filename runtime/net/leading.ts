@@ -3,9 +3,7 @@
  * effects. Of several synchronizers each leads some of the runs, and knows the others as they are stored.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Backplane } from '../backplane/backplane.ts';
 import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
-import type { KeyPair } from '../identity/ed25519.ts';
 import { allotmentOf, isWithin } from '../roles/allotments.ts';
 import { emptySynchronizer, isActive, isOver } from '../roles/synchronizer.ts';
 import {
@@ -26,15 +24,14 @@ import { WIRE_VERSION } from '../wire/version.ts';
 import { AllotmentsEntry } from './allotments-entry.ts';
 import { answerQuestion } from './answer-question.ts';
 import { type Answers, answerTo } from './answers.ts';
-import type { Checker } from './checker.ts';
 import { manifestsWith, readParts } from './damaged-parts.ts';
 import { entered } from './entered.ts';
 import { EventLog, eventStream } from './event-log.ts';
-import type { FencedBackplane } from './fenced-backplane.ts';
 import { Garbage, type GarbageReport } from './garbage.ts';
-import type { GatewayCounters, Visitor } from './gateway.ts';
+import type { Visitor } from './gateway.ts';
+import type { LeadingOptions, SeveralLeaders } from './leading-options.ts';
+import { LedgerKeeper } from './ledger-keeper.ts';
 import { LostMembers } from './lost-members.ts';
-import type { Membership } from './membership.ts';
 import { OwnWork } from './own-work.ts';
 import type { ProbedLink } from './probes.ts';
 import { ownersOf, recordBytes } from './record-blobs.ts';
@@ -43,50 +40,6 @@ import { statusPage } from './status-page.ts';
 import { SynchronizerStore } from './synchronizer-store.ts';
 import { type Counted, liveRuns, putTogether, type Seen, type Told } from './told-status.ts';
 import { SAY_AGAIN } from './welcome.ts';
-
-/** The ways to trainers, wherever they are connected. */
-export interface Trainers {
-  /** @returns whether the trainer is connected */
-  readonly send: (to: string, message: Message) => boolean;
-  readonly dismiss: (key: string, reason: string) => void;
-}
-
-export interface LeadingOptions {
-  readonly keys: KeyPair;
-  readonly backplane: Backplane & Partial<Pick<FencedBackplane, 'meet' | 'part'>>;
-  readonly membership: Membership;
-  /** Of the program. */
-  readonly version?: string;
-  /** Its process outlives the one who leads. */
-  readonly checker?: Omit<Checker, 'close'>;
-  readonly trainers: Trainers;
-  readonly counters: () => GatewayCounters;
-  readonly refusedAge: () => Readonly<Record<string, number>>;
-  /** Ends what a key may not have any more. */
-  readonly review: (key: string, reason: string) => void;
-  /** A blob is gone. */
-  readonly removed: (hash: string) => void;
-  /** A run is as durable as this. */
-  readonly stored: (run: StoredRun) => void;
-  readonly several?: SeveralLeaders;
-  readonly log: (event: Readonly<Record<string, unknown>>) => void;
-  /** It cannot go on. */
-  readonly failed: (error: unknown) => void;
-}
-
-/** The others, where there are several synchronizers. */
-export interface SeveralLeaders {
-  /** A write for this run has failed: it is to be led no longer, before anything else is done for it. */
-  readonly lost: (run: string, error: unknown) => void;
-  /** To the leader of a run that waits: a later one has begun. */
-  readonly overtook: (run: string) => void;
-  /** Trainers have been given something else. */
-  readonly allotted: () => void;
-  /** The record of a run cannot be read: the one that leads it sets it aside. */
-  readonly unreadable: (run: string) => void;
-  /** A run that has ended, and so has no leader, has lost a snapshot. @returns whether this one leads it now */
-  readonly revive: (run: string) => Promise<boolean>;
-}
 
 /** Milliseconds between two looks for blobs that nothing names. */
 const COLLECT_EVERY_MS = 600_000;
@@ -104,6 +57,7 @@ export class Leading {
   readonly #work: OwnWork;
   readonly #lost = new LostMembers();
   readonly #records: RecordTickets;
+  readonly #ledger: LedgerKeeper;
   readonly #allotments: AllotmentsEntry | undefined;
   readonly #endDamaged: () => void;
   /** Runs whose records cannot be read, and were set aside. */
@@ -174,6 +128,7 @@ export class Leading {
       hold: (holder, blobs) => this.#garbage.hold(holder, blobs),
       now: wallNow,
     });
+    this.#ledger = new LedgerKeeper({ backplane, keys, log, run: (run) => this.state.runs[run], now: wallNow });
   }
 
   #newDriver(): SynchronizerDriver {
@@ -251,6 +206,11 @@ export class Leading {
     return this.#records;
   }
 
+  /** Where audits say what they have found. */
+  get ledger(): LedgerKeeper {
+    return this.#ledger;
+  }
+
   /** Goes on with what is stored. */
   async restore(): Promise<void> {
     if (this.#options.several) {
@@ -267,6 +227,7 @@ export class Leading {
       this.#driver.after(resolve);
     });
     this.#failed = (error) => this.#fatal(error);
+    this.#ledger.write(true);
     await readParts(this.#options.backplane, () => Object.values(this.state.runs));
   }
 
@@ -333,6 +294,7 @@ export class Leading {
     if (this.#over || this.state.presides === presides) return;
     this.happen({ kind: 'presides', presides });
     clearInterval(this.#sweeps);
+    this.#ledger.write(presides);
     if (presides) this.collectFromNowOn();
   }
 
@@ -418,6 +380,7 @@ export class Leading {
     this.#over = true;
     this.#endDamaged();
     await this.#events.close();
+    await this.#ledger.close();
   }
 
   /** It leads no longer: nothing more of it is done, at once. */
@@ -429,6 +392,7 @@ export class Leading {
     clearInterval(this.#sweeps);
     this.#endDamaged();
     this.#events.abandon();
+    this.#ledger.write(false);
     void this.#work.close();
   }
 
@@ -460,6 +424,7 @@ export class Leading {
     const { membership, backplane, checker, review } = this.#options;
     return answerQuestion(visitor, question, {
       ...{ membership, backplane, review, state: () => this.state, garbage: this.#garbage, records: this.#records },
+      ledger: this.#ledger,
       status: (from) => this.status(from),
       happen: (event) => this.happen(event),
       settled: () => this.settled(),

@@ -49,6 +49,7 @@ export class SeveralQuestions {
       case 'status':
         return leading.status(question.from, await this.#told());
       case 'gc':
+      case 'fund':
       case 'deploy':
       case 'run':
       case 'stop':
@@ -111,7 +112,7 @@ export class SeveralQuestions {
   #target(question: Question, before: string | undefined): string | undefined {
     const { self, present, leading, led, here } = this.#options;
     const { presides, runs } = leading().state;
-    if (question.what === 'gc') return presides ? self : present.presider;
+    if (question.what === 'gc' || question.what === 'fund') return presides ? self : present.presider;
     const name = question.what === 'deploy' ? question.deployment.run : 'run' in question ? question.run : undefined;
     if (name === undefined || led().includes(name)) return self;
     const run = runs[name];

@@ -5,7 +5,8 @@
 import type { Message } from '../wire/messages.ts';
 import type { Word } from './backbone.ts';
 import type { Visitor } from './gateway.ts';
-import type { Leading, Trainers } from './leading.ts';
+import type { Leading } from './leading.ts';
+import type { Trainers } from './leading-options.ts';
 import type { ProbedLink } from './probes.ts';
 import { TrainerPlaces } from './trainer-places.ts';
 import { SAY_AGAIN } from './welcome.ts';

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backplane } from '../backplane/backplane.ts';
+import { LEDGER } from '../ledger/entry.ts';
 import { Fence } from '../roles/leadership.ts';
 import { isOver } from '../roles/synchronizer.ts';
 import type { StoredRun, SynchronizerState } from '../roles/synchronizer-state.ts';
@@ -13,7 +14,8 @@ import type { Question } from '../wire/messages.ts';
 import { Backbone, type Word } from './backbone.ts';
 import { Fenced, type FencedBackplane, fencedBackplane } from './fenced-backplane.ts';
 import type { Visitor } from './gateway.ts';
-import type { Leading, SeveralLeaders, Trainers } from './leading.ts';
+import type { Leading } from './leading.ts';
+import type { SeveralLeaders, Trainers } from './leading-options.ts';
 import { Lease } from './lease.ts';
 import { Present } from './present.ts';
 import { RunLeases } from './run-leases.ts';
@@ -50,14 +52,12 @@ export interface SeveralOptions {
 
 /** Milliseconds without a renewal after which another one takes over. */
 export const LEASE_MS = 4000;
-const HERE_MS = 500;
+const [HERE_MS, LOOK_MS] = [500, 50];
 /** What trainers have been given is read again in each of so many looks: a word of it may have been missed. */
 const READ_EVERY = 10;
 /** For which a new run waits for its lease, and one that ends as the last of all for those of others. */
 const LEASE_WITHIN_MS = 5000;
-const LOOK_MS = 50;
-const GATEWAYS = 'gateway/';
-const MESH = 'leader';
+const [GATEWAYS, MESH] = ['gateway/', 'leader'];
 
 export class Several {
   readonly self = randomBytes(8).toString('hex');
@@ -235,6 +235,7 @@ export class Several {
   #mayWrite(what: string): boolean {
     const [, run] = /^(?:run|log|event|commit)\/(.+)$/.exec(what) ?? [];
     if (run !== undefined) return this.#leases.reign(run) !== undefined;
+    if (what === LEDGER) return this.#presides;
     return !what.startsWith('blob ') || [...this.#led.keys()].some((led) => this.#leases.reign(led)) || this.#presides;
   }
 
@@ -380,10 +381,9 @@ export class Several {
 
   #sayHere(): void {
     if (this.#closing) return;
-    const { reign } = this.#mesh;
+    const of = this.#mesh.reign === undefined ? {} : { reign: this.#mesh.reign };
     this.#saidLoad = this.#load();
-    const runs = [...this.#led];
-    this.#backbone.say({ kind: 'here', ...this.#here(), runs, ...(reign === undefined ? {} : { reign }) });
+    this.#backbone.say({ kind: 'here', ...this.#here(), runs: [...this.#led], ...of });
   }
 
   #missed(from: string): void {

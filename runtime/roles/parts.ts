@@ -7,7 +7,7 @@ import { checkingOver, firstCheck } from './checking.ts';
 import { end, halted, haltTarget } from './ending.ts';
 import { exclude, fault } from './faults.ts';
 import { manifestOf } from './manifest.ts';
-import { reassign, release } from './ownership.ts';
+import { beginsBehind, reassign, release } from './ownership.ts';
 import { rebalance } from './rebalance.ts';
 import { commitmentProblem, isExpected, totalsProblem } from './sound-part.ts';
 import type { PendingPart, Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
@@ -32,7 +32,8 @@ export function commit(
   // Said again, after a break of the connection.
   if (!newest || newest.calls === before) return 'known-already';
   // Kept for audits, apart from what people read.
-  work.effects.push({ kind: 'keep', stream: `commit/${id}`, value: { term, shard, states, key } });
+  const kept = { term, shard, states, key, begin: beginsBehind(run) };
+  work.effects.push({ kind: 'keep', stream: `commit/${id}`, value: kept });
   work.setRun({ ...run, commits: { ...run.commits, [shard]: newest } });
   return undefined;
 }

@@ -22,6 +22,7 @@ const LEFT_OUT: readonly [RegExp, string][] = [
   [/^mesh verify --accept\b/, 'needs a stream that differs from its copy: nats-chain.test.ts'],
   [/^predict RUN --prompt\b/, 'needs a run of a text: text.test.ts'],
   [/^(mesh stretch|audit)\b/, 'needs two runs of some length: mesh-runs.test.ts'],
+  [/^ledger\b/, 'reads what another one writes: mesh.test.ts, ledger/commands.test.ts'],
   [/^fmt -$/, 'has no placeholder but standard input'],
   [/^COMMAND --help$/, 'is any command: usage.test.ts'],
 ];

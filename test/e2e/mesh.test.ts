@@ -109,6 +109,22 @@ test('two shards on two trainers end with the weights of one process, bit for bi
   expect(metrics).toContain(`nmc_shard_border_bytes_total{run="${run}",shard="1",direction="received"}`);
 }, 180_000);
 
+test('stretches of a listed run are pending in a ledger, and a copy of it holds', async () => {
+  const [run] = (await mesh.status()).runs;
+  await mesh.json('ledger', 'fund', run?.run ?? '', '--tokens', '1000', '--emission');
+  const pending = async (): Promise<unknown> => {
+    const { records } = (await mesh.ask({ what: 'ledger', from: 1 })) as { records: { value: string }[] };
+    const entries = records.map(({ value }) => JSON.parse(value) as { type: string; shard: number; trainer: string });
+    const found = entries.filter(({ type }) => type === 'pending');
+    const trainers = found.map(({ trainer }) => trainer).filter((key) => mesh.up.trainers.some((t) => t.key === key));
+    return { shards: [...new Set(found.map(({ shard }) => shard))].sort(), trainers: new Set(trainers).size };
+  };
+  await expect.poll(pending, { timeout: 20_000 }).toEqual({ shards: [0, 1], trainers: 2 });
+  await mesh.json('ledger', 'export', 'ledger.jsonl');
+  const copy = await nmc(['ledger', 'verify', 'ledger.jsonl', '--json'], { cwd: folder, env: mesh.env });
+  expect([copy.code, jsonLines(copy)]).toMatchObject([0, [{ copies: [{ problems: [], mesh: mesh.up.key }] }]]);
+}, 60_000);
+
 test('another trainer takes over after kill -9, and the weights are the same', async () => {
   const [deployed] = await mesh.json('deploy', model, ...LONG, '--partition', '2', '--snapshot-every', '3');
   const run = String(deployed?.run);

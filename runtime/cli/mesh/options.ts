@@ -203,6 +203,21 @@ export const SIMULATE = {
 };
 export type SimulateArguments = Given<typeof SIMULATE>;
 
+export const LEDGER_OPTIONS = {
+  ...REACH,
+  action: choice(
+    ['show', 'verify', 'balance', 'receipts', 'proof', 'export', 'fund'],
+    'show: all entries; verify [FILE…]: whether it holds; balance, receipts, proof [KEY]; export FILE: a copy; fund RUN: tokens for it',
+  ),
+  words: words('verify, export: files; balance, receipts, proof: a key; fund: a run'),
+  file: text('such a copy, read instead of the mesh'),
+  fingerprint: text(`key of the mesh, as ${nmc`up`} printed it; remembered; verify: the one that has to have signed`),
+  tokens: whole('of fund: how many at most', { least: 1 }),
+  emission: flag('of fund: they are issued for this run; without it they are this user’s own'),
+  out: text('of proof: file to write (default: standard output)', { alias: 'o' }),
+};
+export type LedgerArguments = Given<typeof LEDGER_OPTIONS>;
+
 /** Uses of one invite. */
 export const MAX_INVITE_USES = 10_000;
 

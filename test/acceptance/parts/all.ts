@@ -16,6 +16,7 @@ import { freshMeshPart } from './fresh-mesh.ts';
 import { generatePart } from './generate.ts';
 import { gpuPart } from './gpu.ts';
 import { largePart } from './large.ts';
+import { ledgerParts } from './ledger.ts';
 import { linksPart } from './links.ts';
 import { memoryParts } from './memory.ts';
 import { meshParts } from './mesh.ts';
@@ -52,6 +53,7 @@ export const parts: readonly Part[] = [
   gpuPart,
   fanOutPart,
   ...natsParts,
+  ...ledgerParts,
   ...memoryParts,
   generatePart,
   cortexPart,

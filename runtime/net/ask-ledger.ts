@@ -1,0 +1,18 @@
+/** The ledger of a mesh, page by page. */
+import type { ChainedRecord } from '../backplane/backplane.ts';
+import { ask, unlike } from './ask.ts';
+import type { Link } from './link.ts';
+
+/** All records in their order, as the mesh has them: whether they hold together is for the reader to see. */
+export async function* askLedger(link: Pick<Link, 'ask'>): AsyncGenerator<ChainedRecord> {
+  for (let from = 1; ; ) {
+    const { records } = await ask(link, { what: 'ledger', from });
+    for (const record of records) {
+      // So that reading ends even with a faulty mesh.
+      if (record.sequence < from) throw unlike(`its ledger: record ${record.sequence} comes behind ${from - 1}`);
+      from = record.sequence + 1;
+      yield record;
+    }
+    if (records.length === 0) return;
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Writes the ledger of a mesh, for the one synchronizer that presides. What is pending follows from the signed states
+ * that the mesh keeps, and is looked up there again and again: one that is killed between a state and its entry writes
+ * the entry when it is back. Grants follow from the ledger itself.
+ */
+import type { Backplane } from '../backplane/backplane.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { LedgerBook, NotEntered } from '../ledger/book.ts';
+import { KEPT_COMMIT, nextPending } from '../ledger/commits.ts';
+import { nextDue } from '../ledger/due.ts';
+import { LEDGER } from '../ledger/entry.ts';
+import { runEntryOf } from '../ledger/run-work.ts';
+import { AUDIT_RATE, windowFor } from '../ledger/window.ts';
+import type { RunState } from '../roles/synchronizer-state.ts';
+import { UserError } from '../support/errors.ts';
+import { inTurn } from '../support/in-turn.ts';
+import { follows } from '../support/shape.ts';
+import type { AuditsOver, AuditVerdict, OpenAudits } from '../wire/audit-verdict.ts';
+import type { SignedFunds } from '../wire/messages.ts';
+import type { FencedBackplane } from './fenced-backplane.ts';
+import { parsedJson } from './parsed-json.ts';
+
+export interface LedgerKeeperOptions {
+  readonly backplane: Pick<Backplane, 'append' | 'chain' | 'read'> & Partial<Pick<FencedBackplane, 'meet' | 'part'>>;
+  /** Of the mesh. */
+  readonly keys: KeyPair;
+  readonly run: (run: string) => Pick<RunState, 'deployment' | 'hash'> | undefined;
+  readonly now: () => number;
+  readonly log: (event: Readonly<Record<string, unknown>>) => void;
+  /** Of a ledger that begins. */
+  readonly window?: number;
+}
+
+/** Milliseconds between two looks, and for which entries wait for a seal at most. */
+const LOOK_MS = 1000;
+const SEAL_MS = 10_000;
+/** Records read at once. */
+const PAGE = 64;
+
+export class LedgerKeeper {
+  readonly #options: LedgerKeeperOptions;
+  readonly #turn = inTurn();
+  /** By run: the record of its signed states that comes next. */
+  readonly #next = new Map<string, number>();
+  #book: LedgerBook | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #writes = false;
+  #sealed = 0;
+  #audits: OpenAudits = { isUnderWay: () => false };
+
+  constructor(options: LedgerKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Who knows which verdicts are still to come. */
+  set audits(audits: OpenAudits) {
+    this.#audits = audits;
+  }
+
+  /** It writes the ledger from now on, or no longer. */
+  write(writes: boolean): void {
+    if (this.#writes === writes) return;
+    this.#writes = writes;
+    clearInterval(this.#timer);
+    this.#anew();
+    if (!writes) {
+      this.#options.backplane.part?.(LEDGER);
+      return;
+    }
+    this.#sealed = this.#options.now();
+    this.#timer = setInterval(() => void this.look(), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  /** Signs what is not signed yet, and ends. */
+  async close(): Promise<void> {
+    if (this.#writes) await this.#do((book) => (book.state.opened ? book.seal() : Promise.resolve()));
+    this.write(false);
+  }
+
+  /** Writes what has become of the runs, and what follows from it. A failure is told, and the next look goes on. */
+  look(): Promise<void> {
+    return this.#do((book) => this.#look(book));
+  }
+
+  /**
+   * Tokens for a run. Said again, it is the same order.
+   * @throws UserError `mesh/run`, `ledger/refused`; as the backplane does
+   */
+  fund(funds: SignedFunds): Promise<void> {
+    return this.#turn(async () => {
+      const known = this.#options.run(funds.run);
+      if (!known) throw new UserError('mesh/run', `there is no run ${funds.run}`);
+      const book = await this.#opened();
+      if (!book)
+        throw new UserError('mesh/busy', 'this synchronizer does not write the ledger', 'ask again in a while');
+      if (book.state.ids.has(funds.id)) return;
+      try {
+        if (!book.state.runs.has(funds.run)) await book.add(runEntryOf(known.deployment, known.hash));
+        await book.add(funds);
+      } catch (error) {
+        if (error instanceof NotEntered) throw new UserError('ledger/refused', error.message);
+        this.#anew();
+        throw error;
+      }
+    });
+  }
+
+  /** What an audit says; kept when this has returned. @returns why it is not in the ledger, or nothing */
+  verdict({ run, shard, term, from, to, trainer, verdict }: AuditVerdict): Promise<string | undefined> {
+    return this.#enter(async (book) => {
+      await this.#commits(book, run);
+      await book.add({ type: 'audited', run, shard, term, from, to, trainer, verdict });
+    });
+  }
+
+  /** Nothing of the run is audited any more: what is pending of it waits for nothing. @returns as `verdict` does */
+  auditsOver({ run }: AuditsOver): Promise<string | undefined> {
+    return this.#enter(async (book) => {
+      await this.#commits(book, run);
+      await book.add({ type: 'ended', run });
+    });
+  }
+
+  async #enter(work: (book: LedgerBook) => Promise<void>): Promise<string | undefined> {
+    return this.#turn(async () => {
+      const book = await this.#opened();
+      if (!book?.state.opened) return 'no ledger is written here';
+      try {
+        await work(book);
+        return undefined;
+      } catch (error) {
+        if (error instanceof NotEntered) return error.message;
+        this.#anew();
+        throw error;
+      }
+    });
+  }
+
+  #do(work: (book: LedgerBook) => Promise<void>): Promise<void> {
+    return this.#turn(async () => {
+      try {
+        const book = await this.#opened();
+        if (book) await work(book);
+      } catch (error) {
+        this.#anew();
+        this.#options.log({ event: 'ledger-waits', message: String(error) });
+      }
+    });
+  }
+
+  /** It is not known what the store has, or who else has written: all is read again. */
+  #anew(): void {
+    this.#book = undefined;
+    this.#next.clear();
+  }
+
+  async #opened(): Promise<LedgerBook | undefined> {
+    if (!this.#writes) return undefined;
+    if (!this.#book) {
+      const { backplane, keys, now, window = windowFor(AUDIT_RATE) } = this.#options;
+      // What another one still writes that presided before comes too late from here on.
+      await backplane.meet?.(LEDGER);
+      const book = new LedgerBook({ backplane, keys, now, window });
+      await book.read();
+      for (const { sequence, told } of book.problems)
+        this.#options.log({ event: 'ledger-problem', sequence, message: told });
+      this.#book = book;
+    }
+    return this.#book;
+  }
+
+  async #look(book: LedgerBook): Promise<void> {
+    if (!book.state.opened) return;
+    for (const run of book.state.runs.values()) if (!run.ended) await this.#commits(book, run.entry.run);
+    for (let due = nextDue(book.state, this.#audits); due; due = nextDue(book.state, this.#audits)) await book.add(due);
+    const now = this.#options.now();
+    if (now - this.#sealed < SEAL_MS) return;
+    await book.seal();
+    this.#sealed = now;
+  }
+
+  /** Stretches of the run that were committed since the last look. */
+  async #commits(book: LedgerBook, run: string): Promise<void> {
+    const { backplane } = this.#options;
+    for (;;) {
+      const page = await backplane.read(`commit/${run}`, this.#next.get(run) ?? 1, PAGE);
+      for (const { sequence, value } of page) {
+        await this.#pending(book, run, parsedJson(value));
+        this.#next.set(run, sequence + 1);
+      }
+      if (page.length === 0) return;
+    }
+  }
+
+  async #pending(book: LedgerBook, run: string, kept: unknown): Promise<void> {
+    const deployment = this.#options.run(run)?.deployment;
+    if (!deployment || !follows(KEPT_COMMIT, kept)) return;
+    for (let beyond = 0; ; ) {
+      const next = nextPending(book.state, run, deployment, kept, beyond);
+      if (!next) return;
+      beyond = next.to;
+      try {
+        await book.add(next);
+      } catch (error) {
+        if (!(error instanceof NotEntered)) throw error;
+        this.#options.log({ event: 'not-in-ledger', run, message: error.message });
+      }
+    }
+  }
+}

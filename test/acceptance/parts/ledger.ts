@@ -1,0 +1,54 @@
+/** The ledger: how fast a copy is verified, on one core; and kill -9 while it is written. */
+import { LedgerReader } from '../../../runtime/ledger/verify.ts';
+import { longLedger } from '../../support/long-ledger.ts';
+import type { Context, Part, Row } from '../row.ts';
+import { measureSuite } from './tests.ts';
+
+const ENTRIES = 1_000_000;
+const TRIAL_ENTRIES = 5000;
+const MAX_SECONDS = 60;
+
+export const ledgerParts: readonly Part[] = [
+  { name: 'ledger-verify', what: 'a ledger of 1,000,000 entries is verified', takes: '4 minutes', run: verified },
+  { name: 'ledger-kills', what: '1,000 kills while a ledger is written', takes: '6 minutes', run: killed },
+];
+
+async function verified(context: Context): Promise<readonly Row[]> {
+  const entries = context.trial ? TRIAL_ENTRIES : ENTRIES;
+  const reader = new LedgerReader();
+  let seconds = 0;
+  let page: Parameters<LedgerReader['add']>[0][] = [];
+  const read = (): void => {
+    // Time of the processor, all threads of this process together: others may use the machine, too.
+    const before = process.cpuUsage();
+    for (const record of page) reader.add(record);
+    const { user, system } = process.cpuUsage(before);
+    seconds += (user + system) / 1e6;
+    page = [];
+    context.progress(`${reader.state.sequence} entries, ${seconds.toFixed(1)} s`);
+  };
+  for (const record of longLedger(entries)) if (page.push(record) === 10_000) read();
+  read();
+  const { problems, state } = reader;
+  const what = `verify a copy of ${state.sequence} entries: chain, seals, signatures of trainers, every rule`;
+  return [
+    {
+      name: 'ledger-verify',
+      what,
+      target: `< ${MAX_SECONDS} s of one core`,
+      measured: `${seconds.toFixed(1)} s, ${problems.length} problems`,
+      ...(context.trial ? {} : { holds: seconds < MAX_SECONDS && problems.length === 0 && state.sequence >= ENTRIES }),
+    },
+  ];
+}
+
+async function killed(context: Context): Promise<readonly Row[]> {
+  const suite = {
+    name: 'ledger-kills',
+    what: 'kill -9 while a ledger is written, 1,000 times: nothing is lost or doubled',
+    takes: 'minutes',
+    files: () => ['test/mesh/hostile/ledger-kills.test.ts'],
+    environment: { NMC_TEST_KILLS: context.trial ? '3' : '1000' },
+  };
+  return [await measureSuite(suite, context)];
+}

@@ -1,0 +1,197 @@
+/**
+ * The ledger as a synchronizer writes it: from signed states that the mesh keeps, through any backplane; what is lost on the
+ * way is written later, and nothing twice.
+ */
+import { expect, test } from 'vitest';
+import type { ChainedRecord } from '../../runtime/backplane/backplane.ts';
+import type { KeyPair } from '../../runtime/identity/ed25519.ts';
+import { LEDGER, type LedgerEntry } from '../../runtime/ledger/entry.ts';
+import { signFunds } from '../../runtime/ledger/signed.ts';
+import { verifyRecords } from '../../runtime/ledger/verify.ts';
+import { type FencedBackplane, fencedBackplane } from '../../runtime/net/fenced-backplane.ts';
+import { LedgerKeeper } from '../../runtime/net/ledger-keeper.ts';
+import { signState } from '../../runtime/wire/state-signature.ts';
+import { keyOf, keysOf, MESH, OPERATOR } from '../support/ledger.ts';
+import { type MemoryBackplane, memoryBackplane } from '../support/memory-backplane.ts';
+import { chain } from './simulated.ts';
+
+/** Two shards, 60 batches, a stretch every 5 of them. */
+const DEPLOYMENT = { ...chain(2, 60, 1, 60), run: 'run', stretches: { batches: 5, bytes: 1, keep: 1 } };
+const RUN = { deployment: DEPLOYMENT, hash: 'd'.repeat(64) };
+const [ANN, BOB] = [keysOf(51), keysOf(52)];
+const WINDOW = 3;
+
+const order = (id: string, tokens = 1200): ReturnType<typeof signFunds> =>
+  signFunds({ type: 'emission', run: 'run', tokens, id: id.repeat(32) }, keyOf(MESH), OPERATOR);
+
+/** One synchronizer. @param at milliseconds by its clock */
+function keeper(backplane: FencedBackplane | MemoryBackplane, at = { now: 0 }, log: unknown[] = []): LedgerKeeper {
+  const made = new LedgerKeeper({
+    ...{ backplane, keys: MESH, window: WINDOW, now: () => at.now, log: (event) => log.push(event) },
+    run: (run) => (run === 'run' ? RUN : undefined),
+  });
+  made.write(true);
+  return made;
+}
+
+/** As the synchronizer keeps what a trainer has signed. */
+async function commits(backplane: MemoryBackplane, shard: number, trainer: KeyPair, ends: readonly number[], term = 1) {
+  const states = ends.map((calls) =>
+    signState({ run: 'run', term, shard }, { calls, hash: calls.toString(16).padStart(64, '0') }, trainer),
+  );
+  await backplane.append('commit/run', JSON.stringify({ term, shard, states, key: keyOf(trainer), begin: 0 }));
+}
+
+const recordsOf = (backplane: MemoryBackplane): readonly ChainedRecord[] => backplane.kept.get(LEDGER) ?? [];
+const entriesOf = (backplane: MemoryBackplane): LedgerEntry[] =>
+  recordsOf(backplane).map(({ value }) => JSON.parse(value) as LedgerEntry);
+const ofType = (backplane: MemoryBackplane, type: LedgerEntry['type']): unknown[] =>
+  entriesOf(backplane).filter((entry) => entry.type === type);
+
+function sound(backplane: MemoryBackplane): ReturnType<typeof verifyRecords>['state'] {
+  const { problems, state } = verifyRecords(recordsOf(backplane));
+  expect(problems).toEqual([]);
+  return state;
+}
+
+test('nothing is written before a run pays; then every stretch that was committed, and what is due', async () => {
+  const backplane = memoryBackplane();
+  const at = { now: 0 };
+  const one = keeper(backplane, at);
+  await commits(backplane, 0, ANN, [5, 10]);
+  await one.look();
+  expect(recordsOf(backplane)).toEqual([]);
+  await one.fund(order('a'));
+  await commits(backplane, 0, ANN, [15, 20]);
+  await commits(backplane, 1, BOB, [5]);
+  await one.look();
+  expect(ofType(backplane, 'pending')).toMatchObject([
+    { shard: 0, from: 0, to: 5, trainer: keyOf(ANN) },
+    { shard: 0, from: 5, to: 10 },
+    { shard: 0, from: 10, to: 15 },
+    { shard: 0, from: 15, to: 20 },
+    { shard: 1, from: 0, to: 5, trainer: keyOf(BOB) },
+  ]);
+  // One of twelve stretches of one of two equal shards.
+  expect(ofType(backplane, 'granted')).toMatchObject([{ shard: 0, to: 5, tokens: 50, trainer: keyOf(ANN) }]);
+  at.now = 10_000;
+  await one.look();
+  expect(sound(backplane).unsealed).toBe(0);
+  await one.close();
+});
+
+test('states that are told again, forged, or of an earlier term are entered once or not at all', async () => {
+  const backplane = memoryBackplane();
+  const log: unknown[] = [];
+  const one = keeper(backplane, { now: 0 }, log);
+  await one.fund(order('a'));
+  await commits(backplane, 0, ANN, [5, 10]);
+  await commits(backplane, 0, ANN, [5, 10, 15]);
+  await commits(backplane, 0, BOB, [10], 2);
+  await commits(backplane, 0, ANN, [20]);
+  const states = [{ calls: 15, hash: 'a'.repeat(64), sig: 'b'.repeat(128) }];
+  await backplane.append('commit/run', JSON.stringify({ term: 2, shard: 0, states, key: keyOf(BOB), begin: 0 }));
+  await one.look();
+  await one.look();
+  expect(ofType(backplane, 'pending')).toMatchObject([
+    { term: 1, to: 5 },
+    { term: 1, to: 10 },
+    { term: 1, to: 15 },
+    { term: 2, to: 10, from: 5 },
+  ]);
+  expect(log).toMatchObject([{ event: 'not-in-ledger', run: 'run' }]);
+  sound(backplane);
+  await one.close();
+});
+
+test('a verdict is kept once, withholds, and says why it comes too late; the end of audits closes the run', async () => {
+  const backplane = memoryBackplane();
+  const one = keeper(backplane);
+  expect(await one.auditsOver({ run: 'run' })).toBe('no ledger is written here');
+  await one.fund(order('a'));
+  await commits(backplane, 0, ANN, [5, 10]);
+  await commits(backplane, 1, BOB, [5, 10]);
+  const stretch = { run: 'run', shard: 0, term: 1, from: 5, to: 10, trainer: keyOf(ANN) };
+  one.audits = { isUnderWay: ({ shard, from }) => shard === 1 && from === 5 };
+  expect(await one.verdict({ ...stretch, verdict: 'mismatch' })).toBeUndefined();
+  expect(await one.verdict({ ...stretch, verdict: 'mismatch' })).toMatch(/entered before/);
+  await one.look();
+  expect(ofType(backplane, 'withheld')).toMatchObject([
+    { to: 5, reason: 'mismatch' },
+    { to: 10, reason: 'mismatch' },
+  ]);
+  expect(await one.verdict({ ...stretch, verdict: 'match' })).toMatch(/no such stretch is pending/);
+  expect(await one.auditsOver({ run: 'run' })).toBeUndefined();
+  await one.look();
+  expect(ofType(backplane, 'granted')).toMatchObject([{ shard: 1, to: 5, tokens: 50 }]);
+  expect(ofType(backplane, 'closed')).toEqual([]);
+  one.audits = { isUnderWay: () => false };
+  await one.look();
+  expect(ofType(backplane, 'closed')).toMatchObject([{ returned: 1100 }]);
+  expect(sound(backplane).issued).toBe(100n);
+  await one.close();
+});
+
+test('an order counts once however often it is sent, and says why it is not taken', async () => {
+  const backplane = memoryBackplane();
+  const one = keeper(backplane);
+  await one.fund(order('a'));
+  await one.fund(order('a'));
+  expect(ofType(backplane, 'emission')).toHaveLength(1);
+  await expect(one.fund({ ...order('b'), tokens: 7 })).rejects.toMatchObject({ code: 'ledger/refused' });
+  await expect(one.fund({ ...order('c'), run: 'other' })).rejects.toMatchObject({ code: 'mesh/run' });
+  await one.close();
+});
+
+test('another synchronizer goes on where one has ended, and what that one still writes is refused', async () => {
+  const backplane = memoryBackplane();
+  const leads = { first: true };
+  const log: unknown[] = [];
+  const first = keeper(
+    fencedBackplane(backplane, () => true),
+    { now: 0 },
+    log,
+  );
+  await first.fund(order('a'));
+  await commits(backplane, 0, ANN, [5, 10]);
+  await first.look();
+  leads.first = false;
+  const second = keeper(fencedBackplane(backplane, () => !leads.first));
+  await commits(backplane, 0, ANN, [15, 20]);
+  await second.look();
+  // It does not know yet that another one presides: what it writes follows a record that is not the last one any more.
+  await first.look();
+  expect(log).toMatchObject([{ event: 'ledger-waits' }]);
+  await commits(backplane, 0, ANN, [25]);
+  await second.look();
+  expect(ofType(backplane, 'pending').map((entry) => (entry as { to: number }).to)).toEqual([5, 10, 15, 20, 25]);
+  expect(ofType(backplane, 'granted')).toHaveLength(2);
+  sound(backplane);
+  await first.close();
+  await second.close();
+});
+
+test('an append whose answer is lost is neither lost nor doubled', async () => {
+  const backplane = memoryBackplane();
+  let failing = 0;
+  const weak: MemoryBackplane = {
+    ...backplane,
+    append: async (stream, value) => {
+      failing++;
+      // Every third is written, and not confirmed; every fifth is not written.
+      if (failing % 5 === 0) throw new Error('it was not written');
+      const sequence = await backplane.append(stream, value);
+      if (failing % 3 === 0) throw new Error('no answer');
+      return sequence;
+    },
+  };
+  const one = keeper(weak);
+  for (let tries = 0; ofType(backplane, 'emission').length === 0 && tries < 10; tries++)
+    await one.fund(order('a')).catch(() => undefined);
+  await commits(backplane, 0, ANN, [5, 10, 15, 20, 25, 30, 35, 40]);
+  for (let looks = 0; looks < 20; looks++) await one.look();
+  expect(ofType(backplane, 'pending')).toHaveLength(8);
+  expect(ofType(backplane, 'granted')).toHaveLength(5);
+  sound(backplane);
+  one.write(false);
+});

@@ -1,0 +1,107 @@
+/** `nmc ledger` on copies in files, as somebody uses it who cannot reach the mesh. */
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import type { ChainedRecord } from '../../../runtime/backplane/backplane.ts';
+import { keyOf, keysOf, MESH, OPERATOR, WrittenLedger } from '../../support/ledger.ts';
+import { nmcInProcess } from '../../support/nmc-in-process.ts';
+import { removeFolder } from '../../support/remove-folder.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'nmc-ledger-'));
+afterAll(() => removeFolder(folder));
+
+const [ANN, BOB] = [keysOf(71), keysOf(72)];
+
+/** Of two trainers in turn; from the fourth stretch on as `end` says. */
+function written(end: typeof ANN): WrittenLedger {
+  const ledger = new WrittenLedger(2);
+  ledger.run([1n]);
+  ledger.add(ledger.funds('emission', 1000, OPERATOR));
+  for (let i = 0; i < 6; i++) {
+    const trainer = i < 3 ? [ANN, BOB][i % 2] : end;
+    ledger.add(ledger.stretch({ shard: 0, from: 10 * i, to: 10 * i + 10, trainer: trainer ?? ANN }));
+    ledger.settle();
+  }
+  ledger.seal();
+  return ledger;
+}
+
+function file(name: string, records: readonly ChainedRecord[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  return path;
+}
+
+const { records } = written(ANN);
+const copy = file('copy.jsonl', records);
+const ledger = async (...argv: string[]): Promise<{ code: number; lines: Record<string, unknown>[] }> => {
+  const { code, stdout } = await nmcInProcess('ledger', ...argv, '--json');
+  return { code, lines: stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)])) };
+};
+
+test('a copy is verified, shown and counted without the mesh', async () => {
+  const [head] = records.slice(-1);
+  expect(await ledger('verify', copy)).toMatchObject({
+    code: 0,
+    lines: [{ forks: [], copies: [{ records: records.length, head: head?.hash, mesh: keyOf(MESH), problems: [] }] }],
+  });
+  const shown = await ledger('show', '--file', copy);
+  expect(shown.lines.map(({ type }) => type).slice(0, 4)).toEqual(['opened', 'run', 'emission', 'pending']);
+  expect((await ledger('balance', keyOf(ANN), '--file', copy)).lines).toEqual([
+    { key: keyOf(ANN), earned: '300', balance: '300', pending: 2, excluded: false },
+  ]);
+  const receipts = await ledger('receipts', keyOf(BOB), '--file', copy);
+  expect(receipts.lines).toMatchObject([
+    { type: 'pending', to: 20 },
+    { type: 'granted', to: 20, tokens: 100 },
+  ]);
+  const printed = await nmcInProcess('ledger', 'verify', copy);
+  expect(printed.stdout).toMatch(new RegExp(`^holds +${copy}: ${records.length} records`));
+  expect(printed.stdout).toContain(`signed    records 1 to ${records.length - 1}, by ${keyOf(MESH)}`);
+});
+
+test('the proof of a balance holds alone, for the mesh that is named', async () => {
+  const proof = join(folder, 'proof.json');
+  expect((await ledger('proof', keyOf(ANN), '--file', copy, '-o', proof)).code).toBe(0);
+  expect(await ledger('verify', proof, '--fingerprint', keyOf(MESH))).toMatchObject({
+    code: 0,
+    lines: [{ event: 'proof', earned: '300', balance: '300', by: keyOf(MESH), problem: null }],
+  });
+  expect((await ledger('verify', proof, '--fingerprint', keyOf(ANN))).code).toBe(1);
+  writeFileSync(proof, readFileSync(proof, 'utf8').replace('"300"', '"301"'));
+  expect(await ledger('verify', proof)).toMatchObject({ code: 1, lines: [{ problem: expect.any(String) }] });
+});
+
+test('a copy that was changed is named with the record, and no balance is read from it', async () => {
+  const changed = file(
+    'changed.jsonl',
+    records.map((r, i) => (i === 3 ? { ...r, value: r.value.replace('"to":10', '"to":11') } : r)),
+  );
+  const verified = await ledger('verify', changed);
+  const [{ copies = [] } = {}] = verified.lines as { copies?: { problems: { sequence: number }[] }[] }[];
+  expect([verified.code, copies[0]?.problems[0]?.sequence]).toEqual([1, 4]);
+  const { code, stderr } = await nmcInProcess('ledger', 'balance', '--file', changed);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('ledger/damaged')]);
+});
+
+test('two copies with two heads are named with who has signed both', async () => {
+  const other = written(BOB).records;
+  const at = records.findIndex(({ hash }, i) => other[i]?.hash !== hash);
+  const { code, lines } = await ledger('verify', copy, file('other.jsonl', other));
+  expect(code).toBe(1);
+  expect(lines).toMatchObject([{ forks: [{ sequence: at + 1, heads: [{ by: keyOf(MESH) }, { by: keyOf(MESH) }] }] }]);
+  // One that ends earlier is the same ledger.
+  expect((await ledger('verify', copy, file('short.jsonl', records.slice(0, 7)))).code).toBe(0);
+});
+
+test('a file that is not a copy is refused with a repair', async () => {
+  const none = join(folder, 'none.jsonl');
+  expect((await nmcInProcess('ledger', 'verify', none)).stderr).toContain('file/missing');
+  writeFileSync(none, 'x\n');
+  expect((await nmcInProcess('ledger', 'verify', none)).stderr).toContain('line 1 of');
+  writeFileSync(none, '');
+  expect((await nmcInProcess('ledger', 'balance', '--file', none)).stderr).toContain('ledger/none');
+  expect((await nmcInProcess('ledger', 'balance', 'KEY', '--file', copy)).stderr).toContain('ledger/key');
+  expect((await nmcInProcess('ledger', 'fund', 'RUN')).code).toBe(2);
+});
