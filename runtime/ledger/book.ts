@@ -9,10 +9,9 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { inTurn } from '../support/in-turn.ts';
 import { entryText, LEDGER, type LedgerEntry, type NewEntry, SEGMENT } from './entry.ts';
-import { authorProblem, entryProblem } from './reduce.ts';
+import { authorProblem, entryProblem, nextSeal } from './reduce.ts';
 import { signSeal } from './signed.ts';
 import type { LedgerState } from './state.ts';
-import { rootOfAccounts } from './tree.ts';
 import { type LedgerProblem, LedgerReader } from './verify.ts';
 
 export interface BookOptions {
@@ -93,9 +92,7 @@ export class LedgerBook {
   }
 
   async #seal(): Promise<void> {
-    const { sequence, head, accounts } = this.state;
-    const root = rootOfAccounts(accounts);
-    await this.#write({ type: 'sealed', ...signSeal({ sequence, head, root }, this.#options.keys) });
+    await this.#write({ type: 'sealed', ...signSeal(nextSeal(this.state), this.#options.keys) });
   }
 
   async #write(entry: NewEntry): Promise<void> {

@@ -37,10 +37,13 @@ const positive: Shape<number> = {
 
 /** The signed word of a synchronizer over all entries before it, and over what every key has behind them. */
 const SEAL = {
-  /** Of the last record that it covers. */
-  sequence: count,
+  /** Of the first record behind the seal before it, and of the last one that it covers. */
+  from: positive,
+  sequence: positive,
   /** Hash of that record. */
   head: hash,
+  /** Merkle root over the hashes of those records: it shows of each one alone that it was signed. */
+  records: hash,
   /** Merkle root over the accounts. */
   root: hash,
   by: key,
@@ -49,6 +52,8 @@ const SEAL = {
 
 /** Milliseconds since 1970 by the clock of the one who wrote it: for people, nothing follows from it. */
 const at = count;
+/** One record that a seal covers: its number, its hash, and the way up to the seal's root. */
+const SIGNED_RECORD = { sequence: positive, hash, path: list(hash), seal: object(SEAL) };
 const STRETCH = { run: text, shard: count, term: count, to: count, trainer: key };
 const FUNDS = { at, run: text, tokens: positive, by: key, id, sig: signature };
 
@@ -75,8 +80,8 @@ export const ENTRY = variants('type', {
   ended: { at, run: text },
   /** Nothing of the run is pending: tokens that no trainer has earned go back. */
   closed: { at, run: text, returned: count },
-  /** Two seals over other records of one number: evidence, and the end of payments. */
-  forked: { at, seals: list(object(SEAL)) },
+  /** Two records of one number, both signed: evidence, and the end of payments. */
+  forked: { at, heads: list(object(SIGNED_RECORD)) },
   sealed: { at, ...SEAL },
 });
 
@@ -85,6 +90,7 @@ export type EntryOf<T extends LedgerEntry['type']> = Extract<LedgerEntry, { read
 /** Before it is written, when it gets its time. */
 export type NewEntry = LedgerEntry extends infer E ? (E extends LedgerEntry ? Omit<E, 'at'> : never) : never;
 export type Seal = TypeOf<ReturnType<typeof sealShape>>;
+export type SignedRecord = EntryOf<'forked'>['heads'][number];
 export type FundsEntry = EntryOf<'emission' | 'escrow'>;
 
 function sealShape() {
@@ -99,9 +105,25 @@ export function entryText(entry: LedgerEntry): string {
 export function readEntry(value: string): { readonly entry: LedgerEntry } | { readonly problem: string } {
   const parsed = parse(value);
   if (!follows(ENTRY, parsed)) return { problem: `it is not an entry: ${shapeProblem(ENTRY, parsed)}` };
+  return isCanonical(parsed, value) ? { entry: parsed } : { problem: 'it is not in canonical form' };
+}
+
+/** Where keys are in order, a parser's and a writer's text are the canonical one: that is found in half the time. */
+function isCanonical(parsed: unknown, value: string): boolean {
+  if (hasSortedKeys(parsed) && JSON.stringify(parsed) === value) return true;
   const bytes = canonicalOf(parsed);
-  if (!bytes || new TextDecoder().decode(bytes) !== value) return { problem: 'it is not in canonical form' };
-  return { entry: parsed };
+  return bytes !== undefined && new TextDecoder().decode(bytes) === value;
+}
+
+function hasSortedKeys(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(hasSortedKeys);
+  let last = '';
+  for (const [name, part] of Object.entries(value)) {
+    if (name < last || !hasSortedKeys(part)) return false;
+    last = name;
+  }
+  return true;
 }
 
 function parse(value: string): unknown {

@@ -1,6 +1,6 @@
-/** Copies of one ledger that differ: two heads for one number, and who has signed them. */
-import type { Seal } from './entry.ts';
-import { sealHolds } from './signed.ts';
+/** Copies of one ledger that differ: two records of one number, and who has signed them. */
+import type { Seal, SignedRecord } from './entry.ts';
+import { recordIsSigned, signedRecord } from './segment.ts';
 import type { LedgerReader } from './verify.ts';
 
 /** A copy that was gone through. */
@@ -17,10 +17,11 @@ export interface Fork {
   readonly sequence: number;
   readonly heads: readonly {
     readonly copy: string;
-    readonly head: string;
-    /** Who has signed a seal over that record; absent: none is signed yet. */
+    readonly hash: string;
+    /** Who has signed it; absent: that is not signed yet. */
     readonly by?: string;
-    readonly seal?: Seal;
+    /** What shows it. */
+    readonly evidence?: SignedRecord;
   }[];
 }
 
@@ -31,12 +32,14 @@ export function forksBetween(copies: readonly Copy[]): Fork[] {
   return others.flatMap((other) => {
     const at = other.hashes.findIndex((hash, i) => first.hashes[i] !== undefined && first.hashes[i] !== hash);
     if (at < 0) return [];
-    return [{ sequence: at + 1, heads: [first, other].map((copy) => headIn(copy, at)) }];
+    return [{ sequence: at + 1, heads: [first, other].map((copy) => headIn(copy, at + 1)) }];
   });
 }
 
-function headIn({ name, hashes, seals }: Copy, at: number): Fork['heads'][number] {
-  const head = hashes[at] ?? '';
-  const seal = seals.find(({ sequence }) => sequence > at);
-  return seal && sealHolds(seal) ? { copy: name, head, by: seal.by, seal } : { copy: name, head };
+function headIn({ name, hashes, seals }: Copy, sequence: number): Fork['heads'][number] {
+  const hash = hashes[sequence - 1] ?? '';
+  const seal = seals.find((each) => each.sequence >= sequence);
+  const evidence = seal && signedRecord(seal, hashes.slice(seal.from - 1, seal.sequence), sequence);
+  if (!evidence || !recordIsSigned(evidence)) return { copy: name, hash };
+  return { copy: name, hash, by: evidence.seal.by, evidence };
 }

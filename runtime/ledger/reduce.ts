@@ -4,8 +4,9 @@
  */
 import { exclude, judged, mayBeExcluded } from './audited.ts';
 import { grantFor, paid } from './earned.ts';
-import { type EntryOf, type FundsEntry, type LedgerEntry, SEGMENT, type Seal } from './entry.ts';
+import { type EntryOf, type FundsEntry, type LedgerEntry, SEGMENT, type Seal, type SignedRecord } from './entry.ts';
 import { callsOf } from './run-work.ts';
+import { recordIsSigned, rootOfRecords } from './segment.ts';
 import { fundsHold, sealHolds, stretchHolds } from './signed.ts';
 import {
   type Account,
@@ -24,7 +25,7 @@ const MAX_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
 export function emptyLedger(): LedgerState {
   return {
     ...{ sequence: 0, head: '', opened: undefined, accounts: new Map(), runs: new Map(), ids: new Set() },
-    ...{ issued: 0n, fork: undefined, seal: undefined, unsealed: 0 },
+    ...{ issued: 0n, fork: undefined, seal: undefined, segment: [], unsealed: 0 },
   };
 }
 
@@ -47,7 +48,11 @@ export function reduce(
 ): string | undefined {
   const problem = (authors ? authorProblem(state, entry) : undefined) ?? entryProblem(state, entry);
   if (problem === undefined) take(state, entry, sequence);
-  state.unsealed = entry.type === 'sealed' && problem === undefined ? 0 : state.unsealed + 1;
+  if (entry.type === 'sealed' && problem === undefined) {
+    state.unsealed = 0;
+    state.segment = [];
+  } else state.unsealed++;
+  state.segment.push(hash);
   state.sequence = sequence;
   state.head = hash;
   return problem;
@@ -56,6 +61,7 @@ export function reduce(
 /** A record that is not an entry: it takes its number. */
 export function passOver(state: LedgerState, { sequence, hash }: Placed): void {
   state.unsealed++;
+  state.segment.push(hash);
   state.sequence = sequence;
   state.head = hash;
 }
@@ -102,7 +108,7 @@ export function entryProblem(state: LedgerState, entry: LedgerEntry): string | u
     case 'closed':
       return runOf(state, entry.run, (run) => closedProblem(state, run, entry));
     case 'forked':
-      return forkProblem(state, entry.seals);
+      return forkProblem(state, entry.heads);
     case 'sealed':
       return sealProblem(state, entry);
   }
@@ -140,11 +146,11 @@ function take(state: LedgerState, entry: LedgerEntry, sequence: number): void {
       over(state, entry);
       return;
     case 'forked':
-      state.fork = entry.seals;
+      state.fork = entry.heads;
       return;
     case 'sealed': {
-      const { sequence: of, head, root, by, sig } = entry;
-      state.seal = { sequence: of, head, root, by, sig };
+      const { at: _at, type: _type, ...seal } = entry;
+      state.seal = seal;
     }
   }
 }
@@ -297,12 +303,14 @@ function over(state: LedgerState, entry: EntryOf<'ended' | 'closed'>): void {
   }
 }
 
-function forkProblem({ opened, fork }: LedgerState, seals: readonly Seal[]): string | undefined {
-  const [one, other] = seals;
+function forkProblem({ opened, fork }: LedgerState, heads: readonly SignedRecord[]): string | undefined {
+  const [one, other] = heads;
   if (fork) return 'a fork was found before';
-  if (!one || !other || seals.length !== 2 || one.sequence !== other.sequence || one.head === other.head)
-    return 'the seals do not contradict each other';
-  return seals.every((seal) => seal.by === opened?.mesh && sealHolds(seal)) ? undefined : 'its seals were not signed';
+  if (!one || !other || heads.length !== 2 || one.sequence !== other.sequence || one.hash === other.hash)
+    return 'the records do not contradict each other';
+  return heads.every((head) => head.seal.by === opened?.mesh && recordIsSigned(head))
+    ? undefined
+    : 'the mesh has not signed both';
 }
 
 function sealProblem(state: LedgerState, entry: EntryOf<'sealed'>): string | undefined {
@@ -310,6 +318,15 @@ function sealProblem(state: LedgerState, entry: EntryOf<'sealed'>): string | und
     return `it covers ${entry.sequence} records and stands behind ${state.sequence}`;
   if (entry.by !== state.opened?.mesh) return `${entry.by} may not seal: the mesh is ${state.opened?.mesh}`;
   if (!sealHolds(entry)) return `${entry.by} has not signed it`;
-  if (entry.head !== state.head) return `${entry.by} has signed other records up to ${entry.sequence}`;
+  if (entry.head !== state.head || entry.from !== state.sequence - state.segment.length + 1)
+    return `${entry.by} has signed other records up to ${entry.sequence}`;
+  if (entry.records !== rootOfRecords(state.segment))
+    return `${entry.by} has signed other records from ${entry.from} to ${entry.sequence}`;
   return entry.root === rootOfAccounts(state.accounts) ? undefined : `${entry.by} has signed other balances`;
+}
+
+/** The next seal, to be signed. */
+export function nextSeal({ sequence, head, segment, accounts }: LedgerState): Omit<Seal, 'by' | 'sig'> {
+  const [records, root] = [rootOfRecords(segment), rootOfAccounts(accounts)];
+  return { from: sequence - segment.length + 1, sequence, head, records, root };
 }

@@ -40,6 +40,6 @@ function fundsText({ type, run, tokens, by, id }: Omit<Funds, 'sig'>, mesh: stri
   return canonicalBytes([`nmc/ledger/${type}/1`, mesh, run, tokens, by, id]);
 }
 
-function sealText({ sequence, head, root, by }: Omit<Seal, 'sig'>): Uint8Array {
-  return canonicalBytes(['nmc/ledger/seal/1', by, sequence, head, root]);
+function sealText({ from, sequence, head, records, root, by }: Omit<Seal, 'sig'>): Uint8Array {
+  return canonicalBytes(['nmc/ledger/seal/1', by, from, sequence, head, records, root]);
 }

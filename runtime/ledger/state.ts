@@ -1,7 +1,7 @@
 /** What a ledger says, entry after entry: accounts of keys, runs with what they may pay, stretches that are pending. */
 import type { Verdict } from '../wire/audit-verdict.ts';
 import type { Coverage } from './coverage.ts';
-import type { EntryOf, FundsEntry, Seal } from './entry.ts';
+import type { EntryOf, FundsEntry, Seal, SignedRecord } from './entry.ts';
 
 export interface Account {
   /** All that it was ever granted. */
@@ -75,8 +75,10 @@ export interface LedgerState {
   /** Tokens that were ever issued: by runs that operators list, when they are listed. */
   issued: bigint;
   /** Seals that contradict each other; nothing is paid from then on. */
-  fork: readonly Seal[] | undefined;
+  fork: readonly SignedRecord[] | undefined;
   seal: Seal | undefined;
+  /** Hashes of the records that the next seal covers, the last seal's own record among them. */
+  segment: string[];
   /** Records behind the last seal. */
   unsealed: number;
 }

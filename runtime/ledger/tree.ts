@@ -20,7 +20,7 @@ export const PROOF = object({
   index: count,
   accounts: count,
   path: list(text),
-  seal: object({ sequence: count, head: text, root: text, by: text, sig: text }),
+  seal: object({ from: count, sequence: count, head: text, records: text, root: text, by: text, sig: text }),
 });
 export type BalanceProof = TypeOf<typeof PROOF>;
 

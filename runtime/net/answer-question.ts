@@ -25,7 +25,7 @@ export interface Answering {
   readonly state: () => SynchronizerState;
   readonly garbage: Garbage;
   readonly records: RecordTickets;
-  readonly ledger: Pick<LedgerKeeper, 'fund'>;
+  readonly ledger: Pick<LedgerKeeper, 'fund' | 'forked'>;
   readonly status: (from: number | undefined) => Answers['status'];
   readonly happen: (event: SynchronizerEvent) => void;
   /** Until all that was decided so far is written down and said. */
@@ -53,6 +53,9 @@ export async function answerQuestion(visitor: Visitor, question: Question, at: A
       return {};
     case 'record':
       return answerTo('record', await records.bring(visitor, question.ticket));
+    case 'fork':
+      await at.ledger.forked(question.heads);
+      return answerTo('fork', {});
     case 'ledger':
       return answerTo('ledger', { records: fitting(await backplane.chain(LEDGER, question.from, 1000)) });
   }

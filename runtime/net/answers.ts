@@ -141,6 +141,7 @@ export const ANSWERS = {
   /** As the stream has them, with their chain. */
   ledger: object({ records: list(object({ sequence: count, value: text, previous: text, hash: text })) }),
   fund: DONE,
+  fork: DONE,
   keys: KEYS,
   allow: DONE,
   revoke: object({ invites: list(object({ id: text, unused: count })) }),

@@ -16,7 +16,7 @@ import { UserError } from '../support/errors.ts';
 import { inTurn } from '../support/in-turn.ts';
 import { follows } from '../support/shape.ts';
 import type { AuditsOver, AuditVerdict, OpenAudits } from '../wire/audit-verdict.ts';
-import type { SignedFunds } from '../wire/messages.ts';
+import type { LedgerHead, SignedFunds } from '../wire/messages.ts';
 import type { FencedBackplane } from './fenced-backplane.ts';
 import { parsedJson } from './parsed-json.ts';
 
@@ -120,6 +120,16 @@ export class LedgerKeeper {
       await this.#commits(book, run);
       await book.add({ type: 'ended', run });
     });
+  }
+
+  /**
+   * Two records of one number that the mesh has signed: nothing is paid from then on.
+   * @throws UserError `ledger/refused` where they show nothing
+   */
+  async forked(heads: readonly LedgerHead[]): Promise<void> {
+    const problem = await this.#enter((book) => book.add({ type: 'forked', heads }));
+    if (problem !== undefined) throw new UserError('ledger/refused', problem);
+    this.#options.log({ event: 'ledger-forked', heads });
   }
 
   async #enter(work: (book: LedgerBook) => Promise<void>): Promise<string | undefined> {

@@ -298,6 +298,8 @@ export type Question =
   | { readonly what: 'ledger'; readonly from: number }
   /** Of an operator: tokens for a run. */
   | { readonly what: 'fund'; readonly funds: SignedFunds }
+  /** Of any listed key: two records of one number in the ledger, both signed by the mesh. */
+  | { readonly what: 'fork'; readonly heads: readonly LedgerHead[] }
   /** Listed keys and open invites, those behind `after` in the order of their keys. */
   | { readonly what: 'keys'; readonly after: string }
   /** @property fresh: not where it was revoked or has expired */
@@ -342,6 +344,22 @@ export interface SignedFunds {
   readonly by: string;
   readonly id: string;
   readonly sig: string;
+}
+
+/** One record of a ledger, and what shows that the seal over it covers it. */
+export interface LedgerHead {
+  readonly sequence: number;
+  readonly hash: string;
+  readonly path: readonly string[];
+  readonly seal: {
+    readonly from: number;
+    readonly sequence: number;
+    readonly head: string;
+    readonly records: string;
+    readonly root: string;
+    readonly by: string;
+    readonly sig: string;
+  };
 }
 
 export interface Answer {

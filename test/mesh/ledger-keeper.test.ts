@@ -6,12 +6,13 @@ import { expect, test } from 'vitest';
 import type { ChainedRecord } from '../../runtime/backplane/backplane.ts';
 import type { KeyPair } from '../../runtime/identity/ed25519.ts';
 import { LEDGER, type LedgerEntry } from '../../runtime/ledger/entry.ts';
+import { signedRecord } from '../../runtime/ledger/segment.ts';
 import { signFunds } from '../../runtime/ledger/signed.ts';
 import { verifyRecords } from '../../runtime/ledger/verify.ts';
 import { type FencedBackplane, fencedBackplane } from '../../runtime/net/fenced-backplane.ts';
 import { LedgerKeeper } from '../../runtime/net/ledger-keeper.ts';
 import { signState } from '../../runtime/wire/state-signature.ts';
-import { keyOf, keysOf, MESH, OPERATOR } from '../support/ledger.ts';
+import { keyOf, keysOf, MESH, OPERATOR, WrittenLedger } from '../support/ledger.ts';
 import { type MemoryBackplane, memoryBackplane } from '../support/memory-backplane.ts';
 import { chain } from './simulated.ts';
 
@@ -169,6 +170,29 @@ test('another synchronizer goes on where one has ended, and what that one still 
   sound(backplane);
   await first.close();
   await second.close();
+});
+
+test('two records of one number that the mesh has signed end payments, and stay as evidence', async () => {
+  const backplane = memoryBackplane();
+  const one = keeper(backplane);
+  await one.fund(order('a'));
+  await commits(backplane, 0, ANN, [5, 10, 15, 20]);
+  const heads = ['one', 'two'].map((run) => {
+    const ledger = new WrittenLedger();
+    ledger.run([1n], { run });
+    ledger.seal();
+    const { seal } = ledger.state;
+    if (!seal) throw new Error('it was sealed');
+    return signedRecord(seal, ledger.records.map(({ hash }) => hash).slice(0, seal.sequence), 2);
+  });
+  await expect(one.forked([...heads].slice(0, 1))).rejects.toMatchObject({ code: 'ledger/refused' });
+  await one.forked(heads);
+  await one.look();
+  expect(ofType(backplane, 'pending')).toHaveLength(4);
+  expect(ofType(backplane, 'granted')).toEqual([]);
+  expect(sound(backplane).fork).toEqual(heads);
+  await expect(one.fund(order('b'))).rejects.toMatchObject({ code: 'ledger/refused' });
+  await one.close();
 });
 
 test('an append whose answer is lost is neither lost nor doubled', async () => {

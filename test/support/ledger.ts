@@ -6,10 +6,9 @@ import { keyText } from '../../runtime/identity/key-text.ts';
 import { nextDue } from '../../runtime/ledger/due.ts';
 import { grantFor } from '../../runtime/ledger/earned.ts';
 import { entryText, LEDGER, type LedgerEntry, type NewEntry, SEGMENT } from '../../runtime/ledger/entry.ts';
-import { authorProblem, entryProblem } from '../../runtime/ledger/reduce.ts';
+import { authorProblem, entryProblem, nextSeal } from '../../runtime/ledger/reduce.ts';
 import { signFunds, signSeal } from '../../runtime/ledger/signed.ts';
 import { type LedgerState, stretchId } from '../../runtime/ledger/state.ts';
-import { rootOfAccounts } from '../../runtime/ledger/tree.ts';
 import { LedgerReader } from '../../runtime/ledger/verify.ts';
 import type { Verdict } from '../../runtime/wire/audit-verdict.ts';
 import { signState } from '../../runtime/wire/state-signature.ts';
@@ -64,8 +63,7 @@ export class WrittenLedger {
   }
 
   seal(): void {
-    const { sequence, head, accounts } = this.state;
-    this.add({ type: 'sealed', ...signSeal({ sequence, head, root: rootOfAccounts(accounts) }, MESH) });
+    this.add({ type: 'sealed', ...signSeal(nextSeal(this.state), MESH) });
   }
 
   run(shards: readonly bigint[], { run = 'run', epochs = 1, train = 100, others = 0 } = {}): void {

@@ -37,11 +37,14 @@ export async function verifyLedger(args: LedgerArguments): Promise<number> {
   return sound && forks.length === 0 && strangers.length === 0 ? EXIT.done : EXIT.checkFailed;
 }
 
-async function copyOf(name: string, records: AsyncIterable<Parameters<LedgerReader['add']>[0]>): Promise<Copy> {
+/** All of it, gone through. */
+export async function copyOf(name: string, records: AsyncIterable<Parameters<LedgerReader['add']>[0]>): Promise<Copy> {
   const reader = new LedgerReader();
   const [hashes, seals]: [string[], Copy['seals'][number][]] = [[], []];
   for await (const record of records) {
-    if (reader.add(record) === 'sealed' && reader.state.seal) seals.push(reader.state.seal);
+    reader.add(record);
+    const { seal } = reader.state;
+    if (seal && seal !== seals.at(-1)) seals.push(seal);
     hashes.push(record.hash);
   }
   return { name, reader, hashes, seals };
@@ -63,8 +66,12 @@ function textOf({ name, reader }: Copy): string {
   const { state, problems, head } = reader;
   const lines = problems.slice(0, MAX_TOLD).map(({ sequence, told }) => `wrong     record ${sequence}: ${told}`);
   if (problems.length > MAX_TOLD) lines.push(`wrong     ${problems.length - MAX_TOLD} more`);
-  for (const { by, sequence, head: of } of state.fork ?? [])
-    lines.push(`forked    ${by} has signed ${of} as record ${sequence}: nothing is paid any more`);
+  for (const {
+    seal: { by },
+    sequence,
+    hash,
+  } of state.fork ?? [])
+    lines.push(`forked    ${by} has signed ${hash} as record ${sequence}: nothing is paid any more`);
   const word = lines.length === 0 ? 'holds' : 'looked at';
   lines.push(`${word.padEnd(9)} ${name}: ${state.sequence} records, head ${head.hash}`);
   const { seal, unsealed } = state;
@@ -78,7 +85,7 @@ function forkText({ sequence, heads }: ReturnType<typeof forksBetween>[number]):
   return [
     `differ    record ${sequence} is not the same in all copies`,
     ...heads.map(
-      ({ copy, head, by }) => `          ${copy}: ${head}, ${by === undefined ? 'unsigned' : `signed by ${by}`}`,
+      ({ copy, hash, by }) => `          ${copy}: ${hash}, ${by === undefined ? 'unsigned' : `signed by ${by}`}`,
     ),
   ]
     .map((line) => `${line}\n`)

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyText } from '../../identity/key-text.ts';
 import { readEntry } from '../../ledger/entry.ts';
+import { forksBetween } from '../../ledger/forks.ts';
 import { signFunds } from '../../ledger/signed.ts';
 import { type Account, spendable } from '../../ledger/state.ts';
 import { proofOf } from '../../ledger/tree.ts';
@@ -15,8 +16,9 @@ import { printed } from '../../support/printable.ts';
 import { writeStream } from '../../support/safe-files.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { EXIT } from '../shell/command.ts';
-import { lineOf, noLedger, recordsOf, soundLedger } from './ledger-source.ts';
-import { verifyLedger } from './ledger-verify.ts';
+import { lineOf, noLedger, recordsOf, recordsOfFile, soundLedger } from './ledger-source.ts';
+import { copyOf, verifyLedger } from './ledger-verify.ts';
+import { openMeshToLook } from './look-link.ts';
 import { openMesh } from './mesh-link.ts';
 import type { LedgerArguments } from './options.ts';
 
@@ -28,6 +30,7 @@ const ACTIONS: Readonly<Record<LedgerArguments['action'], (args: LedgerArguments
   proof,
   export: exportLedger,
   fund,
+  report,
 };
 
 export default async function (args: LedgerArguments): Promise<number> {
@@ -166,6 +169,34 @@ async function fund(args: LedgerArguments): Promise<number> {
   }
   if (args.json) emit({ event: 'funded', run, type, tokens });
   else process.stdout.write(printed`${run} pays up to ${tokens} tokens    next: ${nmc`ledger balance`}\n`);
+  return EXIT.done;
+}
+
+/** Two copies that the mesh has signed both: it keeps that as evidence, and pays nothing any more. */
+async function report(args: LedgerArguments): Promise<number> {
+  const [file, other] = args.words;
+  if (file === undefined || other === undefined)
+    throw new UserError('usage', 'two copies are to be named', `for example ${nmc`ledger report FILE OTHER`}`);
+  const copies = [await copyOf(file, recordsOfFile(file)), await copyOf(other, recordsOfFile(other))];
+  const heads = forksBetween(copies)[0]?.heads.flatMap(({ evidence }) => evidence ?? []) ?? [];
+  const [first] = heads;
+  if (!first || heads.length < 2)
+    throw new UserError(
+      'ledger/refused',
+      'the copies do not have two signed records of one number',
+      `to see where they part: ${nmc`ledger verify ${file} ${other}`}`,
+    );
+  const { link } = await openMeshToLook(args);
+  try {
+    await ask(link, { what: 'fork', heads });
+  } finally {
+    link.close();
+  }
+  if (args.json) emit({ event: 'reported', sequence: first.sequence, by: first.seal.by });
+  else
+    process.stdout.write(
+      printed`the mesh pays nothing any more: ${first.seal.by} has signed two records ${first.sequence}\n`,
+    );
   return EXIT.done;
 }
 

@@ -206,10 +206,10 @@ export type SimulateArguments = Given<typeof SIMULATE>;
 export const LEDGER_OPTIONS = {
   ...REACH,
   action: choice(
-    ['show', 'verify', 'balance', 'receipts', 'proof', 'export', 'fund'],
-    'show: all entries; verify [FILE…]: whether it holds; balance, receipts, proof [KEY]; export FILE: a copy; fund RUN: tokens for it',
+    ['show', 'verify', 'balance', 'receipts', 'proof', 'export', 'fund', 'report'],
+    'show: all entries; verify [FILE…]: whether it holds; balance, receipts, proof [KEY]; export FILE: a copy; fund RUN: tokens for it; report FILE OTHER: show the mesh that it has signed two ledgers, which ends payments',
   ),
-  words: words('verify, export: files; balance, receipts, proof: a key; fund: a run'),
+  words: words('verify, export, report: files; balance, receipts, proof: a key; fund: a run'),
   file: text('such a copy, read instead of the mesh'),
   fingerprint: text(`key of the mesh, as ${nmc`up`} printed it; remembered; verify: the one that has to have signed`),
   tokens: whole('of fund: how many at most', { least: 1 }),

@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { ChainedRecord } from '../../../runtime/backplane/backplane.ts';
 import { chained, EMPTY } from '../../../runtime/backplane/chain.ts';
 import { entryText, LEDGER, type LedgerEntry, SEGMENT } from '../../../runtime/ledger/entry.ts';
+import { nextSeal } from '../../../runtime/ledger/reduce.ts';
+import { rootOfRecords, signedRecord } from '../../../runtime/ledger/segment.ts';
 import { signSeal } from '../../../runtime/ledger/signed.ts';
 import { proofOf, proofProblem } from '../../../runtime/ledger/tree.ts';
 import { LedgerReader, verifyRecords } from '../../../runtime/ledger/verify.ts';
@@ -156,12 +158,11 @@ describe('a copy of a ledger', () => {
 
   it('that another key has sealed is found, with the name of that key', () => {
     const ledger = new WrittenLedger();
-    const { sequence, head } = ledger.state;
-    const root = LEDGER_OF_ALL.state.seal?.root ?? '';
+    const next = nextSeal(ledger.state);
     const stranger = keysOf(99);
-    const own = signSeal({ sequence, head, root }, stranger);
+    const own = signSeal(next, stranger);
     expect(ledger.problemOf({ type: 'sealed', ...own })).toMatch(new RegExp(`^${keyOf(stranger)} may not seal`));
-    const wrongRoot = signSeal({ sequence, head, root }, MESH);
+    const wrongRoot = signSeal({ ...next, root: LEDGER_OF_ALL.state.seal?.root ?? '' }, MESH);
     expect(ledger.problemOf({ type: 'sealed', ...wrongRoot })).toBe(`${keyOf(MESH)} has signed other balances`);
   });
 });
@@ -176,13 +177,18 @@ describe('two heads for one number', () => {
       const stretch = { shard: 0, from: 10 * at, to: 10 * at + 10, trainer: trainer ?? MESH };
       ledger.add(ledger.stretch(stretch));
     }
-    const { head, sequence } = ledger.state;
-    const seals = [head, 'f'.repeat(64)].map((of) => signSeal({ sequence, head: of, root: head }, MESH));
-    const [one, other] = seals;
+    const hashes = ledger.records.map(({ hash }) => hash);
+    const others = [...hashes.slice(0, 3), 'e'.repeat(64), 'f'.repeat(64)];
+    const heads = [hashes, others].map((all) => {
+      const seal = { ...nextSeal(ledger.state), sequence: all.length, records: rootOfRecords(all) };
+      return signedRecord(signSeal(seal, MESH), all, 4);
+    });
+    const [one, other] = heads;
     if (!one || !other) throw new Error('two were signed');
-    expect(ledger.problemOf({ type: 'forked', seals: [one, one] })).toMatch(/do not contradict/);
-    expect(ledger.problemOf({ type: 'forked', seals: [one, { ...other, sig: one.sig }] })).toMatch(/were not signed/);
-    ledger.add({ type: 'forked', seals });
+    expect(ledger.problemOf({ type: 'forked', heads: [one, one] })).toMatch(/do not contradict/);
+    const made = [one, { ...other, hash: 'd'.repeat(64) }];
+    expect(ledger.problemOf({ type: 'forked', heads: made })).toBe('the mesh has not signed both');
+    ledger.add({ type: 'forked', heads });
     expect(ledger.settle()).toBe(0);
     const granted = {
       type: 'granted',
@@ -193,13 +199,13 @@ describe('two heads for one number', () => {
       trainer: keyOf(trainer ?? MESH),
     } as const;
     expect(ledger.problemOf({ ...granted, tokens: 10 })).toMatch(/payments have stopped/);
-    expect(verifyRecords(ledger.records).state.fork?.map(({ by }) => by)).toEqual([keyOf(MESH), keyOf(MESH)]);
+    expect(verifyRecords(ledger.records).state.fork?.map(({ seal }) => seal.by)).toEqual([keyOf(MESH), keyOf(MESH)]);
   });
 });
 
 describe('the proof of a balance', () => {
   const { state } = LEDGER_OF_ALL;
-  const seal = state.seal ?? signSeal({ sequence: 0, head: '', root: '' }, MESH);
+  const seal = state.seal ?? signSeal(nextSeal(state), MESH);
 
   it('holds for every key by itself', () => {
     for (const key of state.accounts.keys()) {
