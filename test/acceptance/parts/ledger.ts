@@ -11,6 +11,12 @@ const MAX_SECONDS = 60;
 export const ledgerParts: readonly Part[] = [
   { name: 'ledger-verify', what: 'a ledger of 1,000,000 entries is verified', takes: '4 minutes', run: verified },
   { name: 'ledger-kills', what: '1,000 kills while a ledger is written', takes: '6 minutes', run: killed },
+  {
+    name: 'ledger-kills-nats',
+    what: '100 kills while a ledger is written in NATS',
+    takes: '2 minutes',
+    run: killedOnNats,
+  },
 ];
 
 async function verified(context: Context): Promise<readonly Row[]> {
@@ -42,13 +48,29 @@ async function verified(context: Context): Promise<readonly Row[]> {
   ];
 }
 
-async function killed(context: Context): Promise<readonly Row[]> {
+function killed(context: Context): Promise<readonly Row[]> {
+  return kills(context, { name: 'ledger-kills', where: 'on a disk', count: 1000 });
+}
+
+function killedOnNats(context: Context): Promise<readonly Row[]> {
+  return kills(context, { name: 'ledger-kills-nats', where: 'in a server of NATS', count: 100, store: 'nats' });
+}
+
+interface Kills {
+  readonly name: string;
+  readonly where: string;
+  readonly count: number;
+  readonly store?: 'nats';
+}
+
+async function kills(context: Context, { name, where, count, store }: Kills): Promise<readonly Row[]> {
   const suite = {
-    name: 'ledger-kills',
-    what: 'kill -9 while a ledger is written, 1,000 times: nothing is lost or doubled',
-    takes: 'minutes',
-    files: () => ['test/mesh/hostile/ledger-kills.test.ts'],
-    environment: { NMC_TEST_KILLS: context.trial ? '3' : '1000' },
+    ...{ name, takes: 'minutes', files: () => ['test/mesh/hostile/ledger-kills.test.ts'] },
+    what: `kill -9 while a ledger is written ${where}, ${count} times: nothing is lost or doubled`,
+    environment: {
+      NMC_TEST_KILLS: context.trial ? '3' : String(count),
+      ...(store === undefined ? {} : { NMC_TEST_STORE: store }),
+    },
   };
   return [await measureSuite(suite, context)];
 }

@@ -1,6 +1,6 @@
 /**
  * kill -9 while a synchronizer writes its ledger: every stretch that was signed is there once, whatever was under way, and a
- * copy holds. NMC_TEST_KILLS=1000 is the long form.
+ * copy holds. NMC_TEST_KILLS=1000 is the long form, NMC_TEST_STORE=nats that in a server of NATS.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -13,6 +13,8 @@ import { LEDGER, type LedgerEntry } from '../../../runtime/ledger/entry.ts';
 import { LedgerReader } from '../../../runtime/ledger/verify.ts';
 import { seeded } from '../../fuzz/mutate.ts';
 import { bundleProgram } from '../../support/bundle-program.ts';
+import { makeMesh, openMesh } from '../../support/nats/mesh.ts';
+import { NatsServer } from '../../support/nats/server.ts';
 import { removeFolder } from '../../support/remove-folder.ts';
 import { ROOT } from '../../support/repository.ts';
 import { ledgerAtWork } from './ledger-at-work.ts';
@@ -30,9 +32,9 @@ afterAll(() => {
 });
 
 /** At any moment of its writing. */
-function killed(state: string): Promise<NodeJS.Signals | null> {
+function killed(state: string, ...store: readonly string[]): Promise<NodeJS.Signals | null> {
   const wait = 60 * rng();
-  const child = spawn(process.execPath, [program, state], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program, state, ...store], { stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), wait));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
@@ -55,18 +57,24 @@ test(
   async () => {
     mkdirSync(join(ROOT, '.cache'), { recursive: true });
     await bundleProgram(join(ROOT, 'test/mesh/hostile/ledger-child.ts'), program);
+    const server = process.env.NMC_TEST_STORE === 'nats' ? new NatsServer() : undefined;
+    await server?.start();
+    let mesh = '';
     for (let round = 0; round < KILLS; round++) {
       const state = join(folder, String(Math.floor(round / KILLS_EACH)));
-      expect(await killed(state), `round ${round}`).toBe('SIGKILL');
-      if (round === KILLS - 1 || (round + 1) % KILLS_EACH === 0) await checkWhole(state);
+      if (server && round % KILLS_EACH === 0) mesh = await makeMesh(server);
+      const store = server ? [server.url, mesh] : [];
+      expect(await killed(state, ...store), `round ${round}`).toBe('SIGKILL');
+      if (round === KILLS - 1 || (round + 1) % KILLS_EACH === 0)
+        await checkWhole(server ? await openMesh(server, mesh) : embeddedBackplane(state));
     }
+    await server?.remove();
   },
   10_000 + 2000 * KILLS,
 );
 
 /** What was there before is there afterwards, and all that was signed, once. */
-async function checkWhole(state: string): Promise<void> {
-  const backplane = embeddedBackplane(state);
+async function checkWhole(backplane: Backplane): Promise<void> {
   const before = await recordsOf(backplane);
   expect(read(before).problems).toEqual([]);
   const work = ledgerAtWork(backplane);
