@@ -25,7 +25,7 @@ test('a joined trainer and a watched run wait for a mesh that was stopped, and n
   await mesh.start(0);
   const { port } = new URL(`http://${mesh.up.address}`);
   const config = { NMC_CONFIG: join(folder, 'volunteer') };
-  // It does not measure its machine first.
+  // Neither it nor the other one below measures its machine first.
   writeMachineRecord(config.NMC_CONFIG);
   const volunteer = nmc(['join', mesh.up.address, '--name', 'volunteer', '--json'], {
     ...{ cwd: folder, env: { ...config, NMC_INVITE: mesh.up.invite }, onStart },
@@ -61,8 +61,10 @@ test('a joined trainer and a watched run wait for a mesh that was stopped, and n
   expect(jsonLines(bare)).toMatchObject([{ trainers: expect.arrayContaining([expect.objectContaining({ key })]) }]);
   // One of `nmc up` that was asked to leave is not started again.
   await mesh.json('leave', 'trainer-1');
+  const other = { NMC_CONFIG: join(folder, 'second') };
+  writeMachineRecord(other.NMC_CONFIG);
   const second = nmc(['join', mesh.up.address, '--name', 'volunteer'], {
-    ...{ cwd: folder, env: { NMC_CONFIG: join(folder, 'second'), NMC_INVITE: mesh.up.invite }, onStart },
+    ...{ cwd: folder, env: { ...other, NMC_INVITE: mesh.up.invite }, onStart },
   });
   const names = async (): Promise<string[]> => (await mesh.status()).trainers.map((t) => t.name).sort();
   await expect.poll(names, { timeout: 60_000 }).toEqual(['volunteer', 'volunteer-2']);

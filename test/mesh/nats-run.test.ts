@@ -10,6 +10,7 @@ import { parseAddress } from '../../runtime/net/address.ts';
 import { dial } from '../../runtime/net/dial.ts';
 import type { MeshStatus } from '../../runtime/net/mesh-status.ts';
 import { SynchronizerNode } from '../../runtime/net/synchronizer-node.ts';
+import { writeMachineRecord } from '../support/machine-record.ts';
 import { weightHashes } from '../support/mesh.ts';
 import { makeMesh, openMesh } from '../support/nats/mesh.ts';
 import { NatsServer } from '../support/nats/server.ts';
@@ -48,6 +49,7 @@ test('a run goes through the death of its server, and comes out as on one machin
   const joins: Promise<Outcome>[] = [];
   for (const name of ['one', 'two']) {
     const own = { NMC_CONFIG: join(folder, name) };
+    writeMachineRecord(own.NMC_CONFIG);
     const args = ['join', address, ...fingerprint, '--name', name, '--json', '--invite', '-'];
     const input = `${inviteText(await node.invite())}\n`;
     joins.push(nmc(args, { cwd: folder, env: own, input, onStart: (child) => trainers.push(child) }));

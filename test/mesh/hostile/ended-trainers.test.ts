@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TrainerGuard } from '../../../runtime/cli/mesh/trainer-guard.ts';
 import { isProcessAlive } from '../../../runtime/support/process-alive.ts';
 import { signalProcess } from '../../support/end-process.ts';
+import { writeMachineRecord } from '../../support/machine-record.ts';
 import { TestMesh } from '../../support/mesh.ts';
 import { nmc, type Outcome, writeTiny } from '../../support/nmc.ts';
 import { removeFolder } from '../../support/remove-folder.ts';
@@ -39,12 +40,19 @@ interface Joined {
   readonly ended: Promise<Outcome>;
 }
 
+/** Of a trainer that does not measure its machine first. */
+function environmentOf(name: string): Readonly<Record<string, string>> {
+  const config = join(folder, 'config', name);
+  writeMachineRecord(config);
+  return { ...mesh.env, NMC_CONFIG: config, NMC_INVITE: invite };
+}
+
 async function joined(name: string, env: Readonly<Record<string, string>>, ...options: string[]): Promise<Joined> {
   let parent: ChildProcess | undefined;
   const { address, key } = mesh.up;
   const ended = nmc(['join', address, '--fingerprint', key, '--name', name, '--json', ...options], {
     cwd: folder,
-    env: { ...mesh.env, NMC_CONFIG: join(folder, 'config', name), NMC_INVITE: invite, ...env },
+    env: { ...environmentOf(name), ...env },
     onStart: (child) => {
       parent = child;
       started.push(child);
@@ -85,7 +93,7 @@ test.concurrent('a process that takes more memory than was lent is ended, and it
   const { address, key } = mesh.up;
   const { code, stdout, stderr } = await nmc(
     ['join', address, '--fingerprint', key, '--name', 'hungry', '--max-memory', '50', '--json'],
-    { cwd: folder, env: { ...mesh.env, NMC_CONFIG: join(folder, 'config', 'hungry'), NMC_INVITE: invite, ...env } },
+    { cwd: folder, env: { ...environmentOf('hungry'), ...env } },
   );
   expect(code).toBe(3);
   expect(stderr).toContain('"event":"memory"');

@@ -2,11 +2,13 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeMachineRecord } from '../../support/machine-record.ts';
 import { nmc, temporaryFolder } from '../../support/nmc.ts';
 
 const folder = temporaryFolder();
 const env: Record<string, string> = { NMC_CONFIG: join(folder, 'config') };
 const stops: (() => void)[] = [];
+writeMachineRecord(join(folder, 'config'));
 let up: { readonly address: string; readonly key: string; readonly invite: string };
 
 /** @returns its first line of JSON */
