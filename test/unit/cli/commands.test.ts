@@ -35,6 +35,13 @@ function toShow(path: string): string {
   return narrow;
 }
 
+/** Each compiles the example anew: of those in the middle examples take turns, but for the few that show all. */
+function shownPasses(example: string): typeof passes {
+  const turn = EXAMPLES.indexOf(example);
+  const all = EVERY || WRAPPED.has(example);
+  return passes.filter((_, i) => all || i === 0 || i === passes.length - 1 || (i + turn) % 4 === 0);
+}
+
 describe.each(EXAMPLES)('nmc show %s', (example) => {
   const path = toShow(example);
 
@@ -54,17 +61,15 @@ describe.each(EXAMPLES)('nmc show %s', (example) => {
   test('--stage program prints what its parser reads back, and each pass shows its work', async () => {
     const last = await nmc('show', path, '--stage', 'program');
     expect(printProgram(parseProgram(last.stdout))).toBe(last.stdout);
-    let before = (await nmc('show', path, '--stage', 'program', '--after', 'none')).stdout;
-    let changes = 0;
-    for (const { name } of passes) {
+    const shown = [(await nmc('show', path, '--stage', 'program', '--after', 'none')).stdout];
+    for (const { name } of shownPasses(example)) {
       const { code, stdout } = await nmc('show', path, '--stage', 'program', '--after', name);
       expect({ name, code }).toEqual({ name, code: 0 });
       expect(printProgram(parseProgram(stdout))).toBe(stdout);
-      if (stdout !== before) changes++;
-      before = stdout;
+      shown.push(stdout);
     }
-    expect(before).toBe(last.stdout);
-    expect(changes).toBeGreaterThan(2);
+    expect(shown.at(-1)).toBe(last.stdout);
+    expect(new Set(shown).size).toBeGreaterThan(2);
   });
 
   test('--stage onnx prints the graphs', async () => {
