@@ -8,9 +8,11 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { LedgerBook, NotEntered } from '../ledger/book.ts';
 import { KEPT_COMMIT, nextPending } from '../ledger/commits.ts';
 import { nextDue } from '../ledger/due.ts';
-import { LEDGER } from '../ledger/entry.ts';
+import { LEDGER, type NewEntry } from '../ledger/entry.ts';
 import { runEntryOf } from '../ledger/run-work.ts';
+import type { LedgerState } from '../ledger/state.ts';
 import { AUDIT_RATE, windowFor } from '../ledger/window.ts';
+import { isOver } from '../roles/synchronizer.ts';
 import type { RunState } from '../roles/synchronizer-state.ts';
 import { UserError } from '../support/errors.ts';
 import { inTurn } from '../support/in-turn.ts';
@@ -24,7 +26,7 @@ export interface LedgerKeeperOptions {
   readonly backplane: Pick<Backplane, 'append' | 'chain' | 'read'> & Partial<Pick<FencedBackplane, 'meet' | 'part'>>;
   /** Of the mesh. */
   readonly keys: KeyPair;
-  readonly run: (run: string) => Pick<RunState, 'deployment' | 'hash'> | undefined;
+  readonly run: (run: string) => Pick<RunState, 'deployment' | 'hash' | 'phase'> | undefined;
   readonly now: () => number;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
   /** Of a ledger that begins. */
@@ -36,6 +38,7 @@ const LOOK_MS = 1000;
 const SEAL_MS = 10_000;
 /** Records read at once. */
 const PAGE = 64;
+const NO_AUDITS: OpenAudits = { isUnderWay: () => false };
 
 export class LedgerKeeper {
   readonly #options: LedgerKeeperOptions;
@@ -46,13 +49,13 @@ export class LedgerKeeper {
   #timer: NodeJS.Timeout | undefined;
   #writes = false;
   #sealed = 0;
-  #audits: OpenAudits = { isUnderWay: () => false };
+  #audits: OpenAudits | undefined;
 
   constructor(options: LedgerKeeperOptions) {
     this.#options = options;
   }
 
-  /** Who knows which verdicts are still to come. */
+  /** Who knows which verdicts are still to come. Without audits a run that is over has had all of them. */
   set audits(audits: OpenAudits) {
     this.#audits = audits;
   }
@@ -182,12 +185,23 @@ export class LedgerKeeper {
 
   async #look(book: LedgerBook): Promise<void> {
     if (!book.state.opened) return;
-    for (const run of book.state.runs.values()) if (!run.ended) await this.#commits(book, run.entry.run);
-    for (let due = nextDue(book.state, this.#audits); due; due = nextDue(book.state, this.#audits)) await book.add(due);
+    for (const { ended, entry } of book.state.runs.values()) if (!ended) await this.#commits(book, entry.run);
+    const next = (): NewEntry | undefined => this.#over(book.state) ?? nextDue(book.state, this.#audits ?? NO_AUDITS);
+    for (let due = next(); due; due = next()) await book.add(due);
     const now = this.#options.now();
     if (now - this.#sealed < SEAL_MS) return;
     await book.seal();
     this.#sealed = now;
+  }
+
+  /** A run that is over, and is not audited. */
+  #over({ runs }: LedgerState): NewEntry | undefined {
+    if (this.#audits) return undefined;
+    for (const { ended, entry } of runs.values()) {
+      const known = ended ? undefined : this.#options.run(entry.run);
+      if (known && isOver(known)) return { type: 'ended', run: entry.run };
+    }
+    return undefined;
   }
 
   /** Stretches of the run that were committed since the last look. */

@@ -109,17 +109,21 @@ test('two shards on two trainers end with the weights of one process, bit for bi
   expect(metrics).toContain(`nmc_shard_border_bytes_total{run="${run}",shard="1",direction="received"}`);
 }, 180_000);
 
-test('stretches of a listed run are pending in a ledger, and a copy of it holds', async () => {
+test('a listed run pays its trainers all of its tokens, and a copy of the ledger holds', async () => {
   const [run] = (await mesh.status()).runs;
   await mesh.json('ledger', 'fund', run?.run ?? '', '--tokens', '1000', '--emission');
-  const pending = async (): Promise<unknown> => {
+  const granted = async (): Promise<unknown> => {
     const { records } = (await mesh.ask({ what: 'ledger', from: 1 })) as { records: { value: string }[] };
-    const entries = records.map(({ value }) => JSON.parse(value) as { type: string; shard: number; trainer: string });
-    const found = entries.filter(({ type }) => type === 'pending');
-    const trainers = found.map(({ trainer }) => trainer).filter((key) => mesh.up.trainers.some((t) => t.key === key));
-    return { shards: [...new Set(found.map(({ shard }) => shard))].sort(), trainers: new Set(trainers).size };
+    const entries = records.map(({ value }) => JSON.parse(value) as { type: string; tokens: number; returned: number });
+    const sum = (type: string): number => entries.reduce((all, e) => all + (e.type === type ? e.tokens : 0), 0);
+    const left = entries.find(({ type }) => type === 'closed')?.returned;
+    return { granted: sum('granted') + (left ?? Number.NaN), issued: sum('emission') };
   };
-  await expect.poll(pending, { timeout: 20_000 }).toEqual({ shards: [0, 1], trainers: 2 });
+  await expect.poll(granted, { timeout: 20_000 }).toEqual({ granted: 1000, issued: 1000 });
+  const earned = (await mesh.json('ledger', 'balance')).map(({ key, earned }) => [key, Number(earned) > 100]);
+  const keys = mesh.up.trainers.map(({ key }) => key);
+  expect(earned).toEqual([...earned.map(([key]) => [keys.find((own) => own === key), true])]);
+  expect(earned).toHaveLength(2);
   await mesh.json('ledger', 'export', 'ledger.jsonl');
   const copy = await nmc(['ledger', 'verify', 'ledger.jsonl', '--json'], { cwd: folder, env: mesh.env });
   expect([copy.code, jsonLines(copy)]).toMatchObject([0, [{ copies: [{ problems: [], mesh: mesh.up.key }] }]]);

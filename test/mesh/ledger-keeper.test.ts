@@ -18,7 +18,7 @@ import { chain } from './simulated.ts';
 
 /** Two shards, 60 batches, a stretch every 5 of them. */
 const DEPLOYMENT = { ...chain(2, 60, 1, 60), run: 'run', stretches: { batches: 5, bytes: 1, keep: 1 } };
-const RUN = { deployment: DEPLOYMENT, hash: 'd'.repeat(64) };
+const RUN = { deployment: DEPLOYMENT, hash: 'd'.repeat(64), phase: 'running' as 'running' | 'done' };
 const [ANN, BOB] = [keysOf(51), keysOf(52)];
 const WINDOW = 3;
 
@@ -78,6 +78,22 @@ test('nothing is written before a run pays; then every stretch that was committe
   at.now = 10_000;
   await one.look();
   expect(sound(backplane).unsealed).toBe(0);
+  await one.close();
+});
+
+test('a run that is over, and is not audited, is paid to its end, and what is not earned is not issued', async () => {
+  const backplane = memoryBackplane();
+  const one = keeper(backplane);
+  await one.fund(order('a'));
+  await commits(backplane, 0, ANN, [5, 10]);
+  await one.look();
+  expect(ofType(backplane, 'granted')).toEqual([]);
+  RUN.phase = 'done';
+  await one.look();
+  RUN.phase = 'running';
+  expect(ofType(backplane, 'granted')).toHaveLength(2);
+  expect(ofType(backplane, 'closed')).toMatchObject([{ returned: 1100 }]);
+  expect(sound(backplane).issued).toBe(100n);
   await one.close();
 });
 
