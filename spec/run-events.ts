@@ -81,6 +81,12 @@ export type RunEvent =
     }
   | { readonly event: 'excluded'; readonly key: string; readonly trainer: string; readonly why: string }
   | DisputeEvent
+  | AuditEvent
+  /** The synchronizer has bound itself to the secret by which stretches of this term are drawn. */
+  | { readonly event: 'pledge'; readonly epoch: number; readonly pledge: string }
+  /** The run has gone back to the snapshot behind `calls`, since the stretch from `from` on was not computed so. */
+  | { readonly event: 'undone'; readonly from: number; readonly calls: number }
+  | { readonly event: 'not-undone'; readonly from: number; readonly reason: string }
   | { readonly event: 'manifest'; readonly calls: number }
   | { readonly event: 'manifest-damaged'; readonly calls: number; readonly from: number; readonly message: string }
   | ({ readonly event: 'epoch' } & KeptEpoch)
@@ -96,6 +102,23 @@ export type RunEvent =
   | { readonly event: 'suspended'; readonly calls: number }
   | { readonly event: 'interrupted' }
   | { readonly event: 'error'; readonly code: string; readonly message: string };
+
+/** A stretch of a trainer's shards was done again. */
+export type AuditEvent = {
+  readonly event: 'audit';
+  readonly epoch: number;
+  readonly from: number;
+  readonly calls: number;
+  readonly key: string;
+  readonly trainer: string;
+  readonly shards: readonly number[];
+  readonly verdict: 'match' | 'mismatch' | 'inconclusive' | 'undelivered';
+  /** Of a mismatch: the first wrong call, of which shard, and what differs. */
+  readonly shard?: number;
+  readonly call?: number;
+  readonly what?: string;
+  readonly why?: string;
+};
 
 /** Between two trainers, or of several that wait for each other. */
 export type DisputeEvent = {

@@ -7,7 +7,7 @@ import type { Call } from '../training/calls.ts';
 import type { Frame } from '../training/frame.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import type { Assign, Commit, Exchange, Message } from '../wire/messages.ts';
+import type { Assign, Commit, Exchange, Message, Pledge, Sealed } from '../wire/messages.ts';
 import type { Ending } from './ending.ts';
 
 /** Owner of a neighbouring shard. */
@@ -50,6 +50,8 @@ export interface ShardCalls {
   readonly carry: LinkPort['carry'];
   /** A frame for another shard of the same trainer. @returns why it was refused */
   readonly handOver: (to: number, frame: Frame, term: number) => string | undefined;
+  /** The shard has bound itself to a number, or to a stretch. */
+  readonly bound: (message: Pledge | Sealed) => void;
   /** Something was delivered, or there is room again. */
   readonly news: () => void;
   /** The border with a neighbour cannot go on: the shard waits for the next term. */

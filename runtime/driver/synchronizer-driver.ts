@@ -38,7 +38,11 @@ export interface SynchronizerPorts {
   readonly store: StorePort;
   readonly trainers: TrainersPort;
   /** Of its own machine: what comes of it is an event. */
-  readonly work: (effect: EffectOf<'verify' | 'check'>) => void;
+  readonly work: (effect: EffectOf<'verify' | 'check' | 'audit' | 'pledge'>) => void;
+  /** A key may nothing any more. */
+  readonly revoke?: (effect: EffectOf<'revoke'>) => void;
+  /** What audits say to the ledger. */
+  readonly ledger?: (effect: EffectOf<'verdict' | 'audits-over'>) => void;
   readonly now: () => number;
   /** Begins with effects when what brought the event has been dealt with; absent: at once. */
   readonly soon?: (what: () => void) => void;
@@ -167,7 +171,7 @@ export class SynchronizerDriver {
   }
 
   #carryOut(next: Next, ending: Ending<void>): void {
-    const { store, trainers, work } = this.#ports;
+    const { store, trainers, work, revoke, ledger } = this.#ports;
     switch (next.kind) {
       case 'allot':
         this.#allot(next, ending);
@@ -196,7 +200,16 @@ export class SynchronizerDriver {
         break;
       case 'verify':
       case 'check':
+      case 'audit':
+      case 'pledge':
         work(next);
+        break;
+      case 'revoke':
+        revoke?.(next);
+        break;
+      case 'verdict':
+      case 'audits-over':
+        ledger?.(next);
         break;
       case 'after':
         next.what();
@@ -212,7 +225,14 @@ export function runOf(effect: SynchronizerEffect): string | undefined {
     case 'persist':
     case 'log':
     case 'check':
+    case 'audit':
+    case 'pledge':
+    case 'revoke':
       return effect.run;
+    case 'verdict':
+      return effect.verdict.run;
+    case 'audits-over':
+      return effect.over.run;
     case 'verify':
       return effect.part.run;
     case 'keep':

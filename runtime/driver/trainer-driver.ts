@@ -259,6 +259,7 @@ export class TrainerDriver<S extends DrivenShard> {
     return {
       carry: this.#ports.link.carry,
       handOver: (to, frame, term) => this.#handOver({ run: at.run, shard: to, term }, frame),
+      bound: (message) => this.#dispatch({ kind: 'bound', at: now(), message }),
       news: () => this.#dispatch({ kind: 'news', at: now() }),
       dispute: ({ peer, call, what, evidence, reason }) => {
         const said = { peer, call, what };

@@ -76,6 +76,7 @@ const RUN: Shape<RunStatus> = object({
   share: optional(number),
   fairShare: optional(number),
   trainers: optional(list(text)),
+  mismatches: optional(list(object({ trainer: text, shard: count, call: count, term: count, from: count, to: count }))),
   start: optional(orNull(object({ seconds: number, at: oneOf('snapshot', 'end'), of: text }))),
   shards: list(SHARD),
 });

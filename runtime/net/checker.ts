@@ -1,5 +1,6 @@
 /** Computes the checks of a finished run again from its weights: a port, as it needs the plan's compiler and a device. */
 import type { Deployment } from '../wire/deployment.ts';
+import type { Auditor } from './auditor.ts';
 
 export interface CheckRequest {
   readonly deployment: Deployment;
@@ -13,7 +14,7 @@ export type CheckAnswer =
   /** Why there are none: it does not fit here, or it takes too long. */
   | { readonly problem: string };
 
-export interface Checker {
+export interface Checker extends Partial<Auditor> {
   /** A run is coming that will be checked. */
   prepare(): void;
   check(request: CheckRequest): Promise<CheckAnswer>;

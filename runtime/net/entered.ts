@@ -13,6 +13,10 @@ export function entered(state: SynchronizerState, from: string, message: Message
   if ('run' in message && state.runs[message.run]?.foreign) return event;
   if (message.type === 'ready') return exchangeHolds(message, message.exchange) ? event : { ...event, proof: 'false' };
   if (message.type === 'commit') return commitsHold(state, from, message) ? event : { ...event, proof: 'false' };
+  if (message.type === 'sealed') {
+    const { state: signed, ...place } = message;
+    return stateHolds(place, signed, from) ? event : { ...event, proof: 'false' };
+  }
   if (message.type !== 'dispute') return event;
   const { evidence, ...dispute } = message;
   const accused = state.runs[message.run]?.owners[message.peer] ?? '';

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
 import { allotmentOf, isWithin } from '../roles/allotments.ts';
+import { isUnderWay } from '../roles/auditing.ts';
 import { emptySynchronizer, isActive, isOver } from '../roles/synchronizer.ts';
 import {
   isSignOfLife,
@@ -27,6 +28,7 @@ import { type Answers, answerTo } from './answers.ts';
 import { manifestsWith, readParts } from './damaged-parts.ts';
 import { entered } from './entered.ts';
 import { EventLog, eventStream } from './event-log.ts';
+import { excludeKey } from './exclude-key.ts';
 import { Garbage, type GarbageReport } from './garbage.ts';
 import type { Visitor } from './gateway.ts';
 import type { LeadingOptions, SeveralLeaders } from './leading-options.ts';
@@ -81,6 +83,7 @@ export class Leading {
     this.#work = new OwnWork(backplane, options.checker, {
       deployment: (run) => this.#driver.state.runs[run]?.deployment,
       done: (event) => this.happen(event),
+      audits: { keys, records: () => this.#records, letGo: (holder) => this.#garbage.letGo(holder) },
       failed: (error, run) => (several ? several.lost(run, error) : this.#fatal(error)),
     });
     this.#allotments = several && this.#newAllotments(several);
@@ -129,6 +132,7 @@ export class Leading {
       now: wallNow,
     });
     this.#ledger = new LedgerKeeper({ backplane, keys, log, run: (run) => this.state.runs[run], now: wallNow });
+    this.#ledger.audits = { isUnderWay: (stretch) => isUnderWay(this.state.runs[stretch.run], stretch) };
   }
 
   #newDriver(): SynchronizerDriver {
@@ -142,6 +146,8 @@ export class Leading {
           dismiss: (key) => trainers.dismiss(key, 'dismissed'),
         },
         work: (effect) => this.#work.take(effect),
+        revoke: (effect) => void excludeKey(effect, this.#options),
+        ledger: (effect) => this.#tellLedger(effect),
         now: wallNow,
         soon: queueMicrotask,
         note: (before, event, at, step) => {
@@ -154,6 +160,13 @@ export class Leading {
         ? { ...emptySynchronizer(wallNow()), presides: false, allotted: { version: 0, lines: {} } }
         : emptySynchronizer(wallNow()),
     );
+  }
+
+  /** Where another synchronizer writes the ledger it answers so, and nothing has failed. */
+  #tellLedger(effect: Extract<SynchronizerEffect, { readonly kind: 'verdict' | 'audits-over' }>): void {
+    const told =
+      effect.kind === 'verdict' ? this.#ledger.verdict(effect.verdict) : this.#ledger.auditsOver(effect.over);
+    told.catch((error: unknown) => this.#options.log({ event: 'verdict-not-kept', message: String(error) }));
   }
 
   #newAllotments({ allotted }: SeveralLeaders): AllotmentsEntry {

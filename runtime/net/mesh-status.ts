@@ -16,6 +16,7 @@ import { runLimit } from './run-limit.ts';
 const MAX_LISTED_SHARDS = 1000;
 const MAX_LISTED_RUNS = 100;
 const MAX_LISTED_TRAINERS = 500;
+const MAX_LISTED_MISMATCHES = 8;
 
 export interface ShardStatus {
   readonly shard: number;
@@ -75,9 +76,23 @@ export interface RunStatus {
   readonly fairShare?: number;
   /** Names of its trainers. */
   readonly trainers?: readonly string[];
+  /** Stretches that were not computed as they were signed, the newest last; absent: none. */
+  readonly mismatches?: readonly MismatchStatus[];
   /** Of one that waits for trainers: when it will probably begin, in seconds, and what it waits for. */
   readonly start?: { readonly seconds: number; readonly at: 'snapshot' | 'end'; readonly of: string } | null;
   readonly shards: readonly ShardStatus[];
+}
+
+/** Found by an audit. */
+export interface MismatchStatus {
+  readonly trainer: string;
+  readonly shard: number;
+  /** The first wrong one. */
+  readonly call: number;
+  readonly term: number;
+  /** Calls before the stretch, and behind it. */
+  readonly from: number;
+  readonly to: number;
 }
 
 /** Shards of one run that a trainer has. */
@@ -255,7 +270,16 @@ export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStat
     batches: batchesOf(deployment),
     ...limitOf(state, run),
     version: run.version ?? null,
+    ...mismatchesOf(run),
     ...sharingOf(state, run),
+  };
+}
+
+function mismatchesOf({ marks = [] }: RunState): Pick<RunStatus, 'mismatches'> {
+  const found = marks.filter(({ what }) => what === 'mismatch').slice(-MAX_LISTED_MISMATCHES);
+  if (found.length === 0) return {};
+  return {
+    mismatches: found.map(({ trainer, shard, call, term, from, to }) => ({ trainer, shard, call, term, from, to })),
   };
 }
 

@@ -1,19 +1,24 @@
 /**
- * Work of the synchronizer's own machine for its state machine: looks at the blobs of parts, one after the other, and
- * computes checks again. Neither holds up anything else.
+ * Work of the synchronizer's own machine for its state machine: looks at the blobs of parts, one after the other,
+ * computes checks again, and does stretches again that were drawn. None of it holds up anything else.
  */
 import { reasonOf } from '../../spec/reason-of.ts';
+import { secretOf } from '../audit/seal.ts';
 import type { Backplane } from '../backplane/backplane.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { keyText } from '../identity/key-text.ts';
 import type { SynchronizerEffect, SynchronizerEvent } from '../roles/synchronizer-state.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { CheckAnswer, Checker } from './checker.ts';
+import { OwnAudits, type OwnAuditsOptions } from './own-audits.ts';
 import { PartVerifier } from './verify-part.ts';
 
-type Wanted = Extract<SynchronizerEffect, { readonly kind: 'verify' | 'check' }>;
+type Wanted = Extract<SynchronizerEffect, { readonly kind: 'verify' | 'check' | 'audit' | 'pledge' }>;
 
 export interface OwnWorkOptions {
   readonly deployment: (run: string) => Deployment | undefined;
   readonly done: (event: SynchronizerEvent) => void;
+  readonly audits: { readonly keys: KeyPair } & Pick<OwnAuditsOptions, 'records' | 'letGo'>;
   /** Of disks, not of what others have sent. */
   readonly failed: (error: unknown, run: string) => void;
 }
@@ -25,27 +30,47 @@ export class OwnWork {
   readonly #checker: Pick<Checker, 'check'> | undefined;
   readonly #options: OwnWorkOptions;
   #verifying: Promise<void> = Promise.resolve();
+  readonly #audits: OwnAudits;
   #closed = false;
 
-  constructor(backplane: Backplane, checker: Pick<Checker, 'check'> | undefined, options: OwnWorkOptions) {
+  constructor(backplane: Backplane, checker: Pick<Checker, 'check' | 'audit'> | undefined, options: OwnWorkOptions) {
     this.#verifier = new PartVerifier(backplane);
     this.#checker = checker;
     this.#options = options;
+    const { deployment, done, audits } = options;
+    this.#audits = new OwnAudits({
+      ...audits,
+      deployment,
+      done,
+      key: keyText(audits.keys.publicKey),
+      auditor: checker,
+    });
   }
 
   take(wanted: Wanted): void {
-    if (wanted.kind === 'check') {
-      void this.#check(wanted);
-      return;
+    switch (wanted.kind) {
+      case 'check':
+        void this.#check(wanted);
+        return;
+      case 'audit':
+        this.#audits.take(wanted);
+        return;
+      case 'pledge': {
+        const { run, term } = wanted;
+        this.#done({ kind: 'pledged', run, term, secret: secretOf(this.#options.audits.keys.secretKey, run, term) });
+        return;
+      }
+      case 'verify':
+        this.#verifying = this.#verifying
+          .then(() => this.#verify(wanted))
+          .catch((error) => this.#failed(error, wanted.part.run));
     }
-    this.#verifying = this.#verifying
-      .then(() => this.#verify(wanted))
-      .catch((error) => this.#failed(error, wanted.part.run));
   }
 
   /** Nothing more comes of it. @returns when what it looks at is let go */
   close(): Promise<void> {
     this.#closed = true;
+    this.#audits.close();
     return this.#verifying;
   }
 

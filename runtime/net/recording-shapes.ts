@@ -1,4 +1,5 @@
 /** Events that have entered a synchronizer, as its recording keeps them: they are verified before they are replayed. */
+import type { Audit, RunAudits, SealedShard } from '../roles/audit-state.ts';
 import type { ProbedBorder } from '../roles/measured-link.ts';
 import type { RecordedEvent, RecordedPiece } from '../roles/recording.ts';
 import type {
@@ -48,6 +49,7 @@ const MEMBER: Shape<MemberState> = object({
   version: optional(text),
   capability: CAPABILITY,
   records: optional(flag),
+  audits: optional(flag),
   measured: optional(object({ ...LINK, at: number })),
   listen: optional(text),
   borders: optional(dictionary(BORDER)),
@@ -102,6 +104,29 @@ const REPORT: Shape<ShardReport> = object({
   waits: optional(list(number)),
 });
 
+const SEAL: Shape<SealedShard> = object({
+  ...{ key: text, calls: count, hash: text, windows: text, nonce: text },
+  broken: optional(flag),
+});
+
+const AUDIT: Shape<Audit> = object({
+  ...{ term: count, from: count, to: count, trainer: text },
+  shards: list(object({ shard: count, hash: text, windows: text })),
+  ...{ since: number, asked: number, away: flag, second: flag },
+});
+
+const AUDITS: Shape<RunAudits> = object({
+  terms: dictionary(
+    object({
+      ...{ owners: list(text), calls: count, hashes: list(text), secret: optional(text) },
+      pledges: dictionary(object({ from: count, pledge: text })),
+    }),
+  ),
+  draws: list(object({ term: count, from: count, since: number, shards: dictionary(SEAL) })),
+  open: list(AUDIT),
+  over: flag,
+});
+
 const RUN: Shape<RunState> = object({
   ...STORED_FIELDS,
   exchanges: dictionary(EXCHANGE),
@@ -115,6 +140,7 @@ const RUN: Shape<RunState> = object({
   haltSince: number,
   clock: number,
   foreign: optional(flag),
+  audits: optional(AUDITS),
 });
 
 const STATE: Shape<SynchronizerState> = object({
@@ -138,6 +164,7 @@ const STATE: Shape<SynchronizerState> = object({
     barred: number,
     parts: number,
     differences: number,
+    auditRate: number,
   }),
 });
 
@@ -164,6 +191,12 @@ const EVENT: Shape<SynchronizerEvent> = variants('kind', {
   stop: { run: text },
   verified: { ...OF_RUN, term: count, shard: count, problem: optional(text) },
   checked: { ...OF_RUN, values: optional(list(orNull(number))), problem: optional(text) },
+  pledged: { run: text, term: count, secret: text },
+  audited: {
+    ...{ run: text, term: count, from: count, trainer: text },
+    verdict: oneOf('match', 'mismatch', 'inconclusive', 'undelivered', 'away'),
+    ...{ shard: optional(count), call: optional(count), what: optional(text), why: optional(text) },
+  },
   drain: { name: text },
   expelled: { key: text, reason: text },
   'manifest-damaged': OF_RUN,

@@ -1,5 +1,6 @@
 /** A run as a synchronizer keeps it and tells of it: what is held to before anything is made of it. */
 import type { CheckResult, KeptEpoch } from '../../spec/run-events.ts';
+import type { Mark } from '../roles/audit-state.ts';
 import {
   type Fault,
   type ManifestState,
@@ -61,6 +62,10 @@ const FAULT: Shape<Fault> = object({
   ...{ key: text, shard: count, code: text, reason: text, at: number, calls: count },
   beside: optional(list(text)),
 });
+const MARK: Shape<Mark> = object({
+  ...{ key: text, trainer: text, what: oneOf('mismatch', 'undelivered') },
+  ...{ shard: count, term: count, from: count, to: count, call: count, at: number, undone: flag },
+});
 const UNDECIDED: Shape<Undecided> = object({ accuser: text, accused: text, at: number });
 
 export const CHECKED = oneOf('recomputed', 'by-others', 'unchecked');
@@ -94,6 +99,7 @@ export const STORED_FIELDS = {
   differences: count,
   checked: optional(CHECKED),
   overtaken: optional(count),
+  marks: optional(list(MARK)),
 };
 
 export const STORED_RUN: Shape<StoredRun> = object(STORED_FIELDS);

@@ -394,6 +394,11 @@ export class ShardHost {
     return this.#commits.splice(0);
   }
 
+  /** When all records of its stretches that are complete lie on the disk. */
+  async recorded(): Promise<void> {
+    await this.#log?.written();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#generation++;

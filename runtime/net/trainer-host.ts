@@ -1,4 +1,5 @@
 /** Shards of a trainer's driver on a real device: opened from the mesh's blobs, and closed with what they held. */
+import { numberOf } from '../audit/seal.ts';
 import type { BlobSource as BlobSourceInPieces } from '../backplane/backplane.ts';
 import type { Device } from '../device/device.ts';
 import { type Ending, settle } from '../driver/ending.ts';
@@ -6,6 +7,7 @@ import type { DrivenShard, HostPort, ShardCalls } from '../driver/ports.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import type { ShardId } from '../roles/trainer-state.ts';
+import type { StretchName } from '../wire/ticket.ts';
 import type { BlobContent } from './bring-blob.ts';
 import type { PartsPort } from './disk-columns.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
@@ -74,7 +76,7 @@ export class TrainerHost implements HostPort<LoadedShard> {
         listen: listen(),
         now,
       };
-      const records = this.#recordsOf(hash);
+      const records = this.#recordsOf(hash, calls.bound);
       const options = { device, keys, ...more, ...calls, ...(records ? { records } : {}) };
       const host = await ShardHost.open(at.shard, deployment, plan, options);
       return new LoadedShard(host, isDirect);
@@ -83,14 +85,16 @@ export class TrainerHost implements HostPort<LoadedShard> {
       throw error;
     }
   }
-  #recordsOf(deploymentHash: string): HostOptions['records'] | undefined {
+
+  #recordsOf(deploymentHash: string, bound: ShardCalls['bound']): HostOptions['records'] | undefined {
     const { records, keys, device } = this.#options;
     if (!records) return undefined;
     const { store, version } = records;
     return (deployment, shard, news) => {
       store.allow(deployment.stretches?.keep ?? 0);
       const owner = keyText(keys.publicKey);
-      const place = { deployment, deploymentHash, shard, owner, news };
+      const seals = { numberOf: (stretch: StretchName) => numberOf(keys.secretKey, stretch), bound };
+      const place = { deployment, deploymentHash, shard, owner, news, seals };
       return new StretchLog({ ...place, folder: store, device: deviceClass(device, version, deployment.shards === 1) });
     };
   }
@@ -154,6 +158,11 @@ export class LoadedShard implements DrivenShard {
   /** Sends all further packets to this trainer another way. */
   reroute(key: string): void {
     this.#host.borders.reroute(key);
+  }
+
+  /** When all records of its stretches that are complete lie on the disk. */
+  recorded(): Promise<void> {
+    return this.#host.recorded();
   }
 
   close(): Promise<void> {

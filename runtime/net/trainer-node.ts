@@ -212,7 +212,7 @@ export class TrainerNode {
 
   #introduce(link: Link): void {
     const { name, version } = this.#options;
-    const keeps = this.#records ? { records: true as const } : {};
+    const keeps = this.#records ? { records: true as const, audits: true as const } : {};
     const known = version === undefined ? {} : { version };
     const roundTrip = this.#roundTrip === undefined ? {} : { roundTrip: this.#roundTrip };
     const capability = { ...this.#options.capability, ...roundTrip };
@@ -277,6 +277,7 @@ export class TrainerNode {
           if (message.type === 'admitted') this.#admitted(message.name);
           if (message.type === 'admitted') this.#gateways.learn(message.gateways ?? []);
           if (message.type === 'wanted') this.#records?.wanted(message.ticket);
+          else if (message.type === 'mismatch') this.#options.log({ ...message, event: 'mismatch' });
           else if (message.type === 'measure') this.#borderProbes?.measure(message);
           else this.#driver.hear(message);
         },

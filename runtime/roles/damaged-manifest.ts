@@ -30,7 +30,7 @@ export function withoutManifest(run: RunState, calls: number): Dropped | undefin
 }
 
 /** Forgets what it says of later epochs, which has to be found out again. */
-function backTo(run: RunState, manifests: readonly ManifestState[]): RunState {
+export function backTo(run: RunState, manifests: readonly ManifestState[]): RunState {
   const epochs = Math.floor((manifests.at(-1)?.calls ?? 0) / Math.max(1, callsPerEpoch(run.deployment)));
   const rows = run.phase === 'running' ? run.rows : run.rows.filter((row) => row.epoch <= epochs);
   const checks = rows.length === run.rows.length ? run.checks : [];

@@ -1,3 +1,5 @@
+import { AUDIT_RATE } from '../audit/draw.ts';
+
 /** How long a shard may take, and how much may go wrong, before others take over: all numbers of it in one place. */
 export interface Limits {
   /** Milliseconds for a call, at least. */
@@ -24,6 +26,8 @@ export interface Limits {
   readonly parts: number;
   /** Differences between what trainers say of a check and what comes of computing it again, before the run fails. */
   readonly differences: number;
+  /** Of the stretches of each trainer that are done again. */
+  readonly auditRate: number;
 }
 
 export const LIMITS: Limits = {
@@ -39,4 +43,5 @@ export const LIMITS: Limits = {
   barred: 60_000,
   parts: 8,
   differences: 2,
+  auditRate: AUDIT_RATE,
 };

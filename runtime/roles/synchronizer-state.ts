@@ -1,7 +1,9 @@
 /** Knowledge of a synchronizer. The part of a run that `StoredRun` names is durable before anyone is told of it. */
 import type { Checked, CheckResult, KeptEpoch, RunEvent } from '../../spec/run-events.ts';
+import type { AuditsOver, AuditVerdict } from '../wire/audit-verdict.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
+import type { Audit, AuditOutcome, Mark, RunAudits } from './audit-state.ts';
 import type { Limits } from './limits.ts';
 import type { MeasuredLink, ProbedBorder } from './measured-link.ts';
 
@@ -15,6 +17,8 @@ export interface MemberState {
   readonly capability: Capability;
   /** It brings records of stretches when they are wanted. */
   readonly records?: boolean;
+  /** It seals its stretches: they may be audited. */
+  readonly audits?: boolean;
   /** The gateway's measurements of its link; nothing before there are any. */
   readonly measured?: MeasuredLink;
   /** Where other trainers reach it, with which it then measures the ways between them. */
@@ -114,6 +118,8 @@ export interface StoredRun {
   readonly checked?: Checked;
   /** Later runs that have begun while it waited; not there where there were none. */
   readonly overtaken?: number;
+  /** What audits have counted against keys, the newest last; not there where there was nothing. */
+  readonly marks?: readonly Mark[];
 }
 
 export interface PendingPart extends Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'> {
@@ -153,6 +159,8 @@ export interface RunState extends StoredRun {
   readonly clock: number;
   /** Another synchronizer leads it: this is how that one has stored it. */
   readonly foreign?: boolean;
+  /** Of stretches that are drawn, and looked at; not there before a trainer has sealed one. */
+  readonly audits?: RunAudits;
 }
 
 /** Memory of trainers that one run has been given. */
@@ -259,6 +267,21 @@ export type SynchronizerEvent =
       readonly values?: readonly (number | null)[];
       readonly problem?: string;
     }
+  /** The secret of the term, by which its stretches are drawn. */
+  | { readonly kind: 'pledged'; readonly run: string; readonly term: number; readonly secret: string }
+  /** Of the shards of one trainer: what comes out where their stretch is done again. */
+  | {
+      readonly kind: 'audited';
+      readonly run: string;
+      readonly term: number;
+      readonly from: number;
+      readonly trainer: string;
+      readonly verdict: AuditOutcome;
+      readonly shard?: number;
+      readonly call?: number;
+      readonly what?: string;
+      readonly why?: string;
+    }
   | { readonly kind: 'drain'; readonly name: string }
   /** The key may not train any more: what it owns is in other hands at once. */
   | { readonly kind: 'expelled'; readonly key: string; readonly reason: string }
@@ -299,12 +322,30 @@ export type SynchronizerEffect =
   | { readonly kind: 'verify'; readonly owner: string; readonly part: Omit<Part, 'type'> }
   /** Compute the checks from these weights: `checked` answers. */
   | { readonly kind: 'check'; readonly run: string; readonly calls: number; readonly parts: readonly string[] }
+  /** Make the secret of the term: `pledged` answers. */
+  | { readonly kind: 'pledge'; readonly run: string; readonly term: number }
+  /** Do the stretch of these shards again: `audited` answers. */
+  | AskedAudit
+  /** Word for the ledger. */
+  | { readonly kind: 'verdict'; readonly verdict: AuditVerdict }
+  | { readonly kind: 'audits-over'; readonly over: AuditsOver }
+  /** The key may nothing in this mesh any more. */
+  | { readonly kind: 'revoke'; readonly key: string; readonly run: string; readonly reason: string }
   /** Kept without being told. */
   | { readonly kind: 'keep'; readonly stream: string; readonly value: unknown }
   /** The trainer has to begin its connection again. */
   | { readonly kind: 'reconnect'; readonly key: string }
   /** The trainer may go. */
   | { readonly kind: 'dismiss'; readonly key: string };
+
+export interface AskedAudit extends Pick<Audit, 'term' | 'from' | 'to' | 'trainer' | 'shards' | 'second'> {
+  readonly kind: 'audit';
+  readonly run: string;
+  /** Keys of the term's owners, by shard. */
+  readonly owners: readonly string[];
+  /** Where the term began, and the hashes of the shards' states there. */
+  readonly begins: { readonly calls: number; readonly hashes: readonly string[] };
+}
 
 export interface Step {
   readonly state: SynchronizerState;
@@ -316,7 +357,7 @@ export interface Step {
 export function storedOf(run: RunState): StoredRun {
   const { deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created } = run;
   const { faults, excluded, disputes, trained, differences, manifestAt, version, checkingFrom, checked } = run;
-  const { overtaken } = run;
+  const { overtaken, marks } = run;
   return {
     ...{ deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created },
     ...{ faults, excluded, disputes, trained, differences },
@@ -325,6 +366,7 @@ export function storedOf(run: RunState): StoredRun {
     ...(checkingFrom === undefined ? {} : { checkingFrom }),
     ...(checked === undefined ? {} : { checked }),
     ...(overtaken === undefined ? {} : { overtaken }),
+    ...(marks === undefined ? {} : { marks }),
   };
 }
 

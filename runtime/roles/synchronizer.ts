@@ -7,6 +7,7 @@
  */
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
+import { audited, pledged, sealed, secretDrawn, watchAudits } from './auditing.ts';
 import { askProbes, borderMeasured } from './border-probes.ts';
 import { checked, firstCheck, unchecked } from './checking.ts';
 import { withoutManifest } from './damaged-manifest.ts';
@@ -144,6 +145,10 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
       return verified(work, event);
     case 'checked':
       return checked(work, event);
+    case 'pledged':
+      return secretDrawn(work, event);
+    case 'audited':
+      return audited(work, event);
     case 'drain':
       drainNamed(work, event.name);
       return undefined;
@@ -193,6 +198,7 @@ function tick(work: Work, full: boolean): void {
   for (const run of ledRuns(work)) look(work, run);
   placeWaiting(work);
   askProbes(work);
+  watchAudits(work);
 }
 
 function forgive(work: Work, away: number): void {
@@ -238,6 +244,13 @@ function message(work: Work, { from, message: received, proof, evidence, taken }
       const { run: id, term, exchange } = received;
       const run = owned(work, from, { run: id, term, shard: exchange.shard });
       return typeof run === 'string' ? run : ready(work, run, received, from, proof !== 'false');
+    }
+    case 'sealed':
+      return proof === 'false' ? 'a-fault' : sealed(work, received, from);
+    case 'pledge': {
+      const { run: id, term, shard } = received;
+      const run = shard === undefined ? 'not-asked' : owned(work, from, { run: id, term, shard });
+      return typeof run === 'string' ? run : pledged(work, run, received);
     }
     case 'part':
     case 'pausing':

@@ -1,7 +1,7 @@
 /** Knowledge of a trainer about its shards, its events, and its requests to the world around it. */
 import type { Call } from '../training/calls.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import type { Assign, Commit, Dispute, Exchange, Message, Part } from '../wire/messages.ts';
+import type { Assign, Commit, Dispute, Exchange, Message, Part, Pledge, Sealed } from '../wire/messages.ts';
 
 export interface ShardId {
   readonly run: string;
@@ -100,6 +100,8 @@ export interface TrainerState {
   readonly unsent: readonly Message[];
   /** It wants to go. */
   readonly leaving: boolean;
+  /** The mesh wants its stretches sealed. */
+  readonly audits?: boolean;
 }
 
 export type TrainerEvent =
@@ -121,6 +123,8 @@ export type TrainerEvent =
       readonly outcome: Outcome;
       readonly commits?: Commit['states'];
     }
+  /** It has bound itself: to a number, or to a stretch that is over. */
+  | { readonly kind: 'bound'; readonly at: ShardId; readonly message: Pledge | Sealed }
   /** A frame was delivered to the shard, or room was made for its own. */
   | { readonly kind: 'news'; readonly at: ShardId }
   | {

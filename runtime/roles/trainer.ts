@@ -60,6 +60,8 @@ function happen(state: TrainerState, event: TrainerEvent): TrainerStep {
       return report(state, event.measured);
     case 'leaving':
       return { state: { ...state, leaving: true }, effects: [say({ type: 'leave' })] };
+    case 'bound':
+      return state.audits ? { state, effects: [say(event.message)] } : { state, effects: [] };
     case 'saved': {
       const step = onShard(state, event);
       return step.effects.some(isPart) ? afterReport(step, event.measured) : step;
@@ -117,6 +119,8 @@ function isPart(effect: TrainerEffect): boolean {
 
 function message(state: TrainerState, received: Message): TrainerStep {
   switch (received.type) {
+    case 'admitted':
+      return { state: { ...state, audits: received.audits ?? false }, effects: [] };
     case 'assign':
       return assign(state, received);
     case 'release':
@@ -194,7 +198,7 @@ function ofTerm(
   return { state: { ...state, shards }, effects };
 }
 
-type ShardEvent = Extract<TrainerEvent, { readonly at: ShardId }>;
+type ShardEvent = Exclude<Extract<TrainerEvent, { readonly at: ShardId }>, { readonly kind: 'bound' }>;
 
 /** Events of another term come from work that was given up. */
 function onShard(state: TrainerState, event: ShardEvent): TrainerStep {

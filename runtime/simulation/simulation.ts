@@ -7,16 +7,18 @@ import { stream } from '../../spec/random.ts';
 import type { Ending } from '../driver/ending.ts';
 import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
 import { TrainerDriver } from '../driver/trainer-driver.ts';
+import { LIMITS } from '../roles/limits.ts';
 import { emptySynchronizer, TICK_MS } from '../roles/synchronizer.ts';
 import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 import type { Message } from '../wire/messages.ts';
+import type { StretchName } from '../wire/ticket.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Faults } from './faults.ts';
 import { Invariants, type Living } from './invariants.ts';
 import { answerTo } from './virtual-devices.ts';
 import { type SimulatedRun, VirtualHost } from './virtual-host.ts';
 import { type Served, VirtualPredictor } from './virtual-predictor.ts';
-import type { VirtualShard } from './virtual-shard.ts';
+import { type VirtualShard, virtualStateBehind } from './virtual-shard.ts';
 
 export interface SimulationOptions extends SimulatedRun {
   /** Trainings beside it. @param at virtual milliseconds when each is deployed */
@@ -30,6 +32,8 @@ export interface SimulationOptions extends SimulatedRun {
   readonly until: number;
   /** That a predictor is asked in a second; nothing: there is none. */
   readonly requests?: number;
+  /** Trainers seal their stretches, and such a share of these is audited; absent: they do not. */
+  readonly audits?: { readonly rate: number; readonly lie?: (node: number, calls: number) => boolean };
   /** Hears of everything that enters the synchronizer's machine. */
   readonly note?: (before: SynchronizerState, event: SynchronizerEvent, at: number, step: Step) => void;
 }
@@ -114,6 +118,10 @@ function keyOf(node: number): string {
   return `node-${node}`;
 }
 
+function stretchKey({ run, shard, term, from }: StretchName): string {
+  return `${run}/${shard}/${term}/${from}`;
+}
+
 function livingOf({ key, life, connection, driver }: Node): Living {
   return { key, life, connected: connection !== 0, shards: Object.values(driver.state.shards) };
 }
@@ -132,6 +140,8 @@ class Simulation {
   /** By name: those that were deployed. */
   readonly #runs = new Map<string, SimulatedRun & { readonly at: number }>();
   readonly #ends = new Map<string, number>();
+  /** States that stretches begin from, as their trainers have them. */
+  readonly #records = new Map<string, number>();
   readonly #indexOf: ReadonlyMap<string, number>;
   readonly #invariants = new Invariants();
   #draws = 0;
@@ -320,7 +330,8 @@ class Simulation {
     const memory = this.#memoryOf(index);
     const capability = { cores: CORES, memory, rate: 1e9, upload: 0, download: 0, machine: node.key };
     const instance = node.life.toString(16).padStart(16, '0');
-    this.#up2sync(index, { type: 'member', name: node.key, instance, capability });
+    const audits = this.#options.audits === undefined ? {} : { audits: true as const };
+    this.#up2sync(index, { type: 'member', name: node.key, instance, capability, ...audits });
     this.#drive(index, ({ driver }) => driver.connected());
   }
 
@@ -375,16 +386,25 @@ class Simulation {
           },
           dismiss: () => undefined,
         },
-        work: (effect) => this.#queue.add(this.#now + LOOK_MS, { kind: 'answer', event: answerTo(effect) }),
+        work: (effect) => this.#queue.add(this.#now + LOOK_MS, { kind: 'answer', event: this.#answerTo(effect) }),
         now: () => this.#now,
         ...(note ? { note } : {}),
         failed: (error) => {
           throw error;
         },
       },
-      emptySynchronizer(this.#now),
+      emptySynchronizer(this.#now, { ...LIMITS, auditRate: this.#options.audits?.rate ?? 0 }),
     );
     this.#sync.restore([...this.#stored.values()]);
+  }
+
+  #answerTo(effect: Parameters<typeof answerTo>[0]): SynchronizerEvent {
+    const isThere = (key: string): boolean => this.#nodes.some((n) => n.key === key && n.connection !== 0);
+    return answerTo(effect, isThere, (stretch, calls) => {
+      const deployment = this.#runs.get(stretch.run)?.deployment;
+      const state = this.#records.get(stretchKey(stretch));
+      return deployment && state !== undefined ? virtualStateBehind(deployment, stretch, state, calls) : '';
+    });
   }
 
   #down2trainer(key: string, message: Message): void {
@@ -415,6 +435,8 @@ class Simulation {
       this.#queue.add(this.#now + milliseconds, { kind: 'work', node: index, life, what });
     const host = new VirtualHost({
       ...{ key, later, cores: CORES, memory: this.#memoryOf(index) },
+      lies: (calls) => this.#options.audits?.lie?.(index, calls) ?? false,
+      keep: (stretch, state) => this.#records.set(stretchKey(stretch), state),
       uniform: () => this.#uniform(),
       runOf: (run) => this.#runs.get(run),
       withoutRoom: () => {

@@ -2,6 +2,7 @@
 
 import type { SynchronizerEffect, SynchronizerEvent } from '../roles/synchronizer-state.ts';
 import type { SavedPart } from '../roles/trainer-state.ts';
+import type { StretchName } from '../wire/ticket.ts';
 
 export const NO_PART: SavedPart = {
   blob: '0'.repeat(64),
@@ -10,7 +11,22 @@ export const NO_PART: SavedPart = {
   signature: '0'.repeat(128),
 };
 
-export function answerTo(effect: Extract<SynchronizerEffect, { kind: 'verify' | 'check' }>): SynchronizerEvent {
+type Asked = Extract<SynchronizerEffect, { kind: 'verify' | 'check' | 'audit' | 'pledge' }>;
+
+/** @param isThere whether a trainer is connected, @param stateOf hash of what comes out of a stretch that ends there */
+export function answerTo(
+  effect: Asked,
+  isThere: (trainer: string) => boolean,
+  stateOf: (stretch: StretchName, calls: number) => string,
+): SynchronizerEvent {
+  if (effect.kind === 'pledge') return { ...effect, kind: 'pledged', secret: `secret of ${effect.run}/${effect.term}` };
+  if (effect.kind === 'audit') {
+    const { run, term, from, trainer } = effect;
+    const at = { kind: 'audited', run, term, from, trainer } as const;
+    if (!isThere(trainer)) return { ...at, verdict: 'away' };
+    const wrong = effect.shards.find(({ shard, hash }) => hash !== stateOf({ run, shard, term, from }, effect.to));
+    return wrong ? { ...at, verdict: 'mismatch', shard: wrong.shard, call: effect.to } : { ...at, verdict: 'match' };
+  }
   if (effect.kind === 'check')
     return { kind: 'checked', run: effect.run, calls: effect.calls, problem: 'nothing is computed here' };
   const { run, term, shard, calls } = effect.part;

@@ -16,7 +16,7 @@ export interface SimulatedRun {
   readonly ticks?: number;
 }
 
-export interface VirtualHostOptions extends Pick<VirtualShardOptions, 'key' | 'uniform' | 'later'> {
+export interface VirtualHostOptions extends Pick<VirtualShardOptions, 'key' | 'uniform' | 'later' | 'lies' | 'keep'> {
   readonly cores: number;
   /** Bytes that all shards may have. */
   readonly memory: number;
@@ -58,11 +58,24 @@ export class VirtualHost implements HostPort<VirtualShard> {
   }
 
   #shard(shard: number, { deployment, borders, call, ticks = 1 }: SimulatedRun, calls: ShardCalls): VirtualShard {
-    const { key, uniform, later } = this.#options;
+    const { key, uniform, later, lies, keep } = this.#options;
     const neighbours = borders ? (borders[shard] ?? []) : nextTo(shard, deployment.shards);
     const compute = (milliseconds: number, done: () => void): void =>
       this.#processors.do({ machine: 0, seconds: milliseconds / 1000, done });
-    return new VirtualShard({ shard, deployment, key, neighbours, call, ticks, uniform, later, compute, calls });
+    return new VirtualShard({
+      shard,
+      deployment,
+      key,
+      neighbours,
+      call,
+      ticks,
+      uniform,
+      later,
+      lies,
+      keep,
+      compute,
+      calls,
+    });
   }
 }
 

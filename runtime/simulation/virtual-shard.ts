@@ -4,16 +4,19 @@
  * the call is done when all has been computed here and at every neighbour. Its state is a number that depends on its run
  * and on every training call that it has gone through, so that a call too many, or of another run, is seen.
  */
+import { pledgeOf } from '../audit/draw.ts';
 import type { Ending } from '../driver/ending.ts';
 import type { DrivenShard, Neighbour, ShardCalls } from '../driver/ports.ts';
 import type { Measure, Outcome, SavedPart } from '../roles/trainer-state.ts';
 
 import { lastChange } from '../training/calls.ts';
 import type { Frame } from '../training/frame.ts';
+import { endsStretch } from '../training/stretches.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Assign, Commit, Exchange } from '../wire/messages.ts';
 import { BORDER_HEAD, encodeBorderHead } from '../wire/routing.ts';
 import { runTag } from '../wire/run-tag.ts';
+import type { StretchName } from '../wire/ticket.ts';
 import { NO_PART } from './virtual-devices.ts';
 
 export interface VirtualShardOptions {
@@ -30,6 +33,10 @@ export interface VirtualShardOptions {
   readonly later: (milliseconds: number, what: () => void) => void;
   /** The same of work for a core of its machine, which other shards may have first. */
   readonly compute: (milliseconds: number, what: () => void) => void;
+  /** Whether it leaves out what changes its state in this call. */
+  readonly lies: (calls: number) => boolean;
+  /** Keeps what a stretch begins from. */
+  readonly keep: (stretch: StretchName, state: number) => void;
   readonly calls: ShardCalls;
 }
 
@@ -52,6 +59,10 @@ export class VirtualShard implements DrivenShard {
   #calls = 0;
   #begun = 0;
   #state = 0;
+  #newest: Commit['states'][number] | undefined;
+  #sealed = 0;
+  /** State where the stretch under way began. */
+  #began = 0;
   /** Ticks of microbatches since the run began, and all that were ever computed here. */
   #computed = 0;
   #ticks = 0;
@@ -81,7 +92,10 @@ export class VirtualShard implements DrivenShard {
     this.#begun = this.#calls;
     this.#state = from ? Number.parseInt(from.blob, 16) : 0;
     this.#computed = this.#calls * this.#steps;
+    this.#sealed = this.#calls;
+    this.#began = this.#state;
     this.#commits = [];
+    this.#pledge();
     for (const known of [this.#owners, this.#agreed, this.#heard]) known.clear();
     later(least + more * uniform(), () => done());
   }
@@ -187,24 +201,38 @@ export class VirtualShard implements DrivenShard {
   }
 
   #endCall(): void {
-    const { deployment } = this.#options;
+    const { deployment, lies, shard } = this.#options;
     this.#calls++;
-    if (lastChange(deployment, this.#calls) !== this.#calls) return;
-    this.#state = this.#mixed(this.#calls);
-    this.#commits.push({ calls: this.#calls, hash: this.#hash, sig: '' });
+    if (lastChange(deployment, this.#calls) === this.#calls) {
+      if (!lies(this.#calls)) this.#state = mixed(this.#state, deployment, shard, this.#calls);
+      this.#newest = { calls: this.#calls, hash: this.#hash, sig: '' };
+      this.#commits.push(this.#newest);
+    }
+    if (this.#newest && endsStretch(deployment, this.#calls)) this.#seal(this.#newest);
+  }
+
+  #pledge(): void {
+    const { deployment, shard, calls } = this.#options;
+    const stretch = { run: deployment.run, shard, term: this.#term, from: this.#calls };
+    calls.bound({ type: 'pledge', ...stretch, pledge: pledgeOf(this.#number(this.#calls)) });
+  }
+
+  #seal(state: Commit['states'][number]): void {
+    const { deployment, shard, calls, keep } = this.#options;
+    const stretch = { run: deployment.run, shard, term: this.#term, from: this.#sealed };
+    keep(stretch, this.#began);
+    const numbers = { nonce: this.#number(this.#sealed), next: pledgeOf(this.#number(this.#calls)) };
+    calls.bound({ type: 'sealed', ...stretch, calls: this.#calls, state, windows: '', ...numbers });
+    this.#sealed = this.#calls;
+    this.#began = this.#state;
+  }
+
+  #number(from: number): string {
+    return `${this.#options.key}/${this.#options.shard}/${this.#term}/${from}`;
   }
 
   get #hash(): string {
-    return this.#state.toString(16).padStart(HASH_DIGITS, '0');
-  }
-
-  /** FNV-1a over the state, the run, the shard and what happens to it. */
-  #mixed(what: number): number {
-    const { deployment, shard } = this.#options;
-    let hash = 0x811c9dc5;
-    for (const byte of Buffer.from(`${this.#state}/${deployment.run}/${deployment.seed}/${shard}/${what}`))
-      hash = Math.imul(hash ^ byte, 0x01000193);
-    return hash >>> 0;
+    return hashText(this.#state);
   }
 
   #hear(from: number, computed: number): boolean {
@@ -231,4 +259,29 @@ export class VirtualShard implements DrivenShard {
     body.setUint8(8, asks ? 1 : 0);
     calls.carry(packet, owner);
   }
+}
+
+function hashText(state: number): string {
+  return state.toString(16).padStart(HASH_DIGITS, '0');
+}
+
+/** FNV-1a over the state, the run, the shard and what happens to it. */
+function mixed(state: number, deployment: Deployment, shard: number, what: number): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(`${state}/${deployment.run}/${deployment.seed}/${shard}/${what}`))
+    hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+/** Of one that has computed all that changes it from a state on. */
+export function virtualStateBehind(
+  deployment: Deployment,
+  { shard, from }: StretchName,
+  before: number,
+  calls: number,
+): string {
+  let state = before;
+  for (let call = from + 1; call <= calls; call++)
+    if (lastChange(deployment, call) === call) state = mixed(state, deployment, shard, call);
+  return hashText(state);
 }

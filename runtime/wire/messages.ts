@@ -35,6 +35,8 @@ export interface Member {
   readonly capability: Capability;
   /** It brings records of stretches when they are wanted. */
   readonly records?: true;
+  /** It seals its stretches where `admitted` says that they are wanted. */
+  readonly audits?: true;
   /** Where other trainers reach it; it then measures the ways between them, when it is told to. */
   readonly listen?: string;
 }
@@ -145,6 +147,44 @@ export interface Commit {
   readonly states: readonly { readonly calls: number; readonly hash: string; readonly sig: string }[];
 }
 
+/**
+ * Binds to a number before it is told: a shard to the one for the stretch that begins behind `from` calls, the
+ * synchronizer to its secret of the term. A later stretch is pledged by the seal before it.
+ */
+export interface Pledge {
+  readonly type: 'pledge';
+  readonly run: string;
+  readonly term: number;
+  /** Absent: the synchronizer's. */
+  readonly shard?: number;
+  readonly from: number;
+  readonly pledge: string;
+}
+
+/** A stretch is over, and its record complete: nothing of it can be changed any more. */
+export interface Sealed extends StretchName {
+  readonly type: 'sealed';
+  /** Behind it. */
+  readonly calls: number;
+  /** At its end, signed. */
+  readonly state: Commit['states'][number];
+  /** Over all windows of its borders. */
+  readonly windows: string;
+  /** Its number for the draw, and the pledge of the one for the next stretch. */
+  readonly nonce: string;
+  readonly next: string;
+}
+
+/** To the trainer of a stretch: it was done again, twice, and is not what was signed. */
+export interface Mismatch extends StretchName {
+  readonly type: 'mismatch';
+  readonly calls: number;
+  /** The first wrong one. */
+  readonly call: number;
+  /** What differs: a frame, the state, sums; or the record did not come. */
+  readonly what: string;
+}
+
 /** The record of a stretch is in the mesh, or the trainer does not keep it. */
 export interface Recorded extends StretchName {
   readonly type: 'record';
@@ -196,6 +236,8 @@ export interface Admitted {
   readonly lapse: number;
   /** `probe` may be asked. */
   readonly probes?: boolean;
+  /** Stretches are to be sealed. */
+  readonly audits?: boolean;
   /** Addresses of all gateways of the mesh, which have one key: where the trainer goes when this one is away. */
   readonly gateways?: readonly string[];
 }
@@ -380,6 +422,8 @@ export type FromTrainer =
   | Dispute
   | Leave
   | Recorded
+  | Pledge
+  | Sealed
   | Measured;
 export type ToTrainer =
   | Admitted
@@ -392,5 +436,7 @@ export type ToTrainer =
   | Release
   | Dismissed
   | Wanted
+  | Pledge
+  | Mismatch
   | Measure;
 export type Message = FromTrainer | ToTrainer | Ask | Answer;

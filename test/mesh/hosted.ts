@@ -2,7 +2,7 @@
  * A mesh in virtual time whose shards really train: the state machines of synchronizer and trainers, the shards' hosts
  * with their devices, sealed borders, snapshots and take-over; only sockets and clocks are made up.
  */
-
+import { join } from 'node:path';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { planBytes } from '../../compiler/8-plan/build.ts';
 import type { BlobSource } from '../../runtime/backplane/backplane.ts';
@@ -17,6 +17,8 @@ import { SynchronizerDriver } from '../../runtime/driver/synchronizer-driver.ts'
 import { TrainerDriver } from '../../runtime/driver/trainer-driver.ts';
 import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
+import { auditRecords } from '../../runtime/net/audit-records.ts';
+import type { AuditAnswer } from '../../runtime/net/auditor.ts';
 import type { BlobContent } from '../../runtime/net/bring-blob.ts';
 import { entered } from '../../runtime/net/entered.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
@@ -30,10 +32,16 @@ import { planInMemory } from '../../runtime/plan/plan-memory.ts';
 import { verifyPlan } from '../../runtime/plan/verify-plan.ts';
 import { LIMITS, type Limits } from '../../runtime/roles/limits.ts';
 import { emptySynchronizer, TICK_MS } from '../../runtime/roles/synchronizer.ts';
-import type { StoredRun, SynchronizerEffect, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
+import type {
+  AskedAudit,
+  StoredRun,
+  SynchronizerEffect,
+  SynchronizerEvent,
+} from '../../runtime/roles/synchronizer-state.ts';
 import { shardName } from '../../runtime/roles/trainer-state.ts';
 import { EventQueue } from '../../runtime/simulation/event-queue.ts';
 import { ownPath, type SafePath } from '../../runtime/support/safe-path.ts';
+import type { AuditVerdict } from '../../runtime/wire/audit-verdict.ts';
 import { canonicalBytes } from '../../runtime/wire/canonical.ts';
 import type { Deployment } from '../../runtime/wire/deployment.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
@@ -59,6 +67,8 @@ export interface HostedOptions {
   readonly kills?: readonly { readonly at: number; readonly trainer: number }[];
   /** When the run is asked to stop. */
   readonly stopAt?: number;
+  /** Trainers seal what they keep records of, and audits are done; absent: they do not. */
+  readonly audits?: true;
   /** On which each trainer computes; absent: the reference. */
   readonly device?: (trainer: number) => Device;
   /** Changes a message of a trainer on its way; nothing: it goes as it is. */
@@ -89,6 +99,9 @@ export interface HostedResult {
   readonly milliseconds: number;
   /** Events of the run's log. */
   readonly log: readonly Readonly<Record<string, unknown>>[];
+  /** Of audits, and the keys that they have ended. */
+  readonly verdicts: readonly AuditVerdict[];
+  readonly revoked: readonly string[];
   readonly deployment: Deployment;
   readonly blob: (hash: string) => Uint8Array;
 }
@@ -133,6 +146,8 @@ class HostedMesh {
   readonly #sync: SynchronizerDriver;
   readonly #log: Readonly<Record<string, unknown>>[] = [];
   readonly #verifier: PartVerifier;
+  readonly #verdicts: AuditVerdict[] = [];
+  readonly #revoked: string[] = [];
   #run: StoredRun | undefined;
   readonly #manifests = new Map<number, readonly string[]>();
   #ahead = 0;
@@ -259,7 +274,13 @@ class HostedMesh {
       this.#synchronize({
         kind: 'message',
         from,
-        message: { type: 'member', name: `node-${i}`, instance, capability },
+        message: {
+          type: 'member',
+          name: `node-${i}`,
+          instance,
+          capability,
+          ...(this.#options.audits ? { audits: true } : {}),
+        },
       });
       this.#later(0, () => node.driver.connected());
       node.driver.start();
@@ -275,6 +296,8 @@ class HostedMesh {
       this.#now = next.at;
       await next.what();
       while (this.#working.size > 0) await Promise.all(this.#working);
+      if (this.#options.audits)
+        for (const { driver } of this.#nodes) await Promise.all(driver.shards.map((shard) => shard.recorded()));
       if (['done', 'failed', 'stopped'].includes(this.#run?.phase ?? '')) break;
     }
     // What is on its way to the disk gets there, also that of trainers that were killed.
@@ -287,7 +310,19 @@ class HostedMesh {
     const [manifests, ahead, log] = [this.#manifests, this.#ahead, this.#log];
     const { deployment } = this.#made;
     const blob = (hash: string): Uint8Array => this.#blob(hash);
-    return { run: this.#run, states, manifests, ahead, milliseconds: this.#now, log, deployment, blob };
+    const [verdicts, revoked] = [this.#verdicts, this.#revoked];
+    return {
+      verdicts,
+      revoked,
+      run: this.#run,
+      states,
+      manifests,
+      ahead,
+      milliseconds: this.#now,
+      log,
+      deployment,
+      blob,
+    };
   }
 
   #later(milliseconds: number, what: () => void | Promise<void>): void {
@@ -336,6 +371,13 @@ class HostedMesh {
           },
           keep: (_stream, _value, { done }) => done(),
         },
+        ledger: (effect) => {
+          if (effect.kind === 'verdict') this.#verdicts.push(effect.verdict);
+        },
+        revoke: ({ key, reason }) => {
+          this.#revoked.push(key);
+          this.#synchronize({ kind: 'expelled', key, reason });
+        },
         trainers: {
           send: (to, message) => this.#tell(to, message),
           reconnect: () => undefined,
@@ -363,8 +405,17 @@ class HostedMesh {
     this.#sync.happen(event);
   }
 
-  async #own(effect: SynchronizerEffect & { kind: 'verify' | 'check' }): Promise<void> {
+  async #own(effect: SynchronizerEffect & { kind: 'verify' | 'check' | 'audit' | 'pledge' }): Promise<void> {
     const { deployment } = this.#made;
+    if (effect.kind === 'pledge') {
+      this.#synchronize({ ...effect, kind: 'pledged', secret: `secret of term ${effect.term}` });
+      return;
+    }
+    if (effect.kind === 'audit') {
+      const { run, term, from, trainer } = effect;
+      this.#synchronize({ kind: 'audited', run, term, from, trainer, ...(await this.#audit(effect)) });
+      return;
+    }
     if (effect.kind === 'verify') {
       const { run, term, shard, calls } = effect.part;
       const problem = await this.#verifier.problemOf(deployment, effect.part, effect.owner);
@@ -382,6 +433,25 @@ class HostedMesh {
     const blob = async (hash: string): Promise<Uint8Array> => this.#blob(hash);
     const values = await recompute({ deployment, parts }, plan, sources, referenceDevice, blob);
     this.#synchronize({ kind: 'checked', run, calls, values });
+  }
+
+  /** From the records as they lie with their trainer. */
+  async #audit({ run, term, from, to, trainer, shards, owners, begins }: AskedAudit): Promise<AuditAnswer> {
+    const { plan, records = '' } = this.#options;
+    const folder = join(records, String(this.#nodes.findIndex(({ key }) => key === trainer)), run);
+    const named = shards.map((shard) => ({ ...shard, record: `${shard.shard}-${term}-${from}.rec` }));
+    return auditRecords(
+      { deployment: this.#made.deployment, term, from, to, owners, begins, shards: named },
+      {
+        ...{ pathOf: (name) => join(folder, name), blob: async (hash) => this.#blob(hash) },
+        ...{ device: referenceDevice, version: 'test' },
+        sourceOf: async (shard) => {
+          const part = plan.shards?.[shard];
+          if (!part) throw new Error(`no shard ${shard}`);
+          return { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
+        },
+      },
+    );
   }
 
   /** To the synchronizer. */

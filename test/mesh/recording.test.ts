@@ -101,6 +101,10 @@ test('events of several synchronizers are recorded, and replay', () => {
   });
   enter({ kind: 'allotted', version: 1, lines: { other: { term: 2, memory: { k: 7 } } } });
   enter({ kind: 'outbid', term: run.term, before: { ...run, phase: 'waiting', owners: [], term: 0 } });
+  const asked = { run: 'chain-1', term: 1 };
+  const audited = { ...asked, from: 0, trainer: 'k', shard: 0, call: 1, what: 'frame', why: 'so' } as const;
+  enter({ kind: 'pledged', ...asked, secret: 'x' });
+  enter({ kind: 'audited', ...audited, verdict: 'away' });
   enter({ kind: 'overtaken', run: 'chain-1' });
   enter({ kind: 'leads', run });
   enter({ kind: 'presides', presides: true });
@@ -108,7 +112,7 @@ test('events of several synchronizers are recorded, and replay', () => {
   const pieces = kept(recording.take());
   for (const piece of pieces) expect(shapeProblem(RECORDED_PIECE, piece)).toBeUndefined();
   const steps = [...replay(pieces)];
-  expect(steps).toHaveLength(10);
+  expect(steps).toHaveLength(12);
   expect(steps.filter((s) => s.difference !== undefined)).toEqual([]);
 });
 

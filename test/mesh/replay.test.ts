@@ -6,6 +6,7 @@ import { afterAll, expect, test, vi } from 'vitest';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
+import { keyText } from '../../runtime/identity/key-text.ts';
 import { cutRecord } from '../../runtime/net/records/cut-record.ts';
 import {
   decodeEntryHead,
@@ -345,6 +346,25 @@ test.each([
     expect(others.flatMap(([, all]) => all.map(({ verdict }) => verdict))).toEqual(Array(8).fill('match'));
   },
 );
+
+test('a mesh draws stretches behind their seals, and excludes a trainer that has not computed two of them', async () => {
+  const lazy = 1;
+  const device = (trainer: number) => (trainer === lazy ? lazyDevice('frozen', 2) : referenceDevice);
+  const audits = { audits: true, limits: { auditRate: 1 }, trainers: 4 } as const;
+  const run = await recorded(PIPELINED, { device, ...audits });
+  const key = keyText(keyPairFromSeed(seeded(50 + lazy)).publicKey);
+  expect(run.run).toMatchObject({ phase: 'done', term: 2, excluded: [key] });
+  expect(run.revoked).toEqual([key]);
+  const wrong = run.verdicts.filter(({ verdict }) => verdict !== 'match');
+  expect(wrong.length).toBeGreaterThan(1);
+  for (const { trainer, verdict } of wrong) expect([trainer, verdict]).toEqual([key, 'mismatch']);
+  const named = run.log.filter((e) => e.event === 'audit' && e.verdict === 'mismatch');
+  expect(named[0]).toMatchObject({ trainer: `node-${lazy}`, from: 2, calls: 4, what: 'frame', call: 3 });
+  // In the second term the others do all, and of each stretch that is sealed there is a verdict.
+  const after = run.verdicts.filter(({ term }) => term === 2);
+  expect(new Set(after.map(({ verdict }) => verdict))).toEqual(new Set(['match']));
+  expect(run.log.map((e) => e.event)).toContain('not-undone');
+});
 
 function recordedOf(laziness: Laziness, fromBatch: number, lazy: number): Promise<Recorded> {
   const device = (trainer: number) => (trainer === lazy ? lazyDevice(laziness, fromBatch) : referenceDevice);

@@ -36,6 +36,13 @@ const EXAMPLES: { readonly [Kind in RunEvent['event']]: Required<Extract<RunEven
     ...{ event: 'dispute', what: 'values', verdict: 'undecided', shards: [0, 1], trainer: 'ann', accused: 'bob' },
     ...{ shard: 0, peer: 1, call: 4, evidence: 'abc' },
   },
+  audit: {
+    ...{ event: 'audit', ...WHO, epoch: 1, from: 0, calls: 2, shards: [0], verdict: 'mismatch' },
+    ...{ shard: 0, call: 1, what: 'frame', why: 'it is so' },
+  },
+  pledge: { event: 'pledge', epoch: 1, pledge: 'abc' },
+  undone: { event: 'undone', from: 4, calls: 2 },
+  'not-undone': { event: 'not-undone', from: 4, reason: 'none is kept' },
   manifest: { event: 'manifest', calls: 10 },
   'manifest-damaged': { event: 'manifest-damaged', calls: 10, from: 5, message: 'a part is gone' },
   epoch: {

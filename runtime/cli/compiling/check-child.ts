@@ -6,15 +6,23 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { chooseDevice } from '../../device/choose.ts';
+import { auditRecords } from '../../net/audit-records.ts';
+import type { AuditAnswer, AuditRequest } from '../../net/auditor.ts';
 import type { CheckAnswer, CheckRequest } from '../../net/checker.ts';
+import { fetchPlan } from '../../net/fetch-plan.ts';
 import { recompute } from '../../net/recompute.ts';
+import type { BlobSource } from '../../net/shard-data.ts';
+import { MemoryLedger } from '../../net/shard-memory.ts';
 import { removeAll } from '../../support/safe-files.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { hex, sha256 } from '../../wire/hash.ts';
 import { deployedPlan } from '../mesh/fetched-plan.ts';
+import { openShardPlan } from '../mesh/open-shard-plan.ts';
+import { packageVersion } from '../shell/package-root.ts';
 import { executablesOf } from './plan-executables.ts';
 
-export interface CheckTask extends CheckRequest {
+export interface CheckTask {
+  readonly task: { readonly check: CheckRequest } | { readonly audit: AuditRequest };
   /** Of the blobs. */
   readonly folder: string;
 }
@@ -35,15 +43,34 @@ process.on('message', (task: CheckTask) => {
   );
 });
 
-async function answerTo(task: CheckTask): Promise<CheckAnswer> {
-  const { deployment, folder } = task;
+function answerTo({ task, folder }: CheckTask): Promise<CheckAnswer | AuditAnswer> {
+  const pathOf = (hash: string): string => join(folder, hash.slice(0, 2), hash);
   const blob = async (hash: string): Promise<Uint8Array> => {
-    const bytes = readFileSync(join(folder, hash.slice(0, 2), hash));
+    const bytes = readFileSync(pathOf(hash));
     if (hex(sha256(bytes)) !== hash) throw new Error(`the blob ${hash} is damaged`);
     return bytes;
   };
+  return 'audit' in task ? audited(task.audit, pathOf, blob) : checked(task.check, blob);
+}
+
+async function audited(
+  request: AuditRequest,
+  pathOf: (hash: string) => string,
+  blob: BlobSource,
+): Promise<AuditAnswer> {
+  const { deployment } = request;
+  const on = await device;
+  const fetch = { device: on, blob, openPlan: openShardPlan(on), ledger: new MemoryLedger(undefined) };
+  return auditRecords(request, {
+    ...{ pathOf, blob, device: on, version: packageVersion() },
+    sourceOf: (shard) => fetchPlan({ run: deployment.run, shard }, deployment, fetch),
+  });
+}
+
+async function checked(task: CheckRequest, blob: BlobSource): Promise<CheckAnswer> {
+  const { deployment } = task;
   const files = new Map<string, Uint8Array>();
-  for (const file of deployment.plan) files.set(file.path, await blob(file.blob));
+  for (const file of deployment.plan) files.set(file.path, await blob(file.blob, file.bytes));
   const loaded = deployedPlan(deployment, files);
   const called = deployment.evaluations.map((e) => e.function);
   const sources = await executablesOf('the plan', loaded, await device, { called });

@@ -1,12 +1,14 @@
 /** Computes checks in a process beside the synchronizer, with a bound on its memory and time. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { freemem } from 'node:os';
+import type { AuditAnswer, AuditRequest } from '../../net/auditor.ts';
 import type { CheckAnswer, Checker, CheckRequest } from '../../net/checker.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { inTurn } from '../../support/in-turn.ts';
 import { makeTemporaryFolder, removeAll } from '../../support/safe-files.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import { watchMemory } from '../mesh/watch-memory.ts';
+import type { CheckTask } from './check-child.ts';
 
 /** Memory of the program itself, with its device. */
 const OWN_BYTES = 400e6;
@@ -42,7 +44,15 @@ export class CheckProcess implements Checker {
   }
 
   check(request: CheckRequest): Promise<CheckAnswer> {
-    return this.#inTurn(() => this.#check(request));
+    return this.#inTurn(() => this.#answerTo<CheckAnswer>({ check: request }, bytesFor(request.deployment)));
+  }
+
+  /** In the same process, and in turn with checks. */
+  audit(request: AuditRequest): Promise<AuditAnswer> {
+    return this.#inTurn(async () => {
+      const answer = await this.#answerTo<AuditAnswer>({ audit: request }, bytesForAudit(request));
+      return 'problem' in answer ? { verdict: 'inconclusive', why: answer.problem } : answer;
+    });
   }
 
   async close(): Promise<void> {
@@ -53,15 +63,14 @@ export class CheckProcess implements Checker {
     await running?.ended;
   }
 
-  async #check(request: CheckRequest): Promise<CheckAnswer> {
+  async #answerTo<T>(task: CheckTask['task'], needed: number): Promise<T | { readonly problem: string }> {
     const most = Math.min(MAX_BYTES, SHARE * freemem());
-    const needed = bytesFor(request.deployment);
     if (needed > most)
       return { problem: `it needs ${formatBytes(needed)}, the synchronizer has ${formatBytes(most)} for it` };
     if (this.#closed) return { problem: 'the synchronizer is closing' };
     clearTimeout(this.#idle);
     const { child } = this.#process();
-    const answer = await answerOf(child, { ...request, folder: this.#folder }, most);
+    const answer = await answerOf<T>(child, { task, folder: this.#folder }, most);
     this.#rest();
     return answer;
   }
@@ -94,9 +103,9 @@ export class CheckProcess implements Checker {
   }
 }
 
-function answerOf(child: ChildProcess, task: object, most: number): Promise<CheckAnswer> {
+function answerOf<T>(child: ChildProcess, task: CheckTask, most: number): Promise<T | { readonly problem: string }> {
   return new Promise((resolve) => {
-    const done = (answer: CheckAnswer): void => {
+    const done = (answer: T | { readonly problem: string }): void => {
       clearTimeout(timer);
       endWatch();
       child.off('message', told);
@@ -107,7 +116,7 @@ function answerOf(child: ChildProcess, task: object, most: number): Promise<Chec
       done({ problem });
       child.kill('SIGKILL');
     };
-    const told = (answer: unknown): void => done(answer as CheckAnswer);
+    const told = (answer: unknown): void => done(answer as T);
     const gone = (): void => done({ problem: 'the process that computes it has ended' });
     const timer = setTimeout(() => stopped('it takes too long here'), MAX_MILLISECONDS);
     const endWatch = watchMemory(child.pid, most + OWN_BYTES, () => stopped(`it takes more than ${formatBytes(most)}`));
@@ -124,4 +133,11 @@ function bytesFor({ plan, needs, checks }: Deployment): number {
   const sum = (all: readonly { readonly bytes: number }[]): number => all.reduce((n, { bytes }) => n + bytes, 0);
   const memory = needs.reduce((n, need) => n + need.memory, 0);
   return 3 * memory + 2 * sum(plan) + sum(checks.flatMap((d) => d.columns.flatMap((c) => c.blobs)));
+}
+
+/** The shards as they train: their states twice, as they lie in the record and on the device, the plan, and their columns. */
+function bytesForAudit({ deployment, shards }: AuditRequest): number {
+  const sum = (all: readonly { readonly bytes: number }[]): number => all.reduce((n, { bytes }) => n + bytes, 0);
+  const memory = shards.reduce((n, { shard }) => n + (deployment.needs[shard]?.memory ?? 0), 0);
+  return 3 * memory + 2 * sum(deployment.plan) + sum(deployment.train.columns.flatMap(({ blobs }) => blobs));
 }

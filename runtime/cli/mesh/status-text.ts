@@ -1,5 +1,6 @@
 /** The status of a mesh in plain words: what is going on, the one thing that limits it, and who is or was there. */
 import type { MeshStatus, RunStatus, ShardStatus } from '../../net/mesh-status.ts';
+import { nmc } from '../../support/command-text.ts';
 import {
   formatBytes,
   formatCount,
@@ -90,10 +91,23 @@ function runLines(run: RunStatus, all: boolean): string[] {
     ...head,
     ...reason.flatMap((words) => wrapped([`  because: ${words}`], 4)),
     ...wrapped([`  ${run.model} ${run.task}, ${scheduleText(run)}`, ...resultParts(run)], 4),
+    ...mismatchLines(run),
     ...(ended || !run.limit ? [] : wrapped([`  limited by ${run.limit}`], 4)),
     ...(ended ? [] : sharingLines(run)),
     ...(ended ? [] : shardLines(run, all)),
   ];
+}
+
+function mismatchLines({ run, mismatches = [] }: RunStatus): string[] {
+  return mismatches.flatMap(({ trainer, shard, call, from, to }) =>
+    wrapped(
+      [
+        `  mismatch: ${trainer} has not computed shard ${shard} as it signed it, first in call ${call} (${from} to ${to - 1})`,
+        `do it again: ${nmc`audit ${run} ${shard} ${call}`}`,
+      ],
+      4,
+    ),
+  );
 }
 
 function progressText({ epoch, epochs, batches, shards }: RunStatus): string {

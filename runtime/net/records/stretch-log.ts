@@ -4,6 +4,8 @@
  * complete when the state at its end is signed and every window of its calls has come.
  */
 import { cpus } from 'node:os';
+import { pledgeOf } from '../../audit/draw.ts';
+import { type SealedWindow, windowsHash } from '../../audit/seal.ts';
 import type { Device } from '../../device/device.ts';
 import type { SavedStates } from '../../shard/shard.ts';
 import type { SafePath } from '../../support/safe-path.ts';
@@ -13,7 +15,9 @@ import type { Totals } from '../../training/totals.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { FrameLog } from '../../wire/frame-log.ts';
 import { sha256 } from '../../wire/hash.ts';
+import type { Pledge, Sealed } from '../../wire/messages.ts';
 import type { SignedState } from '../../wire/state-signature.ts';
+import type { StretchName } from '../../wire/ticket.ts';
 import { directionOf, type Window } from '../../wire/window.ts';
 import type { Pieces } from '../send-blob.ts';
 import { encodeStatePieces } from '../shard-state.ts';
@@ -65,6 +69,14 @@ export interface LogOptions {
   readonly device: DeviceClass;
   /** It takes what comes again. */
   readonly news: () => void;
+  /** Where stretches are sealed. */
+  readonly seals?: Seals;
+}
+
+export interface Seals {
+  /** The shard's number for the draw of the stretch that begins there. */
+  readonly numberOf: (stretch: StretchName) => string;
+  readonly bound: (message: Pledge | Sealed) => void;
 }
 
 /** What is said of the state that a stretch begins from. */
@@ -81,8 +93,10 @@ interface OpenRecord {
   to: number;
   readonly file: RecordFile;
   readonly path: SafePath;
-  /** Windows that have not come. */
+  /** Windows that have not come, and those that have. */
   readonly awaited: Set<string>;
+  readonly windows: SealedWindow[];
+  signed?: SignedState;
   entries: number;
   begun: boolean;
   ended: boolean;
@@ -129,6 +143,10 @@ export class StretchLog implements FrameLog {
     this.#term = term;
     this.#begin = calls;
     this.#silent = calls;
+    const { seals, shard, deployment } = this.#options;
+    if (!seals) return;
+    const stretch = { run: deployment.run, shard, term, from: calls };
+    seals.bound({ type: 'pledge', ...stretch, pledge: pledgeOf(seals.numberOf(stretch)) });
   }
 
   /** A stretch begins. */
@@ -213,6 +231,7 @@ export class StretchLog implements FrameLog {
     if (!record) return;
     const way = window.direction === directionOf(this.#options.shard, peer) ? 'out' : 'in';
     this.#words(record, 'window', { peer, window });
+    record.windows.push({ peer, window });
     record.awaited.delete(windowName(way, peer, window.call));
     this.#finish(record);
   }
@@ -235,7 +254,13 @@ export class StretchLog implements FrameLog {
     }
     this.#words(record, 'end', { calls, signed, totals, ...beyond });
     record.ended = true;
+    record.signed = signed;
     this.#finish(record);
+  }
+
+  /** When all records that are complete lie on the disk. */
+  async written(): Promise<void> {
+    await Promise.all(this.#closing);
   }
 
   /** When all that is complete lies on the disk; what the disk does not take now is given up. */
@@ -265,12 +290,27 @@ export class StretchLog implements FrameLog {
 
   async #complete(record: OpenRecord): Promise<void> {
     record.file.append(...wordsEntry('foot', { entries: record.entries, missing: [...record.awaited].sort() }));
+    const term = this.#term;
     const before = this.#completing;
     const finished = record.file.finish();
     // In their order, whichever the disk takes first: the oldest go first.
     this.#completing = Promise.all([before, finished]);
     await before;
-    if (await finished) this.#options.folder.complete(record.path, record.file.bytes);
+    if (!(await finished)) return;
+    this.#options.folder.complete(record.path, record.file.bytes);
+    if (record.awaited.size === 0) this.#seal(record, term);
+  }
+
+  /** Its windows are all there, and it lies on the disk: nothing of it can be changed any more. */
+  #seal({ from, to: calls, signed, windows }: OpenRecord, term: number): void {
+    const { seals, shard, deployment } = this.#options;
+    if (!seals || !signed) return;
+    const stretch = { run: deployment.run, shard, term, from };
+    seals.bound({
+      ...{ type: 'sealed', ...stretch, calls, state: signed, windows: windowsHash(windows) },
+      nonce: seals.numberOf(stretch),
+      next: pledgeOf(seals.numberOf({ ...stretch, from: calls })),
+    });
   }
 
   #openAt(call: number): OpenRecord | undefined {
@@ -304,7 +344,15 @@ export class StretchLog implements FrameLog {
           this.#pending += bytes;
         }),
     });
-    const made = { from, to, file, path, awaited: new Set<string>(), entries: 0, begun: false, ended: false };
+    const made: OpenRecord = {
+      ...{ entries: 0, begun: false, ended: false },
+      from,
+      to,
+      file,
+      path,
+      awaited: new Set<string>(),
+      windows: [],
+    };
     this.#open.set(from, made);
     return made;
   }

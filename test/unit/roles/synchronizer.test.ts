@@ -79,6 +79,9 @@ const EVENTS: Readonly<Record<string, (mesh: Driver) => unknown>> = {
       key: mesh.run.owners[0] ?? 'a',
       link: { upload: 1e6, download: 1e6, roundTrip: 9 },
     }),
+  'a secret that was not asked for': (mesh) => mesh.enter({ kind: 'pledged', run: RUN, term: 1, secret: 'x' }),
+  'a verdict that was not asked for': (mesh) =>
+    mesh.enter({ kind: 'audited', run: RUN, term: 1, from: 0, trainer: 'a', verdict: 'mismatch' }),
   'a drain of an owner': (mesh) => mesh.enter({ kind: 'drain', name: mesh.run.owners[0] ?? 'a' }),
   'a drain of a stranger': (mesh) => mesh.enter({ kind: 'drain', name: 'stranger' }),
   'a signed state': (mesh) => mesh.commit(0, 2),
@@ -274,6 +277,8 @@ const RULES: Rules<Phase> = {
   // Each by itself is refused where it has to be: together they are not.
   'two signs that an owner lives': { otherwise: 'nothing' },
   'a measured link of an owner': { waiting: 'refused as not-a-member', otherwise: 'nothing' },
+  'a secret that was not asked for': { otherwise: 'refused as not-asked' },
+  'a verdict that was not asked for': { otherwise: 'refused as not-asked' },
   'a drain of an owner': {
     waiting: 'nothing',
     preparing: 'nothing',
@@ -399,6 +404,7 @@ const KINDS: Readonly<Record<SynchronizerEvent['kind'], true>> = {
   ...{ tick: true, message: true, disconnected: true, alive: true, signs: true, measured: true, deploy: true },
   ...{ stop: true, verified: true, checked: true, drain: true, expelled: true, 'manifest-damaged': true, close: true },
   ...{ leads: true, follows: true, allotted: true, outbid: true, absent: true, overtaken: true, presides: true },
+  ...{ pledged: true, audited: true },
 };
 
 test('the first call may take as long as its bytes do at the slowest rate', () => {

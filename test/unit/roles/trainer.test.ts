@@ -102,6 +102,9 @@ const EVENTS: Readonly<Record<string, TrainerEvent>> = {
   'a part that was saved': saved(2),
   'a part of an old term': { kind: 'saved', at: { ...at, term: 2 }, calls: 2, part, measured: NOT_MEASURED },
   'a neighbour that breaks a rule': { kind: 'disputed', at, dispute },
+  'a pledge where the mesh wants none': {
+    ...{ kind: 'bound', at, message: { type: 'pledge', ...ofTerm(TERM), shard: 0, from: 0, pledge: '0' } },
+  },
   'a failure': { kind: 'failed', at, code: 'x/y', reason: 'no good' },
   'a failure of an old term': { kind: 'failed', at: { ...at, term: 2 }, code: 'x/y', reason: 'no good' },
 };
@@ -165,6 +168,7 @@ const RULES: Rules<ShardPhase> = {
     failed: 'nothing',
     otherwise: 'waiting, say dispute',
   },
+  'a pledge where the mesh wants none': { otherwise: 'nothing' },
   'a failure': { failed: 'nothing', otherwise: 'failed, say failed, close' },
   'a failure of an old term': { otherwise: 'nothing' },
 };
@@ -195,7 +199,7 @@ function outcome(before: TrainerState, event: TrainerEvent): string {
 /** A new kind of event does not type-check until it is here. */
 const KINDS: Readonly<Record<TrainerEvent['kind'], true>> = {
   ...{ connected: true, disconnected: true, message: true, tick: true, leaving: true, opened: true, offered: true },
-  ...{ advanced: true, news: true, saved: true, disputed: true, failed: true },
+  ...{ advanced: true, news: true, saved: true, disputed: true, failed: true, bound: true },
 };
 
 describe('a shard of a trainer', () => {

@@ -1,0 +1,75 @@
+/**
+ * Audits of a synchronizer's own machine, one after the other: the records are asked for by tickets of its own, so that the
+ * trainer cannot tell who will do its stretch again.
+ */
+import { reasonOf } from '../../spec/reason-of.ts';
+import type { AskedAudit, SynchronizerEvent } from '../roles/synchronizer-state.ts';
+import { UserError } from '../support/errors.ts';
+import { inTurn } from '../support/in-turn.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import type { AuditAnswer, Auditor, AuditRequest } from './auditor.ts';
+import type { RecordTickets } from './record-tickets.ts';
+
+export interface OwnAuditsOptions {
+  /** Of this synchronizer. */
+  readonly key: string;
+  readonly auditor: Partial<Auditor> | undefined;
+  readonly records: () => Pick<RecordTickets, 'issue' | 'bring'>;
+  readonly deployment: (run: string) => Deployment | undefined;
+  readonly letGo: (holder: object) => void;
+  readonly done: (event: SynchronizerEvent) => void;
+}
+
+const MAX_REASON_CHARACTERS = 300;
+
+export class OwnAudits {
+  readonly #options: OwnAuditsOptions;
+  readonly #inTurn = inTurn();
+  #closed = false;
+
+  constructor(options: OwnAuditsOptions) {
+    this.#options = options;
+  }
+
+  take(asked: AskedAudit): void {
+    void this.#inTurn(async () => {
+      if (this.#closed) return;
+      const answer = await this.#answer(asked);
+      const { run, term, from, trainer } = asked;
+      if (!this.#closed) this.#options.done({ kind: 'audited', run, term, from, trainer, ...answer });
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #answer(
+    asked: AskedAudit,
+  ): Promise<Omit<AuditAnswer, 'verdict'> & { verdict: AuditAnswer['verdict'] | 'away' }> {
+    const { auditor, deployment: deploymentOf, letGo, key } = this.#options;
+    const deployment = deploymentOf(asked.run);
+    if (!deployment || !auditor?.audit) return { verdict: 'inconclusive', why: 'this synchronizer does nothing again' };
+    const holder = { key };
+    try {
+      const shards: AuditRequest['shards'][number][] = [];
+      for (const shard of asked.shards)
+        shards.push({ ...shard, record: await this.#bring(holder, asked, shard.shard) });
+      const { term, from, to, owners, begins } = asked;
+      return await auditor.audit({ deployment, term, from, to, owners, begins, shards });
+    } catch (error) {
+      const code = error instanceof UserError ? error.code : '';
+      const why = reasonOf(error).slice(0, MAX_REASON_CHARACTERS);
+      if (code === 'record/missing') return { verdict: 'undelivered', why };
+      return code === 'record/away' || code === 'mesh/busy' ? { verdict: 'away' } : { verdict: 'inconclusive', why };
+    } finally {
+      letGo(holder);
+    }
+  }
+
+  async #bring(holder: { readonly key: string }, { run, term, from }: AskedAudit, shard: number): Promise<string> {
+    const records = this.#options.records();
+    const ticket = records.issue({ run, shard, term, from }, holder.key);
+    return (await records.bring(holder, ticket)).blob;
+  }
+}

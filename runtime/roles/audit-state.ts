@@ -1,0 +1,85 @@
+/** What a synchronizer knows of the audits of a run. */
+import type { Verdict } from '../wire/audit-verdict.ts';
+
+/** One shard of a stretch, as its trainer has bound itself to it. */
+export interface SealedShard {
+  readonly key: string;
+  readonly calls: number;
+  /** Of the state at its end. */
+  readonly hash: string;
+  readonly windows: string;
+  readonly nonce: string;
+  /** Its number is not the one that it had pledged. */
+  readonly broken?: boolean;
+}
+
+/** A stretch that waits for the seals of all its shards. */
+export interface WaitingDraw {
+  readonly term: number;
+  readonly from: number;
+  readonly since: number;
+  readonly shards: Readonly<Record<number, SealedShard>>;
+}
+
+export interface AuditedShard {
+  readonly shard: number;
+  readonly hash: string;
+  readonly windows: string;
+}
+
+/** A stretch of one trainer that was drawn, and has no verdict. */
+export interface Audit {
+  readonly term: number;
+  readonly from: number;
+  readonly to: number;
+  readonly trainer: string;
+  /** All shards of the trainer: they are done again together. */
+  readonly shards: readonly AuditedShard[];
+  readonly since: number;
+  readonly asked: number;
+  /** Its trainer was not there when its record was asked for. */
+  readonly away: boolean;
+  /** It has come out otherwise, and is done once more before that counts. */
+  readonly second: boolean;
+}
+
+/** A term as its stretches are held against it. */
+export interface AuditTerm {
+  readonly owners: readonly string[];
+  /** Calls behind which it began, and the hashes of its shards' states there; none where they are not known. */
+  readonly calls: number;
+  readonly hashes: readonly string[];
+  /** The synchronizer's, for the draws. */
+  readonly secret?: string;
+  /** By shard: of its number for the stretch that begins there. */
+  readonly pledges: Readonly<Record<number, { readonly from: number; readonly pledge: string }>>;
+}
+
+export interface RunAudits {
+  readonly terms: Readonly<Record<number, AuditTerm>>;
+  readonly draws: readonly WaitingDraw[];
+  readonly open: readonly Audit[];
+  /** Nothing more comes of them. */
+  readonly over: boolean;
+}
+
+/** What has counted against a key. */
+export interface Mark {
+  readonly key: string;
+  readonly trainer: string;
+  readonly what: 'mismatch' | 'undelivered';
+  readonly shard: number;
+  readonly term: number;
+  readonly from: number;
+  readonly to: number;
+  /** The first wrong one. */
+  readonly call: number;
+  readonly at: number;
+  /** The run has gone back to before it. */
+  readonly undone: boolean;
+}
+
+/** `away`: the trainer is not there, and is asked again. */
+export type AuditOutcome = Verdict | 'away';
+
+export const NO_AUDITS: RunAudits = { terms: {}, draws: [], open: [], over: false };
