@@ -1,7 +1,7 @@
 /** What follows from a ledger as it stands: entries that its rules ask for; no one decides them. */
 import type { OpenAudits } from '../wire/audit-verdict.ts';
 import { mayBeExcluded } from './audited.ts';
-import { grantFor } from './earned.ts';
+import { grantFor, restoredTo } from './earned.ts';
 import type { NewEntry } from './entry.ts';
 import { windowHasPassed } from './reduce.ts';
 import type { LedgerState, PendingStretch, RunLedger } from './state.ts';
@@ -45,6 +45,14 @@ function closing(state: LedgerState): NewEntry | undefined {
   if (state.fork) return undefined;
   for (const [id, run] of state.runs)
     if (run.ended && !run.closed && run.shards.every(({ pending }) => pending.size === 0))
-      return { type: 'closed', run: id, returned: Number(run.pot - run.paid) };
+      return restoring(state, id, run) ?? { type: 'closed', run: id, returned: Number(run.pot - run.paid) };
+  return undefined;
+}
+
+function restoring({ accounts }: LedgerState, run: string, ledger: RunLedger): NewEntry | undefined {
+  for (const trainer of ledger.again.keys()) {
+    const tokens = accounts.get(trainer)?.excluded ? 0n : restoredTo(ledger, trainer);
+    if (tokens > 0n) return { type: 'restored', run, trainer, tokens: Number(tokens) };
+  }
   return undefined;
 }

@@ -78,6 +78,11 @@ export const ENTRY = variants('type', {
   excluded: { at, trainer: key, reason: oneOf('mismatches') },
   /** The run is over, and so are its audits: what is pending waits for no further stretch. */
   ended: { at, run: text },
+  /**
+   * Work that was done again, since the run went back, and was not paid for that reason: from tokens of calls that were
+   * withheld, and that no trainer has done again.
+   */
+  restored: { at, run: text, trainer: key, tokens: positive },
   /** Nothing of the run is pending: tokens that no trainer has earned go back. */
   closed: { at, run: text, returned: count },
   /** Two records of one number, both signed: evidence, and the end of payments. */

@@ -3,7 +3,7 @@
  * balances. An entry that may not stand where it stands changes nothing, and is named.
  */
 import { exclude, judged, mayBeExcluded } from './audited.ts';
-import { grantFor, paid } from './earned.ts';
+import { grantFor, keptBack, paid, restoredTo } from './earned.ts';
 import { type EntryOf, type FundsEntry, type LedgerEntry, SEGMENT, type Seal, type SignedRecord } from './entry.ts';
 import { callsOf } from './run-work.ts';
 import { recordIsSigned, rootOfRecords } from './segment.ts';
@@ -105,6 +105,8 @@ export function entryProblem(state: LedgerState, entry: LedgerEntry): string | u
       return excludedProblem(state, entry);
     case 'ended':
       return runOf(state, entry.run, ({ ended }) => (ended ? 'it has ended before' : undefined));
+    case 'restored':
+      return runOf(state, entry.run, (run) => restoredProblem(state, run, entry));
     case 'closed':
       return runOf(state, entry.run, (run) => closedProblem(state, run, entry));
     case 'forked':
@@ -135,8 +137,14 @@ function take(state: LedgerState, entry: LedgerEntry, sequence: number): void {
     case 'granted':
       granted(state, entry);
       return;
-    case 'withheld':
+    case 'withheld': {
+      const [pending, run] = [stretchOf(state, entry), state.runs.get(entry.run)];
+      if (pending && run) keptBack(run, pending);
       settled(state, entry);
+      return;
+    }
+    case 'restored':
+      restored(state, entry);
       return;
     case 'excluded':
       exclude(accountOf(state, entry.trainer));
@@ -174,9 +182,10 @@ function newRun(entry: EntryOf<'run'>): RunLedger {
   const work = entry.work.map(BigInt);
   const calls = BigInt(entry.epochs * entry.train);
   return {
-    ...{ entry, funds: [], pot: 0n, paid: 0n, cleared: new Map(), ended: false, closed: false },
+    ...{ entry, funds: [], pot: 0n, paid: 0n, cleared: new Map(), again: new Map(), restored: new Set() },
+    ...{ ended: false, closed: false },
     total: work.reduce((sum, w) => sum + w * calls, 0n),
-    shards: work.map((w) => ({ work: w, paid: [], stretches: 0, term: 0, to: 0, pending: new Map() })),
+    shards: work.map((w) => ({ work: w, paid: [], withheld: [], stretches: 0, term: 0, to: 0, pending: new Map() })),
   };
 }
 
@@ -279,10 +288,34 @@ function excludedProblem(state: LedgerState, { trainer }: EntryOf<'excluded'>): 
   return account && mayBeExcluded(account, state.opened?.window ?? 0) ? undefined : 'no audits say so';
 }
 
-function closedProblem(state: LedgerState, run: RunLedger, { returned }: EntryOf<'closed'>): string | undefined {
+function restoredProblem(state: LedgerState, run: RunLedger, entry: EntryOf<'restored'>): string | undefined {
+  const open = payingProblem(state, run);
+  if (open !== undefined) return open;
+  if (state.accounts.get(entry.trainer)?.excluded) return `${entry.trainer} is excluded`;
+  const tokens = restoredTo(run, entry.trainer);
+  return tokens === BigInt(entry.tokens) ? undefined : `${tokens} tokens are due to it, not ${entry.tokens}`;
+}
+
+function restored(state: LedgerState, { run: id, trainer, tokens }: EntryOf<'restored'>): void {
+  const run = state.runs.get(id);
+  if (!run) return;
+  run.restored.add(trainer);
+  run.paid += BigInt(tokens);
+  const account = accountOf(state, trainer);
+  account.earned += BigInt(tokens);
+  account.balance += BigInt(tokens);
+}
+
+/** Why what is left of a run may not be given to anyone yet. */
+function payingProblem(state: LedgerState, run: RunLedger): string | undefined {
   if (state.fork) return 'payments have stopped: the ledger has two heads';
   if (!run.ended) return 'it has not ended';
-  if (run.shards.some(({ pending }) => pending.size > 0)) return 'something of it is pending';
+  return run.shards.some(({ pending }) => pending.size > 0) ? 'something of it is pending' : undefined;
+}
+
+function closedProblem(state: LedgerState, run: RunLedger, { returned }: EntryOf<'closed'>): string | undefined {
+  const open = payingProblem(state, run);
+  if (open !== undefined) return open;
   const left = run.pot - run.paid;
   return left === BigInt(returned) ? undefined : `${left} tokens of it are left, not ${returned}`;
 }

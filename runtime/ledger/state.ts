@@ -40,6 +40,8 @@ export interface ShardLedger {
   /** FLOP of a training call. */
   readonly work: bigint;
   paid: Coverage;
+  /** Calls that were withheld from a key, whether another one was paid for them or not. */
+  withheld: Coverage;
   stretches: number;
   /** The newest stretch: its term, and where it ended. */
   term: number;
@@ -59,6 +61,10 @@ export interface RunLedger {
   readonly shards: readonly ShardLedger[];
   /** By key: FLOP that were cleared, and tokens for them. */
   readonly cleared: Map<string, { work: bigint; tokens: bigint }>;
+  /** By key: FLOP that were cleared, of calls that were paid before. */
+  readonly again: Map<string, bigint>;
+  /** Keys that have got theirs for that. */
+  readonly restored: Set<string>;
   ended: boolean;
   closed: boolean;
 }

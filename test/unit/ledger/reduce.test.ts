@@ -101,6 +101,45 @@ describe('a stretch', () => {
   });
 });
 
+describe('work that was done again since a run went back', () => {
+  /** The second shard cheats from call 20 on, and all go back there in term 2, from call 40. */
+  function backThere(cheats: boolean): WrittenLedger {
+    const ledger = new WrittenLedger(20);
+    ledger.run([1n, 1n]);
+    ledger.add(ledger.funds('emission', 2000, OPERATOR));
+    commit(ledger, stretches(ANN, 4));
+    const cheated = stretches(CIM, 4).map((s) => ({ ...s, shard: 1 }));
+    commit(ledger, cheated);
+    if (cheats) {
+      ledger.add(ledger.audited(cheated[0] as Stretch, 'match'));
+      ledger.add(ledger.audited(cheated[2] as Stretch, 'mismatch'));
+    }
+    commit(
+      ledger,
+      stretches(ANN, 8, 10, 2).map((s) => ({ ...s, term: 2 })),
+    );
+    commit(
+      ledger,
+      stretches(BOB, 7, 10, 3).map((s) => ({ ...s, shard: 1, term: 2 })),
+    );
+    ledger.add({ type: 'ended', run: 'run' });
+    ledger.settle();
+    return ledger;
+  }
+
+  it('is paid from what was withheld and not done again, and no more than that', () => {
+    const ledger = backThere(true);
+    // Calls 10 to 30 of the cheat are not paid to it, and not done again; two stretches were done twice.
+    expect([ANN, BOB, CIM].map((k) => ledger.earned(k))).toEqual([1200n, 700n, 100n]);
+    expect(ledger.problemOf({ type: 'restored', run: 'run', trainer: keyOf(ANN), tokens: 1 })).toMatch(/was closed/);
+  });
+
+  it('is paid once where nothing was withheld', () => {
+    const ledger = backThere(false);
+    expect([ANN, BOB, CIM].map((k) => ledger.earned(k))).toEqual([1000n, 600n, 400n]);
+  });
+});
+
 describe('fractions of a token', () => {
   it('carry over to the next stretch', () => {
     const ledger = paying(15);
