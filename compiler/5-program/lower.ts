@@ -27,6 +27,7 @@ import type { AtRest } from './arrivals.ts';
 import { BlockBuilder, createNames } from './builder.ts';
 import { readsTime } from './chance.ts';
 import { inputsOf, lowerClamps, statisticsOf } from './clamps.ts';
+import { keepingNan, keptInside } from './keep-nan.ts';
 import { learns } from './learning.ts';
 import { leavesOf } from './leaves.ts';
 import { type Bindings, lowerExpression } from './lower-expression.ts';
@@ -323,9 +324,11 @@ function lowerRead(
   const bindings: Record<string, Bindings[string]> = { ...asked };
   for (const { id, shape } of [...inputs, ...statistics]) bindings[id] = { value: { id, shape } };
   for (const [name, value] of z) bindings[nodeLeaf('node', name)] = { value };
-  const results = [{ name: read.name, value: lowerExpression(builder, read.value, bindings, batch).id }];
-  if (read.value.kind !== 'apply' || read.value.op !== 'argmax') return results;
-  const [chosen] = read.value.args;
+  const isChosen = read.value.kind === 'apply' && read.value.op === 'argmax';
+  const value = read.value.kind === 'apply' && isChosen ? keptInside(read.value) : keepingNan(read.value);
+  const results = [{ name: read.name, value: lowerExpression(builder, value, bindings, batch).id }];
+  if (value.kind !== 'apply' || !isChosen) return results;
+  const [chosen] = value.args;
   if (!chosen) return results;
   const scores = lowerExpression(builder, chosen, bindings, batch);
   const [first] = [...leavesOf(chosen)].flatMap((leaf) => {

@@ -45,6 +45,16 @@ predict p of m {
   read top_energy = energy(top)
   read class = argmax(prediction(y))
 }
+predict q of m {
+  clamp x = sqrt(input.x)
+  read above = h > 0
+  read other = h != 0
+  read picked = select(h > 0, 2, 3)
+  read counted = argmax(prediction(y)) + 1
+  read row = one_hot(argmax(prediction(y)), 3)
+  read plain = argmax(prediction(y))
+  read field = input.k < 2
+}
 `;
 
 const SAMPLES = 4;
@@ -107,4 +117,19 @@ test('a read of a prediction, an error or an energy gives the numbers of each sa
     // The scores behind a choice among predicted logits are shares.
     expect(at('class.scores', i).reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 10);
   }
+});
+
+test('a read that compares, or chooses by, what is NaN is NaN in that sample alone, on every device', async () => {
+  const x = Float32Array.from({ length: SAMPLES * 4 }, (_, i) => (i === 6 ? -1 : i + 1));
+  // Shards refuse to hand such values on.
+  const whole = places.filter(({ name }) => ['reference', 'cpu', 'webgpu'].includes(name));
+  expect(whole).toHaveLength(3);
+  await runEverywhere(whole, 'predict.q', { ...inputs, x }, { batch: 0, batches: 1 }, (place, result, a, b) => {
+    if (result === 'plain' || result === 'plain.scores') return;
+    const size = a.length / SAMPLES;
+    const isLost = (i: number): boolean => result !== 'field' && Math.floor(i / size) === 1;
+    for (const values of [a, b])
+      expect([...values].map(Number.isNaN), `${place} ${result}`).toEqual([...values].map((_, i) => isLost(i)));
+    expect([...a], `${place} ${result}`).toEqual([...b]);
+  });
 });
