@@ -48,6 +48,23 @@ export function assertSecureHttp(
   );
 }
 
+/** `--listen HOST:PORT`, or `--listen HOST` with `--port`. @throws UserError `usage/port` for two ports */
+export function listenOf(
+  { listen: said = '127.0.0.1', port }: { readonly listen?: string | undefined; readonly port?: number | undefined },
+  usual: number,
+): { readonly host: string; readonly port: number } {
+  // An address of IPv6 has colons of its own: behind it, a port stands outside its brackets.
+  const [, name, digits] = /^(\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(said) ?? [];
+  const own = digits === undefined ? undefined : Number(digits);
+  if (own !== undefined && (own > 65_535 || (port !== undefined && port !== own)))
+    throw new UserError(
+      'usage/port',
+      own > 65_535 ? `--listen ${said}: ports are 0 to 65535` : `--listen ${said} and --port ${port} give two ports`,
+      own > 65_535 ? 'name another one' : 'leave --port out',
+    );
+  return { host: (name ?? said).replace(/^\[(.*)\]$/, '$1'), port: own ?? port ?? usual };
+}
+
 /** The names that a server answers to: its address, and each `--host NAME`. */
 export function hostsOf(address: string, args: Pick<ListenArguments, 'host'>): Hosts {
   return new Hosts([address, ...args.host]);

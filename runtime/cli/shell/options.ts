@@ -3,6 +3,7 @@
  * A command reads no text of the command line itself.
  */
 import type { Argv, Options, PositionalOptions } from 'yargs';
+import { UserError } from '../../support/errors.ts';
 import { describing } from './describing.ts';
 import { givenOnce } from './given-once.ts';
 import { decimalNumber, wholeNumber } from './whole-number.ts';
@@ -44,15 +45,20 @@ const option = <T>(declared: Options, read: Option<T>['read']): Option<T> => ({
 
 type Details = Pick<Options, 'alias'>;
 
-/** `--name TEXT`. */
+/** `--name TEXT`. @throws UsageError of its value for an empty one, as a shell makes it of a variable that is not set */
 export function text(describe: string, details: Details = {}): Option<string | undefined> {
-  return option({ type: 'string', requiresArg: true, describe, ...details }, readText);
+  return option({ type: 'string', requiresArg: true, describe, ...details }, readFilled);
+}
+
+/** The same where an empty text means something. */
+export function anyText(describe: string): Option<string | undefined> {
+  return option({ type: 'string', requiresArg: true, describe }, readText);
 }
 
 /** `--name TEXT`, without which the command does not begin. */
 export function needed(describe: string, details: Details = {}): Option<string> {
   const declared = { type: 'string', requiresArg: true, demandOption: true, describe, ...details } as const;
-  return option(declared, (args, name) => readText(args, name) ?? '');
+  return option(declared, (args, name) => readFilled(args, name) ?? '');
 }
 
 /** `--name`, or `--name TEXT`: empty where the text is left out. */
@@ -147,6 +153,12 @@ export function choice<const C extends readonly [string, ...string[]]>(
 function readText(args: RawArguments, name: string): string | undefined {
   const value = givenOnce(args, name);
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
+}
+
+function readFilled(args: RawArguments, name: string): string | undefined {
+  const value = readText(args, name);
+  if (value === '') throw new UserError('usage', `--${name} needs a value, and was given an empty one`, 'leave it out');
+  return value;
 }
 
 function readTexts(args: RawArguments, name: string): readonly string[] {

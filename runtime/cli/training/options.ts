@@ -18,7 +18,19 @@ import {
   SHARDS_RANGE,
   TASK_NAME,
 } from '../shell/common-options.ts';
-import { choice, decimal, flag, type Given, needed, text, texts, whole, wholeOrMore, word } from '../shell/options.ts';
+import {
+  anyText,
+  choice,
+  decimal,
+  flag,
+  type Given,
+  needed,
+  text,
+  texts,
+  whole,
+  wholeOrMore,
+  word,
+} from '../shell/options.ts';
 
 export const TRAIN = {
   epochs: wholeOrMore('epochs, and the horizon of the schedules; with --resume, +N trains N more', { least: 1 }),
@@ -60,7 +72,7 @@ export const PREDICT = {
   ...RUN_FOLDER,
   input: text('IDX, NPY, NPZ, CSV, Parquet, text, PNG, a folder of PNGs, or - for JSON lines'),
   png: text("write a picture of the data of the task's check beside the reads"),
-  prompt: text('a text to go on from, of a model of characters or tokens'),
+  prompt: anyText('a text to go on from, of a model of characters or tokens'),
   tokens: whole('with --prompt: characters or tokens to write (default: 200)', { least: 1, most: 1_000_000 }),
   temperature: decimal('with --prompt: 0 takes the likeliest one, 1 (default) draws as the model says', {
     least: 0,
@@ -98,13 +110,13 @@ export const SERVE = {
   ...JSON_LINES,
   ...DEVICE,
   ...OTHER_FILE,
-  port: whole('port to listen on, 0 for any (default: 8080)', { least: 0, most: 65_535 }),
+  port: whole('port to listen on, 0 for any (default: that of --listen, or 8080)', { least: 0, most: 65_535 }),
   run: text('run folder; it may still be trained'),
   mesh: text('a mesh: serves its newest run, or --run RUN'),
   fingerprint: text('key of the mesh; remembered'),
   ca: text('certificate (PEM) to trust, of the mesh or of its authority; remembered'),
   insecure: flag('allow unencrypted connections from other machines'),
-  listen: text('address to listen on (default: 127.0.0.1)'),
+  listen: text('HOST or HOST:PORT to listen on (default: 127.0.0.1)'),
   cert: text('certificate (PEM), for https'),
   'cert-key': text('its private key (PEM)'),
   host: texts('a name of this machine; may be given several times'),

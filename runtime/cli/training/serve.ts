@@ -14,7 +14,7 @@ import { isLoopback } from '../../support/loopback.ts';
 import { printableLines, printed } from '../../support/printable.ts';
 import { allSizes, prepareSizes } from '../compiling/sized-functions.ts';
 import { EXIT } from '../shell/command.ts';
-import { assertSecureHttp, certificateOf, hostsOf, tokensOf } from '../shell/listening.ts';
+import { assertSecureHttp, certificateOf, hostsOf, listenOf, tokensOf } from '../shell/listening.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import type { ServeArguments } from './options.ts';
@@ -23,14 +23,14 @@ import { openPredictor } from './run-predictor.ts';
 import { sampleOf } from './sample-file.ts';
 import { storedClasses } from './training-data.ts';
 
+const DEFAULT_PORT = 8080;
 /** How often it is asked whether it is time to look for newer weights. */
 const TICK_MS = 100;
 /** From the request to stop to the end of connections. */
 const CLOSE_WITHIN_MS = 5000;
 
 export default async function (args: ServeArguments): Promise<number> {
-  const host = args.listen ?? '127.0.0.1';
-  const port = args.port ?? 8080;
+  const { host, port } = listenOf(args, DEFAULT_PORT);
   const certificate = certificateOf(args);
   assertSecureHttp(host, certificate, args);
   const tokens = tokensOf(args);

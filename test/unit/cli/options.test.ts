@@ -3,8 +3,10 @@ import { expect, test } from 'vitest';
 import yargs from 'yargs';
 import { MAX_MICROBATCHES } from '../../../compiler/5-program/pipeline.ts';
 import { MICROBATCHES_RANGE } from '../../../runtime/cli/shell/common-options.ts';
+import { listenOf } from '../../../runtime/cli/shell/listening.ts';
 import {
   addOptions,
+  anyText,
   choice,
   flag,
   needed,
@@ -40,6 +42,21 @@ test('an option that is missing is undefined, an empty list or false', () => {
     ...{ action: 'list', file: undefined, rest: [], out: '', name: undefined },
     ...{ svg: undefined, json: false, set: [], seed: undefined },
   });
+});
+
+test('an empty text is refused where it would stand for a file, and not where it is one', () => {
+  for (const said of [{ name: '' }, { out: '' }])
+    expect(() => readOptions(TABLE, said)).toThrow('needs a value, and was given an empty one');
+  expect(readOptions({ prompt: anyText('a text') }, { prompt: '' })).toEqual({ prompt: '' });
+});
+
+test('a server listens at the port of its address, or at --port, and not at one of two', () => {
+  expect(listenOf({}, 8080)).toEqual({ host: '127.0.0.1', port: 8080 });
+  expect(listenOf({ listen: '127.0.0.1:17555' }, 8080)).toEqual({ host: '127.0.0.1', port: 17555 });
+  expect(listenOf({ listen: '[::1]:9000', port: 9000 }, 8080)).toEqual({ host: '::1', port: 9000 });
+  expect(listenOf({ listen: '::1', port: 9000 }, 8080)).toEqual({ host: '::1', port: 9000 });
+  expect(() => listenOf({ listen: 'localhost:9000', port: 9001 }, 8080)).toThrow('give two ports');
+  expect(() => listenOf({ listen: 'localhost:70000' }, 8080)).toThrow('ports are 0 to 65535');
 });
 
 test('two values for an option of one value are refused, and both are named', () => {
