@@ -3,7 +3,7 @@ import type { ChainedRecord } from '../../runtime/backplane/backplane.ts';
 import { keysOf, OPERATOR, type Stretch, WrittenLedger } from './ledger.ts';
 
 const SHARDS = 8;
-const TRAINERS = 64;
+const TRAINERS = 16;
 const WINDOW = 40;
 const CALLS = 5;
 

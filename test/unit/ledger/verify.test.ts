@@ -1,8 +1,9 @@
 /** A copy of a ledger, looked through by somebody who has nothing else: what was done to it is found, and where. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ChainedRecord } from '../../../runtime/backplane/backplane.ts';
 import { chained, EMPTY } from '../../../runtime/backplane/chain.ts';
+import { ed25519 } from '../../../runtime/identity/ed25519.ts';
 import { entryText, LEDGER, type LedgerEntry, SEGMENT } from '../../../runtime/ledger/entry.ts';
 import { nextSeal } from '../../../runtime/ledger/reduce.ts';
 import { rootOfRecords, signedRecord } from '../../../runtime/ledger/segment.ts';
@@ -10,6 +11,7 @@ import { signSeal } from '../../../runtime/ledger/signed.ts';
 import { proofOf, proofProblem } from '../../../runtime/ledger/tree.ts';
 import { LedgerReader, verifyRecords } from '../../../runtime/ledger/verify.ts';
 import { keyOf, keysOf, MESH, OPERATOR, WrittenLedger } from '../../support/ledger.ts';
+import { longLedger } from '../../support/long-ledger.ts';
 
 const TRAINERS = [40, 41, 42].map(keysOf);
 
@@ -164,6 +166,20 @@ describe('a copy of a ledger', () => {
     expect(ledger.problemOf({ type: 'sealed', ...own })).toMatch(new RegExp(`^${keyOf(stranger)} may not seal`));
     const wrongRoot = signSeal({ ...next, root: LEDGER_OF_ALL.state.seal?.root ?? '' }, MESH);
     expect(ledger.problemOf({ type: 'sealed', ...wrongRoot })).toBe(`${keyOf(MESH)} has signed other balances`);
+  });
+});
+
+describe('verifying', () => {
+  it('needs one signature for each stretch, order and seal, so that a million entries stay within a minute', () => {
+    const records = [...longLedger(1500)];
+    const verify = vi.spyOn(ed25519, 'verify');
+    const { problems, state } = verifyRecords(records);
+    const signatures = verify.mock.calls.length;
+    verify.mockRestore();
+    const of = (type: string): number => records.filter(({ value }) => value.includes(`"type":"${type}"`)).length;
+    expect([problems, state.sequence]).toEqual([[], records.length]);
+    expect(signatures).toBe(of('pending') + of('emission') + of('sealed'));
+    expect(of('granted')).toBeGreaterThan(of('pending') / 2);
   });
 });
 
