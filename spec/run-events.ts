@@ -84,6 +84,8 @@ export type RunEvent =
   | AuditEvent
   /** The synchronizer has bound itself to the secret by which stretches of this term are drawn. */
   | { readonly event: 'pledge'; readonly epoch: number; readonly pledge: string }
+  /** The secret itself, when nothing of that term is drawn any more. */
+  | { readonly event: 'reveal'; readonly epoch: number; readonly secret: string }
   /** The run has gone back to the snapshot behind `calls`, since the stretch from `from` on was not computed so. */
   | { readonly event: 'undone'; readonly from: number; readonly calls: number }
   | { readonly event: 'not-undone'; readonly from: number; readonly reason: string }

@@ -14,8 +14,8 @@ export function entered(state: SynchronizerState, from: string, message: Message
   if (message.type === 'ready') return exchangeHolds(message, message.exchange) ? event : { ...event, proof: 'false' };
   if (message.type === 'commit') return commitsHold(state, from, message) ? event : { ...event, proof: 'false' };
   if (message.type === 'sealed') {
-    const { state: signed, ...place } = message;
-    return stateHolds(place, signed, from) ? event : { ...event, proof: 'false' };
+    const hold = message.seals.every((seal) => stateHolds(message, seal.state, from));
+    return hold ? event : { ...event, proof: 'false' };
   }
   if (message.type !== 'dispute') return event;
   const { evidence, ...dispute } = message;

@@ -119,6 +119,7 @@ const AUDITS: Shape<RunAudits> = object({
   terms: dictionary(
     object({
       ...{ owners: list(text), calls: count, hashes: list(text), secret: optional(text) },
+      ...{ over: optional(number), revealed: optional(flag) },
       pledges: dictionary(object({ from: count, pledge: text })),
     }),
   ),

@@ -51,6 +51,9 @@ export interface AuditTerm {
   readonly hashes: readonly string[];
   /** The synchronizer's, for the draws. */
   readonly secret?: string;
+  /** When it was first seen that nothing of it goes on; and whether its secret is told. */
+  readonly over?: number;
+  readonly revealed?: boolean;
   /** By shard: of its number for the stretch that begins there. */
   readonly pledges: Readonly<Record<number, { readonly from: number; readonly pledge: string }>>;
 }

@@ -7,7 +7,7 @@ import { isDrawn, pledgeOf, seedOf } from '../audit/draw.ts';
 import { lastChange } from '../training/calls.ts';
 import { stretchEnd } from '../training/stretches.ts';
 import type { AuditVerdict, Verdict } from '../wire/audit-verdict.ts';
-import type { Pledge, Sealed } from '../wire/messages.ts';
+import type { Pledge, Seal, Sealed } from '../wire/messages.ts';
 import type { StretchName } from '../wire/ticket.ts';
 import { type Audit, type AuditTerm, type Mark, NO_AUDITS, type RunAudits, type WaitingDraw } from './audit-state.ts';
 import { backTo } from './damaged-manifest.ts';
@@ -54,29 +54,41 @@ export function secretDrawn(work: Work, event: SynchronizerEvent & { kind: 'pled
   return undefined;
 }
 
-/** @param from its key */
+/** @param from its key. @returns why one of them has no effect, the last one */
 export function sealed(work: Work, received: Sealed, from: string): Refusal | undefined {
-  const run = work.state.runs[received.run];
+  let refused: Refusal | undefined;
+  for (const seal of received.seals) {
+    refused = oneSealed(work, received, seal, from) ?? refused;
+    if (refused === 'a-lie') return refused;
+  }
+  return refused;
+}
+
+type SealedAt = Pick<Sealed, 'run' | 'term' | 'shard'>;
+
+function oneSealed(work: Work, { run: id, term, shard }: SealedAt, seal: Seal, from: string): Refusal | undefined {
+  const run = work.state.runs[id];
   if (!run || run.foreign) return 'unknown-run';
-  const { term, shard, calls, state } = received;
+  const { calls, state } = seal;
   const current = isActive(run) && run.term === term;
   const owners = run.audits?.terms[term]?.owners ?? (current ? run.owners : undefined);
   if (!owners || run.checkingFrom !== undefined) return 'another-term';
   if (owners[shard] !== from) return 'not-the-owner';
   const { deployment } = run;
-  const isOne = calls === stretchEnd(deployment, received.from) && state.calls === lastChange(deployment, calls);
-  if (calls <= received.from || !isOne) return 'not-a-cut';
-  const { run: id } = deployment;
+  const isOne = calls === stretchEnd(deployment, seal.from) && state.calls === lastChange(deployment, calls);
+  if (calls <= seal.from || !isOne) return 'not-a-cut';
   if (current && commit(work, run, { type: 'commit', run: id, term, shard, states: [state] }, from) === 'a-lie')
     return 'a-lie';
-  return withSeal(work, work.state.runs[id] ?? run, received, from);
+  return withSeal(work, work.state.runs[id] ?? run, { ...seal, term, shard }, from);
 }
 
-function withSeal(work: Work, run: RunState, received: Sealed, key: string): Refusal | undefined {
+type SealOf = Seal & { readonly term: number; readonly shard: number };
+
+function withSeal(work: Work, run: RunState, received: SealOf, key: string): Refusal | undefined {
   const { term, shard, from, calls, state, windows, nonce, next } = received;
   const audits = openTerm(work, run, term);
   const known = audits.terms[term];
-  if (!known) return 'another-term';
+  if (!known || known.revealed) return 'another-term';
   const before = audits.draws.find((d) => d.term === term && d.from === from);
   const wasDrawn = audits.draws.every((d) => d !== before) && isBehind(audits, term, from);
   if (before?.shards[shard] || wasDrawn) return 'known-already';
@@ -87,7 +99,6 @@ function withSeal(work: Work, run: RunState, received: Sealed, key: string): Ref
     ...{ term, from, since: before?.since ?? work.now },
     shards: { ...before?.shards, [shard]: seal },
   };
-  work.effects.push({ kind: 'keep', stream: `commit/${run.deployment.run}`, value: { sealed: received, key } });
   const saved = setAudits(work, run, {
     ...audits,
     over: false,
@@ -108,8 +119,24 @@ export function watchAudits(work: Work): void {
   for (const run of runs(work)) {
     if (run.foreign || !run.audits) continue;
     drawWhereReady(work, run);
+    reveal(work, work.state.runs[run.deployment.run] ?? run);
     askAgain(work, work.state.runs[run.deployment.run] ?? run);
     endAudits(work, work.state.runs[run.deployment.run] ?? run);
+  }
+}
+
+/** The secret of a term of which nothing is drawn any more: all see that each draw came out as it had to. */
+function reveal(work: Work, run: RunState): void {
+  for (const [number, term] of Object.entries(run.audits?.terms ?? {})) {
+    const { secret, over, revealed } = term;
+    const isPast = Number(number) < run.term || isOver(run);
+    const waits = run.audits?.draws.some((draw) => draw.term === Number(number));
+    if (secret === undefined || revealed || !isPast || waits) continue;
+    if (over !== undefined && work.now - over < DRAW_PATIENCE_MS) continue;
+    const audits = work.state.runs[run.deployment.run]?.audits ?? NO_AUDITS;
+    const next = over === undefined ? { ...term, over: work.now } : { ...term, revealed: true };
+    setAudits(work, run, { ...audits, terms: { ...audits.terms, [number]: next } });
+    if (next.revealed) work.log(run.deployment.run, { event: 'reveal', epoch: Number(number), secret });
   }
 }
 
@@ -145,6 +172,9 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
     draws: before.draws.filter((d) => d.term !== term || d.from !== from),
     open: [...before.open, ...audits].slice(-MAX_OPEN),
   });
+  // By them, and the secret of the term, it can be seen that it was drawn as it had to be.
+  if (audits.length > 0)
+    work.effects.push({ kind: 'keep', stream: `commit/${id}`, value: { drawn: { term, from, shards: draw.shards } } });
   for (const audit of audits) ask(work, saved, audit);
 }
 
@@ -232,11 +262,14 @@ function mismatched(work: Work, run: RunState, audit: Audit, found: Found): void
   const again = marksOf(work, key).some((mark) => mark.what === 'mismatch');
   closed(work, marked(work, run, audit, 'mismatch', found), audit, 'mismatch', { ...found, shard, call, what });
   work.send(key, { type: 'mismatch', run: id, term, shard, from, calls: to, call, what });
-  if (!again) return;
+  // What it has sealed before it was excluded still has its verdicts, and moves no run any more.
+  if (!again || run.excluded.includes(key)) return;
   const evidence = `call ${call} of shard ${shard} in term ${term}, and another one before it`;
-  const now = backToCleared(work, work.state.runs[id] ?? run);
+  const before = work.state.runs[id] ?? run;
+  const now = backToCleared(work, before);
   work.effects.push({ kind: 'revoke', key, run: id, reason: `two audits have found it wrong: ${evidence}` });
-  if (isActive(now)) exclude(work, now, { key, shard, what: 'audit/mismatch', evidence });
+  const moves = now.owners.includes(key) || now.manifests.length < before.manifests.length;
+  if (isActive(now) && moves) exclude(work, now, { key, shard, what: 'audit/mismatch', evidence });
   else work.saveRun({ ...now, excluded: [...new Set([...now.excluded, key])] });
 }
 

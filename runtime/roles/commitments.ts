@@ -1,5 +1,5 @@
-/** Signed hashes of states on their way to the synchronizer, which holds parts of snapshots against them. */
-import type { Commit, Message } from '../wire/messages.ts';
+/** Signed hashes of states, and seals of stretches, on their way to the synchronizer. */
+import type { Commit, Message, Sealed } from '../wire/messages.ts';
 import type { HostedShard } from './trainer-state.ts';
 
 /** State hashes in one message. */
@@ -27,4 +27,25 @@ export function newestCommit(shard: HostedShard): readonly Message[] {
 
 function commitOf({ run, term, shard }: HostedShard, states: Commit['states']): Commit {
   return { type: 'commit', run, term, shard, states };
+}
+
+/** Seals in one message. */
+const MAX_SEALS = 256;
+
+/** Those of one shard and term in as few messages as they fit into. */
+export function sealsTogether(sealed: readonly Sealed[]): Sealed[] {
+  const byShard = new Map<string, Sealed>();
+  const full: Sealed[] = [];
+  for (const message of sealed) {
+    const { run, term, shard } = message;
+    const name = `${run}/${term}/${shard}`;
+    const before = byShard.get(name);
+    const together = { ...message, seals: [...(before?.seals ?? []), ...message.seals] };
+    if (together.seals.length < MAX_SEALS) byShard.set(name, together);
+    else {
+      full.push(together);
+      byShard.delete(name);
+    }
+  }
+  return [...full, ...byShard.values()];
 }

@@ -102,6 +102,8 @@ export interface TrainerState {
   readonly leaving: boolean;
   /** The mesh wants its stretches sealed. */
   readonly audits?: boolean;
+  /** Seals that it does not know yet; absent: none. */
+  readonly seals?: readonly Sealed[];
 }
 
 export type TrainerEvent =

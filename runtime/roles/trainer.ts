@@ -5,8 +5,8 @@
 
 import { allCalls, callAt, endOfBatch, endsEpoch, isCut } from '../training/calls.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import type { Assign, Commit, Message, ShardReport } from '../wire/messages.ts';
-import { newestCommit, takeCommits } from './commitments.ts';
+import type { Assign, Commit, Message, Pledge, Sealed, ShardReport } from '../wire/messages.ts';
+import { newestCommit, sealsTogether, takeCommits } from './commitments.ts';
 import { reportOf } from './shard-report.ts';
 import {
   type Grievance,
@@ -61,7 +61,7 @@ function happen(state: TrainerState, event: TrainerEvent): TrainerStep {
     case 'leaving':
       return { state: { ...state, leaving: true }, effects: [say({ type: 'leave' })] };
     case 'bound':
-      return state.audits ? { state, effects: [say(event.message)] } : { state, effects: [] };
+      return bound(state, event.message);
     case 'saved': {
       const step = onShard(state, event);
       return step.effects.some(isPart) ? afterReport(step, event.measured) : step;
@@ -69,6 +69,13 @@ function happen(state: TrainerState, event: TrainerEvent): TrainerStep {
     default:
       return onShard(state, event);
   }
+}
+
+/** Stretches may be over hundreds of times a second: their seals wait for the next heartbeat. */
+function bound(state: TrainerState, message: Pledge | Sealed): TrainerStep {
+  if (!state.audits) return { state, effects: [] };
+  if (message.type === 'pledge') return { state, effects: [say(message)] };
+  return { state: { ...state, seals: [...(state.seals ?? []), message] }, effects: [] };
 }
 
 /** A loading shard offers a key when it is done; all others need a fresh one for the new connection. */
@@ -106,7 +113,9 @@ function report(state: TrainerState, { now, shards: measures, refused }: Measure
     shards[name] = taken.shard;
     effects.push(...taken.messages.map(say));
   }
-  return { state: { ...state, shards }, effects: [...effects, say({ type: 'heartbeat', shards: reports, refused })] };
+  const { seals = [], ...rest } = state;
+  effects.push(...sealsTogether(seals).map(say));
+  return { state: { ...rest, shards }, effects: [...effects, say({ type: 'heartbeat', shards: reports, refused })] };
 }
 
 function say(message: Message): TrainerEffect {

@@ -222,7 +222,9 @@ export class VirtualShard implements DrivenShard {
     const stretch = { run: deployment.run, shard, term: this.#term, from: this.#sealed };
     keep(stretch, this.#began);
     const numbers = { nonce: this.#number(this.#sealed), next: pledgeOf(this.#number(this.#calls)) };
-    calls.bound({ type: 'sealed', ...stretch, calls: this.#calls, state, windows: '', ...numbers });
+    const seal = { from: this.#sealed, calls: this.#calls, state, windows: '', ...numbers };
+    const { run, term } = stretch;
+    calls.bound({ type: 'sealed', run, term, shard, seals: [seal] });
     this.#sealed = this.#calls;
     this.#began = this.#state;
   }

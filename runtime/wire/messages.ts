@@ -161,10 +161,10 @@ export interface Pledge {
   readonly pledge: string;
 }
 
-/** A stretch is over, and its record complete: nothing of it can be changed any more. */
-export interface Sealed extends StretchName {
-  readonly type: 'sealed';
-  /** Behind it. */
+/** A stretch of a shard is over, and its record complete: nothing of it can be changed any more. */
+export interface Seal {
+  /** Calls before it, and behind it. */
+  readonly from: number;
   readonly calls: number;
   /** At its end, signed. */
   readonly state: Commit['states'][number];
@@ -173,6 +173,15 @@ export interface Sealed extends StretchName {
   /** Its number for the draw, and the pledge of the one for the next stretch. */
   readonly nonce: string;
   readonly next: string;
+}
+
+/** Of one shard, in their order. */
+export interface Sealed {
+  readonly type: 'sealed';
+  readonly run: string;
+  readonly term: number;
+  readonly shard: number;
+  readonly seals: readonly Seal[];
 }
 
 /** To the trainer of a stretch: it was done again, twice, and is not what was signed. */

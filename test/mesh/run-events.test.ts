@@ -41,6 +41,7 @@ const EXAMPLES: { readonly [Kind in RunEvent['event']]: Required<Extract<RunEven
     ...{ shard: 0, call: 1, what: 'frame', why: 'it is so' },
   },
   pledge: { event: 'pledge', epoch: 1, pledge: 'abc' },
+  reveal: { event: 'reveal', epoch: 1, secret: 'abc' },
   undone: { event: 'undone', from: 4, calls: 2 },
   'not-undone': { event: 'not-undone', from: 4, reason: 'none is kept' },
   manifest: { event: 'manifest', calls: 10 },

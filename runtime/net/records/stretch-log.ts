@@ -305,12 +305,11 @@ export class StretchLog implements FrameLog {
   #seal({ from, to: calls, signed, windows }: OpenRecord, term: number): void {
     const { seals, shard, deployment } = this.#options;
     if (!seals || !signed) return;
-    const stretch = { run: deployment.run, shard, term, from };
-    seals.bound({
-      ...{ type: 'sealed', ...stretch, calls, state: signed, windows: windowsHash(windows) },
-      nonce: seals.numberOf(stretch),
-      next: pledgeOf(seals.numberOf({ ...stretch, from: calls })),
-    });
+    const place = { run: deployment.run, shard, term };
+    const nonce = seals.numberOf({ ...place, from });
+    const next = pledgeOf(seals.numberOf({ ...place, from: calls }));
+    const seal = { from, calls, state: signed, windows: windowsHash(windows), nonce, next };
+    seals.bound({ type: 'sealed', ...place, seals: [seal] });
   }
 
   #openAt(call: number): OpenRecord | undefined {

@@ -1,6 +1,7 @@
 /** What becomes of stretches that are sealed, drawn and done again: verdicts, marks, exclusion, the way back. */
 import { describe, expect, test } from 'vitest';
-import { pledgeOf } from '../../../runtime/audit/draw.ts';
+import { isDrawn, pledgeOf, seedOf } from '../../../runtime/audit/draw.ts';
+import type { WaitingDraw } from '../../../runtime/roles/audit-state.ts';
 import { AWAY_MS, DRAW_PATIENCE_MS, isUnderWay, MARKS_WINDOW_MS } from '../../../runtime/roles/auditing.ts';
 import type { AskedAudit, SynchronizerEffect, SynchronizerEvent } from '../../../runtime/roles/synchronizer-state.ts';
 import { simulate } from '../../../runtime/simulation/simulation.ts';
@@ -15,6 +16,8 @@ const TOTALS = (shard: number): Record<string, number> => (shard === 0 ? { 'sum.
 /** A stretch is each call that changes a state, and the evaluation behind an epoch. */
 const ends = (driver: Driver, from: number): number => stretchEnd(driver.run.deployment, from);
 
+type Drawn = Pick<WaitingDraw, 'term' | 'from' | 'shards'>;
+
 /** Trainers that seal; every stretch is drawn unless a rate is given. */
 function mesh(trainers = ['a', 'b', 'c'], auditRate = 1): Driver {
   const driver = new Driver(trainers, checkedChain(), { auditRate });
@@ -27,7 +30,7 @@ function seal(driver: Driver, shard: number, from: number, more: { nonce?: strin
   const calls = ends(driver, from);
   const state = { calls: lastChange(driver.run.deployment, calls), hash: more.state ?? hash('a'), sig: '' };
   const numbers = { nonce: more.nonce ?? nonceOf(shard, from), next: pledgeOf(nonceOf(shard, calls)) };
-  return driver.ofShard(shard, { type: 'sealed', from, calls, state, windows: hash('b'), ...numbers });
+  return driver.ofShard(shard, { type: 'sealed', seals: [{ from, calls, state, windows: hash('b'), ...numbers }] });
 }
 
 const nonceOf = (shard: number, from: number): string => `number of ${shard} for ${from}`;
@@ -108,16 +111,37 @@ describe('a draw', () => {
     expect(lastOf(driver, driver.run.owners[0] ?? '').from).toBe(5);
   });
 
+  test('can be gone through again when its term is over, from what the log and the stream of commitments have', () => {
+    const driver = mesh(['a', 'b', 'c'], 0.5);
+    for (const from of [0, 1, 2, 3]) sealedBoth(driver, from);
+    const told = driver.effects.flatMap((e) => (e.kind === 'keep' ? [e.value as { drawn?: Drawn }] : []));
+    const drawn = told.flatMap((value) => (value.drawn ? [value.drawn] : []));
+    expect(drawn.length).toBeGreaterThan(0);
+    expect(driver.pass(DRAW_PATIENCE_MS).events('reveal')).toEqual([]);
+    driver.enter({ kind: 'stop', run: RUN });
+    for (const shard of [0, 1]) driver.ofShard(shard, { type: 'pausing', calls: 0 });
+    driver.pass(DRAW_PATIENCE_MS + 500);
+    const { secret = '' } = driver.events('reveal')[0] as { secret?: string };
+    expect(driver.events('pledge')[0]).toMatchObject({ pledge: pledgeOf(secret) });
+    const again = drawn.flatMap(({ term, from, shards }) => {
+      const seals = Object.entries(shards).map(([shard, s]) => ({ shard: Number(shard), ...s }));
+      const seed = seedOf({ run: RUN, term, from }, secret, seals);
+      return seals.filter(({ key }) => isDrawn(seed, key, 0.5)).map(({ key }) => [from, key]);
+    });
+    expect(asked(driver).map(({ from, trainer }) => [from, trainer])).toEqual(again);
+    // What comes later is too late: its trainer could know the draw.
+    expect(seal(driver, 0, 6).refused).toBe('another-term');
+  });
+
   test('is of no stretch that is none, of no other shard, and of trainers that seal', () => {
     const driver = mesh();
-    expect(
-      driver.ofShard(0, { type: 'sealed', from: 0, calls: 2, state: { calls: 2, hash: hash('a'), sig: '' } }).refused,
-    ).toBe('not-a-cut');
-    const other = { type: 'sealed', run: RUN, term: 1, shard: 1, from: 0, calls: 1 } as const;
+    const one = { from: 0, calls: 1, windows: hash('b'), nonce: 'n', next: hash('c') };
     const state = { calls: 1, hash: hash('a'), sig: '' };
-    const rest = { state, windows: hash('b'), nonce: 'n', next: hash('c') };
-    expect(driver.say(driver.run.owners[0] ?? '', { ...other, ...rest }).refused).toBe('not-the-owner');
-    expect(driver.say(driver.run.owners[1] ?? '', { ...other, ...rest, term: 7 }).refused).toBe('another-term');
+    const longer = { ...one, calls: 2, state: { ...state, calls: 2 } };
+    expect(driver.ofShard(0, { type: 'sealed', seals: [longer] }).refused).toBe('not-a-cut');
+    const other = { type: 'sealed', run: RUN, term: 1, shard: 1, seals: [{ ...one, state }] } as const;
+    expect(driver.say(driver.run.owners[0] ?? '', other).refused).toBe('not-the-owner');
+    expect(driver.say(driver.run.owners[1] ?? '', { ...other, term: 7 }).refused).toBe('another-term');
     // Two states of one call: one of them is a lie.
     seal(driver, 0, 0);
     expect(seal(driver, 0, 0, { state: hash('e') }).refused).toBe('a-lie');
