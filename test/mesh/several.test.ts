@@ -2,6 +2,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
+import { signFunds } from '../../runtime/ledger/signed.ts';
+import { verifyRecords } from '../../runtime/ledger/verify.ts';
 import type { Answers } from '../../runtime/net/answers.ts';
 import type { Visitor } from '../../runtime/net/gateway.ts';
 import { Leading } from '../../runtime/net/leading.ts';
@@ -11,6 +13,7 @@ import { TICK_MS } from '../../runtime/roles/synchronizer.ts';
 import { type StoredRun, UNTROUBLED } from '../../runtime/roles/synchronizer-state.ts';
 import type { Deployment } from '../../runtime/wire/deployment.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
+import { signState } from '../../runtime/wire/state-signature.ts';
 import { type MemoryBackplane, memoryBackplane } from '../support/memory-backplane.ts';
 import { waitUntil } from '../support/wait-for.ts';
 import { tinyDeployment } from './hostile/tiny-deployment.ts';
@@ -179,6 +182,38 @@ test('runs spread, each is known and answered for everywhere, and goes on elsewh
   // A run that is over has no leader, and is answered for.
   await waitUntil('no lease', () => !led([one, three]).includes('b'));
   expect(await one.several.answer(visitor(), { what: 'run', run: 'b' })).toMatchObject({ phase: 'stopped' });
+});
+
+test('the ledger is written by the one that leads the mesh, whichever is asked, and goes on with the next one', async () => {
+  const backplane = memoryBackplane();
+  const [one, two] = [await open(backplane, 1), await open(backplane, 2)];
+  await waitUntil('both', () => [one, two].every(({ several }) => several.gateways.length === 2));
+  await waitUntil('a leader', () => [one, two].some(({ several }) => several.state.presides === true));
+  const [first, next] = one.several.state.presides ? [one, two] : [two, one];
+  await deploy(one, tinyDeployment().deployment, 'paid');
+  const trainer = keyPairFromSeed(seeded(5));
+  const commit = async (...ends: number[]): Promise<void> => {
+    const states = ends.map((calls) =>
+      signState({ run: 'paid', term: 1, shard: 0 }, { calls, hash: 'a'.repeat(64) }, trainer),
+    );
+    const key = keyText(trainer.publicKey);
+    await backplane.append('commit/paid', JSON.stringify({ term: 1, shard: 0, states, key, begin: 0 }));
+  };
+  const types = (): string[] =>
+    (backplane.kept.get('ledger') ?? []).map(({ value }) => (JSON.parse(value) as { type: string }).type);
+  const order = { type: 'emission', run: 'paid', tokens: 10, id: 'a'.repeat(32) } as const;
+  const funds = signFunds(order, keyText(keyPairFromSeed(seeded(2)).publicKey), keyPairFromSeed(seeded(1)));
+  await next.several.answer(visitor(), { what: 'fund', funds });
+  await commit(1);
+  await waitUntil('a stretch', () => types().includes('pending'));
+  await first.end('kill');
+  await commit(2);
+  await waitUntil('another stretch', () => types().filter((type) => type === 'pending').length === 2);
+  const { records } = (await next.several.answer(visitor(), { what: 'ledger', from: 1 })) as Answers['ledger'];
+  expect(verifyRecords(records).problems).toEqual([]);
+  // Each seals when it ends, and from time to time.
+  const written = types().filter((type) => type !== 'sealed');
+  expect(written).toEqual(['opened', 'run', 'emission', 'pending', 'pending']);
 });
 
 test('a record that cannot be read is set aside once, and named everywhere', async () => {
