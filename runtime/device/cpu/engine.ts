@@ -16,7 +16,7 @@ import { Layouts } from './laid-out.ts';
 import type { GraphSplitter } from './large-gradients.ts';
 import { manifestsIn } from './manifest.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
-import { freeCopies, openSession } from './ort-session.ts';
+import { freeCopies, type GraphSession, openSession } from './ort-session.ts';
 import { type Reads, readsOf } from './reads.ts';
 import type { LateGradient, SplitGraph } from './split-graph.ts';
 import { type StatePlaces, spareOf, swap } from './state-places.ts';
@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly threads: number;
   /** Takes products apart whose results are made one after the other; absent: all are made at once. */
   readonly split?: GraphSplitter | undefined;
+  /** Runs of graphs do not wait for a turn of the event loop. Many of them have to let it turn. */
+  readonly atOnce?: boolean;
 }
 
 type KernelFunction = (...args: number[]) => void;
@@ -38,7 +40,7 @@ type KernelFunction = (...args: number[]) => void;
 interface Loaded {
   readonly manifest: CpuManifest;
   /** Nothing where the function is kernels alone. */
-  readonly session: ort.InferenceSession | undefined;
+  readonly session: GraphSession | undefined;
   readonly kernels: readonly LoadedKernel[];
   readonly places: Places;
   /** What it reads. */
@@ -56,7 +58,7 @@ interface Loaded {
 interface LoadedGradient {
   readonly inputs: readonly string[];
   readonly output: string;
-  readonly session: ort.InferenceSession;
+  readonly session: GraphSession;
   readonly tiles: readonly PlacedTile[];
   readonly kernels: readonly LoadedKernel[];
 }
@@ -464,8 +466,9 @@ export class CpuEngine {
     };
   }
 
-  #openSession(graph: Uint8Array): Promise<ort.InferenceSession> {
-    return openSession(graph, this.#options.threads, this.#isLarge);
+  #openSession(graph: Uint8Array): Promise<GraphSession> {
+    const { threads, atOnce = false } = this.#options;
+    return openSession(graph, { threads, isLarge: this.#isLarge, atOnce });
   }
 }
 
