@@ -235,11 +235,24 @@ export class ShardBorders {
 
   /** Nothing else is to be done now. */
   settle(): void {
+    while (this.settleOne());
+  }
+
+  /** One piece of what can wait. @returns whether there was one */
+  settleOne(): boolean {
     for (const [peer, channel] of this.#channels) {
-      const { packets, broken } = channel.settle();
-      this.#carry(peer, packets);
-      if (broken && this.#disputes === undefined) this.#dispute({ peer, ...broken });
+      const done = channel.settleOne();
+      if (!done) continue;
+      this.#carry(peer, done.packets);
+      if (done.broken && this.#disputes === undefined) this.#dispute({ peer, ...done.broken });
+      return true;
     }
+    return false;
+  }
+
+  /** Windows that wait to be read. */
+  get unread(): number {
+    return [...this.#channels.values()].reduce((sum, channel) => sum + channel.unread, 0);
   }
 
   /** Nothing has come for long: perhaps it was lost. */

@@ -13,9 +13,8 @@ import { type Call, endsEpoch, functionOf, isCut, lastChange, positionOf } from 
 import type { Frame, FrameKey } from '../training/frame.ts';
 import { endsStretch } from '../training/stretches.ts';
 import type { Totals } from '../training/totals.ts';
-import { sendProblem } from '../wire/border-values.ts';
 import type { Way } from '../wire/channel.ts';
-import { type Codec, decodeValues, encodeValues } from '../wire/codec.ts';
+import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Commit, Listen } from '../wire/messages.ts';
 import { signPart } from '../wire/part.ts';
@@ -24,6 +23,8 @@ import type { BlobContent } from './bring-blob.ts';
 import { type Comparisons, withCall } from './call-sums.ts';
 import type { PartsPort } from './disk-columns.ts';
 import { fillFrom } from './fill-from.ts';
+import { asCarried, assertMayCross, notFinite } from './frame-values.ts';
+import { Meanwhile } from './meanwhile.ts';
 import type { Start, StretchLog } from './records/stretch-log.ts';
 import { type Pieces, piecesWhile } from './send-blob.ts';
 import { type BorderDispute, ShardBorders } from './shard-borders.ts';
@@ -60,6 +61,9 @@ export interface HostOptions {
   readonly records?: (deployment: Deployment, shard: number, news: () => void) => StretchLog;
 }
 
+/** Windows to be closed or read, of which more come with each call. */
+const MAX_UNREAD = 6;
+
 /** Without any sign of life from the device for so long, its shard fails. */
 export const WATCHDOG_MILLISECONDS = 120_000;
 
@@ -87,6 +91,7 @@ export class ShardHost {
   /** What was read of the device before is of no use when it has begun anew. */
   #generation = 0;
   readonly #watchdog = new Watchdog(WATCHDOG_MILLISECONDS);
+  readonly #meanwhile: Meanwhile;
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
   /** Calls that are over, whose windows are still open. */
@@ -120,7 +125,17 @@ export class ShardHost {
     this.#data = data;
     this.#times = tickTimes(`shard ${shard}`);
     this.#session = openSession(plan.schedule, plan.executable, this.#timed(device), this.#times);
-    const { keys, listen, carry, news, dispute } = options;
+    const { keys, listen, carry, dispute } = options;
+    this.#meanwhile = new Meanwhile({
+      settleOne: () => this.#settleOne(),
+      isLate: () => this.#over.length + this.#borders.unread > MAX_UNREAD,
+      isOver: () => this.#closed || this.#borders.disputes !== undefined,
+      // Of this thread, whatever clock the shard goes by.
+      now: () => performance.now(),
+    });
+    const news = (): void => {
+      if (!this.#meanwhile.hear()) options.news();
+    };
     if (deployment.stretches) this.#log = options.records?.(deployment, shard, news);
     this.#borders = new ShardBorders({
       ...{ deployment, schedule: plan.schedule, keys, codec: this.#codec(), listen, carry, news, dispute },
@@ -280,6 +295,7 @@ export class ShardHost {
         await this.#loaded();
         if (this.#closed) return 'idle';
       }
+      this.#meanwhile.forget();
       const step = await this.#watchdog.watch(this.#session.advance());
       if (this.#closed) return 'idle';
       switch (step.kind) {
@@ -292,9 +308,9 @@ export class ShardHost {
           if (this.#borders.disputes !== undefined) return 'send';
           break;
         case 'needs':
-          this.#settle();
           this.#waits = this.#sendersOf(step.frames);
           this.#awaits = `shard ${this.#waits.slice(0, 4).join(', ')}`;
+          if (await this.#meanwhile.hears()) break;
           return 'needs';
         case 'done':
           await this.#finish(step.part.callIndex, step.results);
@@ -346,8 +362,15 @@ export class ShardHost {
 
   /** All that no neighbour waits for, and that takes longer than a frame: windows of calls that are over, hashes. */
   #settle(): void {
-    for (const call of this.#over.splice(0)) this.#borders.closeWindows(call);
-    this.#borders.settle();
+    while (this.#settleOne());
+  }
+
+  /** One piece of it. @returns whether there was one */
+  #settleOne(): boolean {
+    if (this.#borders.settleOne()) return true;
+    const call = this.#over.shift();
+    if (call !== undefined) this.#borders.closeWindows(call);
+    return call !== undefined;
   }
 
   get term(): number {
@@ -362,7 +385,8 @@ export class ShardHost {
   /** @param areFinite its values were looked at already @returns why it was refused */
   deliver(frame: Frame, areFinite = false): string | undefined {
     const refusal = this.#session.deliver(frame, areFinite);
-    if (refusal !== undefined) this.#refused++;
+    if (refusal === undefined) this.#meanwhile.hear();
+    else this.#refused++;
     return refusal;
   }
 
@@ -451,46 +475,20 @@ export class ShardHost {
   #send(frame: Frame): void {
     const to = this.#plan.schedule.messages.find((m) => m.id === frame.message)?.to;
     if (to === undefined) throw new Error(`no message ${frame.message}`);
-    this.#check(frame, to);
+    const codec = this.#codec();
+    assertMayCross(frame.values, codec, `shard ${this.shard} for shard ${to}`, this.#calls.get(frame.callIndex));
     if (!this.#borders.isLocal(to)) {
       this.#borders.send(frame, to);
       return;
     }
-    const refusal = this.#options.handOver(to, { ...frame, values: this.#rounded(frame.values) }, this.term);
+    const values = asCarried(frame.values, codec, this.#device.held !== undefined);
+    const refusal = this.#options.handOver(to, { ...frame, values }, this.term);
     if (refusal !== undefined) throw new Error(`shard ${to} refused a frame: ${refusal}`);
-  }
-
-  /** The neighbour would hold against this trainer what it has signed: it fails here, by itself, and says why. */
-  #check({ values, callIndex }: Frame, to: number): void {
-    const codec = this.#codec();
-    const problem = values.map((v) => sendProblem(v, codec)).find((p) => p !== undefined);
-    if (problem === undefined) return;
-    const call = this.#calls.get(callIndex);
-    const what = problem === 'range' ? `too large for ${codec}` : 'no longer a finite number';
-    const code = problem === 'range' ? 'border/range' : 'energy/not-finite';
-    throw notFinite(code, `a value of shard ${this.shard} for shard ${to} is ${what}`, call);
-  }
-
-  /** Values that stay in the process lose what they would lose on the way: the placement changes no result. */
-  #rounded(values: readonly Tensor[]): readonly Tensor[] {
-    // Memory that is used again keeps nothing for another shard.
-    if (this.#codec() !== 'f16') return this.#device.held ? values.map((v) => v.slice()) : values;
-    return decodeValues(
-      encodeValues(values, 'f16'),
-      values.map((v) => v.length),
-      'f16',
-    );
   }
 
   #codec(): Codec {
     return borderCodec(this.#options.device, this.deployment);
   }
-}
-
-/** Said of the call, so that people know how far the training came. */
-function notFinite(code: string, what: string, call: Call | undefined): Error {
-  const where = call ? ` (epoch ${call.epoch + 1}, batch ${call.batch + 1})` : '';
-  return Object.assign(new Error(`${what}${where}`), { code });
 }
 
 export type { ShardId };

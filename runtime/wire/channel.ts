@@ -168,16 +168,18 @@ export class BorderChannel {
   }
 
   /**
-   * Does what can wait while there is nothing else to do: hashes what has gone and what has come, and reads windows.
-   * @returns answers, and what a window has shown
+   * A piece of what can wait while there is nothing else to do: hashes a packet that has gone or come, or reads a window.
+   * @returns answers, and what a window has shown; nothing where nothing waits
    */
-  settle(): Received {
-    this.#settleSent();
-    this.#settleTaken();
-    const read = this.#unread
-      .splice(0)
-      .map(({ header, payload }) => this.#in('signing', () => this.#readWindow(header, payload)));
-    return read.find(({ broken }) => broken) ?? { frames: [], packets: read.flatMap(({ packets }) => packets) };
+  settleOne(): Received | undefined {
+    if (this.#in('hashing', () => this.#newestOut?.settleOne() || this.#newest?.settleOne())) return NOTHING;
+    const window = this.#unread.shift();
+    return window && this.#in('signing', () => this.#readWindow(window.header, window.payload));
+  }
+
+  /** Windows that have come and wait to be read. */
+  get unread(): number {
+    return this.#unread.length;
   }
 
   #settleSent(): void {

@@ -73,13 +73,18 @@ export class CallPackets {
 
   /** Hashes what was added: work for a moment in which nothing else waits. */
   settle(): void {
-    if (this.#pending.length === 0) return;
-    for (const { packet, hashed } of this.#pending.splice(0)) {
-      const leaf = leafOf(packet);
-      this.#leaves.push(leaf);
-      this.#chain = chainNext(this.#chain, leaf);
-      hashed(leaf);
-    }
+    while (this.settleOne());
+  }
+
+  /** Hashes one packet of what was added. @returns whether there was one */
+  settleOne(): boolean {
+    const next = this.#pending.shift();
+    if (!next) return false;
+    const leaf = leafOf(next.packet);
+    this.#leaves.push(leaf);
+    this.#chain = chainNext(this.#chain, leaf);
+    next.hashed(leaf);
+    return true;
   }
 
   get length(): number {

@@ -1,0 +1,65 @@
+/**
+ * What a shard does while it waits for a frame: hashes and signatures, which no neighbour waits for, a piece at a time.
+ * A frame that comes within a piece is late by no more than that. It looks for a while before it sleeps, for to be woken
+ * takes longer than a turn of the event loop.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+export interface MeanwhilePort {
+  /** Does a piece. @returns whether there was one */
+  readonly settleOne: () => boolean;
+  /** So much waits that all of it has to be done before more comes. */
+  readonly isLate: () => boolean;
+  /** Nothing that comes is of use any more. */
+  readonly isOver: () => boolean;
+  /** Milliseconds since any moment. */
+  readonly now: () => number;
+}
+
+/** It sleeps when nothing has come for so long. */
+const AWAKE_MS = 0.1;
+/** Waits of which it sleeps in each at once, when it has looked in vain: then frames come later, or others want the core. */
+const SLEEPS = 15;
+
+export class Meanwhile {
+  readonly #port: MeanwhilePort;
+  #looks = false;
+  #hasHeard = false;
+  #sleeps = 0;
+
+  constructor(port: MeanwhilePort) {
+    this.#port = port;
+  }
+
+  /** Something has come. @returns whether `hears` says it */
+  hear(): boolean {
+    this.#hasHeard = true;
+    return this.#looks;
+  }
+
+  /** What has come so far is known. */
+  forget(): void {
+    this.#hasHeard = false;
+  }
+
+  /** @returns whether something has come since `forget` */
+  async hears(): Promise<boolean> {
+    const { settleOne, isLate, isOver, now } = this.#port;
+    const end = now() + (this.#sleeps > 0 ? 0 : AWAKE_MS);
+    this.#looks = true;
+    try {
+      for (let isMore = true; isMore || now() < end; ) {
+        isMore = settleOne();
+        await nextTurn();
+        if (isOver()) return false;
+        if (!this.#hasHeard || (isMore && isLate())) continue;
+        this.#sleeps = 0;
+        return true;
+      }
+      this.#sleeps = this.#sleeps > 0 ? this.#sleeps - 1 : SLEEPS;
+      return this.#hasHeard;
+    } finally {
+      this.#looks = false;
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { Meanwhile, type MeanwhilePort } from '../../../runtime/net/meanwhile.ts';
+
+/** So many pieces to do; `onPiece` is told how many have been done. */
+function waiting(pieces: number, over: Partial<MeanwhilePort> = {}, onPiece: (done: number) => void = () => undefined) {
+  let [done, time] = [0, 0];
+  const meanwhile = new Meanwhile({
+    settleOne: () => {
+      if (done === pieces) return false;
+      onPiece(++done);
+      return true;
+    },
+    isLate: () => false,
+    isOver: () => false,
+    // A clock that goes on by itself: nothing here waits for a real one.
+    now: () => time++,
+    ...over,
+  });
+  return { meanwhile, done: () => done };
+}
+
+describe('Meanwhile', () => {
+  it('does all that can wait, and then sleeps', async () => {
+    const { meanwhile, done } = waiting(5);
+    expect(await meanwhile.hears()).toBe(false);
+    expect(done()).toBe(5);
+  });
+
+  it('leaves off behind the piece within which something came', async () => {
+    const { meanwhile, done } = waiting(5, {}, (piece) => {
+      if (piece === 2) expect(meanwhile.hear()).toBe(true);
+    });
+    expect(await meanwhile.hears()).toBe(true);
+    expect(done()).toBe(2);
+    expect(meanwhile.hear()).toBe(false);
+  });
+
+  it('goes on where so much waits that it has to be done', async () => {
+    const { meanwhile, done } = waiting(5, { isLate: () => done() < 4 }, () => meanwhile.hear());
+    expect(await meanwhile.hears()).toBe(true);
+    expect(done()).toBe(4);
+  });
+
+  it('says what came before it looked, and forgets what is known', async () => {
+    const { meanwhile } = waiting(0);
+    meanwhile.hear();
+    expect(await meanwhile.hears()).toBe(true);
+    meanwhile.forget();
+    expect(await meanwhile.hears()).toBe(false);
+  });
+
+  it('looks for a while, and sleeps at once for some waits when that was in vain', async () => {
+    let [turns, time] = [0, 0];
+    const isOver = (): boolean => {
+      turns++;
+      return false;
+    };
+    const { meanwhile } = waiting(0, { isOver, now: () => (time += 0.01) });
+    const turnsOf = async (): Promise<number> => {
+      turns = 0;
+      await meanwhile.hears();
+      return turns;
+    };
+    expect(await turnsOf()).toBeGreaterThan(5);
+    expect(await turnsOf()).toBe(1);
+    meanwhile.hear();
+    expect(await turnsOf()).toBe(1);
+    meanwhile.forget();
+    expect(await turnsOf()).toBeGreaterThan(5);
+  });
+
+  it('ends when nothing that comes is of use', async () => {
+    const { meanwhile, done } = waiting(5, { isOver: () => true });
+    meanwhile.hear();
+    expect(await meanwhile.hears()).toBe(false);
+    expect(done()).toBe(1);
+  });
+});
