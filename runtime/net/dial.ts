@@ -21,6 +21,7 @@ import { guarded } from './guarded.ts';
 import { GatewayLink, type Link, type LinkOptions } from './link.ts';
 import { meshOptions } from './mesh-options.ts';
 import { parsedJson } from './parsed-json.ts';
+import { quickMessages } from './quick-messages.ts';
 import { reasonText, SOCKET_LIMITS, setMaxPayload } from './socket-limits.ts';
 import { EXPELLED, OTHER_WIRE } from './welcome.ts';
 
@@ -35,10 +36,6 @@ export interface DialOptions extends LinkOptions {
   /** Of the program: the other side names it where they cannot work together. */
   readonly version?: string;
   readonly invite?: Invite;
-  /**
-   * Nothing but packets that are sealed already goes out behind the handshake: they look like chance without a mask.
-   */
-  readonly sealed?: boolean;
   /** Its bytes go through these lines. */
   readonly emulated?: EmulatedLink;
 }
@@ -125,6 +122,7 @@ function dialOnce(options: DialOptions): Promise<Link> {
         clearTimeout(timer);
         socket.removeAllListeners();
         setMaxPayload(socket, options.sealed === true ? MAX_BINARY_BYTES : MAX_MESSAGE_BYTES + 1024);
+        if (options.sealed === true) quickMessages(socket, MAX_BINARY_BYTES);
         const { session } = proved;
         resolve(new GatewayLink(socket, options, new Envelopes(session, options.keys), keyText(session.peer)));
         return;

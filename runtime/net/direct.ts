@@ -19,6 +19,7 @@ import { dial } from './dial.ts';
 import { type EmulatedLink, EmulatedSocket } from './emulated-socket.ts';
 import { type DoorLimits, FrontDoor } from './front-door.ts';
 import { caughtEvent, guarded } from './guarded.ts';
+import { quickMessages } from './quick-messages.ts';
 import { REQUEST_LIMITS } from './socket-limits.ts';
 import { watchSilence } from './watch-silence.ts';
 
@@ -249,6 +250,7 @@ export class DirectBorders {
       endWatch();
       this.#ended(key, connection);
     });
+    quickMessages(socket, MAX_BINARY_BYTES);
     this.#opened(key, connection);
   }
 

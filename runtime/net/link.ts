@@ -22,6 +22,10 @@ export interface LinkOptions {
   readonly onProbe?: (packet: Uint8Array) => void;
   /** Something of the other end was more than the handlers can take: the connection ends. */
   readonly caught?: (error: unknown) => void;
+  /**
+   * Nothing but packets that are sealed already goes over it behind the handshake: they look like chance without a mask.
+   */
+  readonly sealed?: boolean;
   /** Seconds without a word of the other end, which pings every second, after which the connection ends. */
   readonly silence?: number;
 }
@@ -153,7 +157,7 @@ export class GatewayLink implements Link {
     const head = decodeHead(bytes);
     if (head?.kind === BORDER) this.#options.onBorder?.(bytes);
     if (head?.kind === PROBE) this.#options.onProbe?.(bytes);
-    if (head?.kind !== BLOB) return;
+    if (head?.kind !== BLOB || this.#options.sealed === true) return;
     this.#incoming.add(hex(head.hash), head.offset, head.total, bytes.subarray(BLOB_HEAD));
     // It was copied, or written: a blob that is larger than the memory left would be garbage for longer than it may.
     if (bytes.length === bytes.buffer.byteLength) freeNow(bytes);

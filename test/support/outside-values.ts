@@ -75,6 +75,7 @@ export const CHECKING: Readonly<Record<string, readonly string[]>> = {
     'net/shard-data.ts',
     'net/fill-from.ts',
     'net/piece-reader.ts',
+    'net/quick-messages.ts',
     'net/record-blobs.ts',
     'net/records/fill-from-record.ts',
     'wire/link-estimate.ts',

@@ -1,0 +1,115 @@
+/** Binary messages that are taken before `ws` sees them: those that `ws` takes, and nothing else of its work. */
+import { EventEmitter } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import * as ws from 'ws';
+import { quickMessages } from '../../runtime/net/quick-messages.ts';
+
+/** Parts of `ws` of which its types do not speak. */
+const { Receiver, Sender } = ws as unknown as {
+  readonly Receiver: new (options?: object) => EventEmitter & { write(chunk: Buffer): boolean };
+  readonly Sender: { frame(payload: Buffer, options: object): Buffer[] };
+};
+
+const MOST = 1000;
+
+/** What a frame has of its own; its payload is `bytes` times the same byte. */
+interface Frame {
+  readonly opcode: number;
+  readonly fin: boolean;
+  readonly bytes: number;
+  readonly mask: number;
+}
+
+function encoded({ opcode, fin, bytes, mask }: Frame, isServer: boolean, number: number): Buffer {
+  const options = { fin, opcode, mask: isServer, rsv1: false, readOnly: false };
+  const generateMask = (key: Buffer): Buffer => key.fill(mask);
+  const payload = Buffer.alloc(bytes, 97 + (number % 20));
+  return Buffer.concat(Sender.frame(payload, { ...options, generateMask }));
+}
+
+/** All that an end tells of a stream of bytes that comes in these chunks. */
+async function heard(chunks: readonly Buffer[], isServer: boolean, isQuick: boolean): Promise<string[]> {
+  const receiver = new Receiver({ isServer, maxPayload: MOST });
+  const socket = Object.assign(new EventEmitter(), { readyState: 1, CLOSED: 3, _receiver: receiver });
+  const told: string[] = [];
+  for (const event of ['message', 'ping', 'pong'] as const)
+    receiver.on(event, (data: Buffer, binary?: boolean) => socket.emit(event, data, binary));
+  socket.on('message', (data: Buffer, binary: boolean) =>
+    told.push(`${binary ? 'binary' : 'text'} ${data.toString()}`),
+  );
+  socket.on('ping', (data: Buffer) => told.push(`ping ${data.toString()}`));
+  socket.on('pong', (data: Buffer) => told.push(`pong ${data.toString()}`));
+  receiver.on('error', (error: Error) => told.push(`error ${error.message}`));
+  if (isQuick) quickMessages(socket as unknown as ws.WebSocket, MOST);
+  for (const chunk of chunks) receiver.write(Buffer.from(chunk));
+  // An error is told a turn later.
+  await nextTurn();
+  return told;
+}
+
+const single = fc.record({
+  opcode: fc.constantFrom(2, 2, 2, 1, 9, 10),
+  fin: fc.constant(true),
+  bytes: fc.constantFrom(0, 1, 5, 120, 125, 126, 300, 999, 1000),
+  mask: fc.constantFrom(0, 0, 0, 7),
+});
+
+/** A message in two pieces, with a ping between. */
+const inPieces = ({ mask }: Frame): Frame[] => [
+  { opcode: 2, fin: false, bytes: 5, mask },
+  { opcode: 9, fin: true, bytes: 3, mask },
+  { opcode: 0, fin: true, bytes: 4, mask },
+];
+
+const frames = fc
+  .array(fc.oneof({ weight: 4, arbitrary: single.map((f) => [f]) }, { weight: 1, arbitrary: single.map(inPieces) }))
+  .map((all) => all.flat());
+
+const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 });
+
+test('the same messages and signs of life as by ws alone, however their bytes come', async () => {
+  await fc.assert(
+    fc.asyncProperty(frames, fc.boolean(), sizes, async (all, isServer, cuts) => {
+      const bytes = Buffer.concat(
+        all.map((f, i) => encoded(f.opcode > 8 ? { ...f, bytes: f.bytes % 126 } : f, isServer, i)),
+      );
+      const chunks: Buffer[] = [];
+      for (let at = 0, i = 0; at < bytes.length; i++) {
+        const end = at + (cuts[i % cuts.length] ?? 1);
+        chunks.push(bytes.subarray(at, end));
+        at = end;
+      }
+      expect(await heard(chunks, isServer, true)).toEqual(await heard(chunks, isServer, false));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a frame against the rules ends the connection as ws has it', async () => {
+  const sound = encoded({ opcode: 2, fin: true, bytes: 9, mask: 0 }, true, 0);
+  const bad = [
+    encoded({ opcode: 2, fin: true, bytes: MOST + 1, mask: 0 }, true, 1),
+    encoded({ opcode: 2, fin: true, bytes: 9, mask: 0 }, false, 2),
+    encoded({ opcode: 3, fin: true, bytes: 9, mask: 0 }, true, 3),
+    Buffer.concat([1, 2].map((i) => encoded({ opcode: 2, fin: i === 2, bytes: 9, mask: 0 }, true, i))),
+  ];
+  for (const bytes of bad) {
+    const quick = await heard([sound, bytes], true, true);
+    expect(quick).toEqual(await heard([sound, bytes], true, false));
+    expect(quick.at(-1)).toMatch(/^error/);
+  }
+});
+
+test('a message that came in several chunks lies in the same memory as the one before', () => {
+  const socket = Object.assign(new EventEmitter(), { readyState: 1, CLOSED: 3, _receiver: new Receiver() });
+  quickMessages(socket as unknown as ws.WebSocket, MOST);
+  const places = new Set<ArrayBufferLike>();
+  socket.on('message', (data: Buffer) => places.add(data.buffer));
+  for (let i = 0; i < 5; i++) {
+    const bytes = encoded({ opcode: 2, fin: true, bytes: 900, mask: 0 }, false, i);
+    for (const part of [bytes.subarray(0, 400), bytes.subarray(400)]) socket._receiver.write(part);
+  }
+  expect(places.size).toBe(1);
+});
