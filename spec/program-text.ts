@@ -29,10 +29,15 @@ function showScalar(expr: ScalarExpr): string {
   return `${expr.op}(${expr.args.map(showScalar).join(', ')})`;
 }
 
+/** JSON has a zero with a sign, which `JSON.stringify` leaves away. */
+function showAttribute(value: AttributeValue | undefined): string {
+  return Object.is(value, -0) ? '-0' : JSON.stringify(value);
+}
+
 function printOp(op: Op): string {
   const attributes = Object.keys(op.attributes)
     .sort()
-    .map((name) => `${name}=${JSON.stringify(op.attributes[name])}`);
+    .map((name) => `${name}=${showAttribute(op.attributes[name])}`);
   const inside = [...op.args, ...attributes].join(', ');
   const slot = op.slot === undefined ? '' : ` @${op.slot}`;
   return `${op.id} = ${op.op}(${inside}) : ${showShape(op.shape)}${slot}${op.origin ? `  ; ${op.origin}` : ''}`;

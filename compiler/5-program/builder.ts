@@ -22,6 +22,8 @@ export class BlockBuilder implements Emit {
   readonly #scalarIds = new Map<string, Value>();
   readonly #constants = new Map<number, Value>();
   readonly #shapes = new Map<string, Shape>();
+  /** What was written already, by what it is and whom it serves. */
+  readonly #written = new Map<string, Value>();
   /** Stands behind every operation written from now on: the node or link that it serves. */
   origin: OpOrigin | undefined;
 
@@ -29,14 +31,23 @@ export class BlockBuilder implements Emit {
     this.#names = names;
   }
 
+  /**
+   * What a node or link computes twice it computes once: a definition that several places read is lowered at each of
+   * them, and then differentiated as one, its gradients added before they go on.
+   */
   op(name: string, args: readonly Value[], attributes: Attributes = {}): Value {
+    const key = `${this.origin ?? ''} ${name}(${args.map((a) => a.id).join(',')})${attributesKey(attributes)}`;
+    const known = this.#written.get(key);
+    if (known) return known;
     if (!isOperator(name)) throw new Error(`${name} is not an operator`);
     const shape = operators[name].shape(
       args.map((a) => a.shape),
       attributes,
     );
     for (const a of args) if (!this.#shapes.has(a.id)) this.#shapes.set(a.id, a.shape);
-    return this.#append(name, args, attributes, shape);
+    const made = this.#append(name, args, attributes, shape);
+    this.#written.set(key, made);
+    return made;
   }
 
   /** Shape of a value that this block makes or reads. */
@@ -94,4 +105,17 @@ export function canonicalAttributes(attributes: Attributes): Attributes {
   for (const name in attributes) if (attributes[name] === false) says = false;
   if (says) return attributes;
   return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== false));
+}
+
+/** Many operations share one object of attributes, above all the empty one. */
+const keys = new WeakMap<Attributes, string>();
+
+/** The same for equal attributes. */
+export function attributesKey(attributes: Attributes): string {
+  const known = keys.get(attributes);
+  if (known !== undefined) return known;
+  const names = Object.keys(attributes);
+  const key = names.length === 0 ? '' : JSON.stringify(attributes, names.sort());
+  keys.set(attributes, key);
+  return key;
 }

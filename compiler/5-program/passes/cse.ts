@@ -1,5 +1,6 @@
 /** Common subexpressions: what was computed already, here or in a block before, is not computed again. */
-import type { Attributes, Op, ProgramFunction } from '../../../spec/program.ts';
+import type { Op, ProgramFunction } from '../../../spec/program.ts';
+import { attributesKey } from '../builder.ts';
 import { substitute, withArguments } from './definitions.ts';
 
 const commutative = new Set(['add', 'mul', 'max', 'min', 'equal']);
@@ -28,16 +29,4 @@ export function commonSubexpressions(f: ProgramFunction): ProgramFunction {
 function keyOf(op: Op): string {
   const args = commutative.has(op.op) ? [...op.args].sort() : op.args;
   return `${op.op}(${args.join(',')})${attributesKey(op.attributes)}`;
-}
-
-/** Many operations share one object of attributes, above all the empty one. */
-const keys = new WeakMap<Attributes, string>();
-
-function attributesKey(attributes: Attributes): string {
-  const known = keys.get(attributes);
-  if (known !== undefined) return known;
-  const names = Object.keys(attributes);
-  const key = names.length === 0 ? '' : JSON.stringify(attributes, names.sort());
-  keys.set(attributes, key);
-  return key;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { BlockBuilder, createNames } from '../../../compiler/5-program/builder.ts';
 import { lowerProgram } from '../../../compiler/5-program/lower.ts';
 import { passes, runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { countOps } from '../../../compiler/5-program/passes/peel.ts';
@@ -96,4 +97,16 @@ function f batch 1
   );
   const ops = program.functions.flatMap((f) => f.blocks.flatMap((b) => b.ops.map(({ op }) => op)));
   expect(new Set(ops)).toEqual(new Set(['constant', 'broadcast']));
+});
+
+test('a node or link computes nothing twice, and zeros of both signs stay apart', () => {
+  const builder = new BlockBuilder(createNames());
+  const x = { id: 'x', shape: [3] };
+  builder.origin = 'node a';
+  const first = builder.op('exp', [x]);
+  expect(builder.op('exp', [x])).toEqual(first);
+  expect(builder.op('sum', [x], { axes: [0] })).not.toEqual(builder.op('sum', [x], { axes: [0], keep: true }));
+  expect(builder.constant(-0)).not.toEqual(builder.constant(0));
+  builder.origin = 'node b';
+  expect(builder.op('exp', [x])).not.toEqual(first);
 });
