@@ -50,53 +50,62 @@ const convTranspose2d: Lowering = (op, e) => {
   finishPicture(e, op, made);
 };
 
-/** Below this many channels one product with all places of the kernel side by side is faster (measured). */
-const APART_FROM = 16;
+/** From so many channels on each place has a product of its own; below, all places side by side are one (measured). */
+const APART_FROM = 8;
 
 /**
  * A product for each place of the kernel: of the picture's places that lie under it, over all pages, with the windows.
- * Convolving x with y would do the same, but ONNX Runtime takes up to twice as long; a product for each page, or all
- * places of the kernel side by side as one matrix, copies nine times the picture at once for a kernel of 3 x 3.
+ * With channels last, since what is copied then lies together. Convolving x with y would do the same, but ONNX Runtime
+ * takes two to four times as long; a product for each page does not fill its tiles.
  */
 const conv2dWeightGradient: Lowering = (op, e) => {
   const [x, y] = op.args as [string, string];
   const { x: picture, y: counted, windows } = between(e.shapeOf(x), e.shapeOf(y), op.attributes);
   const rows = picture.pages * sizeOf(counted.size);
-  const byWindow = e.once(`windows of ${y}`, () =>
-    e.node('Reshape', [paged(e, y, counted), e.integers([rows, counted.channels])]),
+  const flat = (name: string, shape: readonly number[]): string => e.node('Reshape', [name, e.integers(shape)]);
+  const byWindow = e.once(`windows of ${y}`, () => flat(paged(e, y, counted), [rows, counted.channels]));
+  if (picture.channels < APART_FROM) {
+    const places = placesUnder(e, channelsBeforePages(e, x, picture), [2, 3], counted, windows);
+    const side = flat(e.node('Concat', places, { axis: 0 }), [places.length * picture.channels, rows]);
+    e.node('Reshape', [e.node('Gemm', [side, byWindow]), e.integers(op.shape)], {}, op.id);
+    return;
+  }
+  const products = placesUnder(e, paged(e, x, picture), [1, 2], counted, windows).map((place) =>
+    e.node('Gemm', [flat(place, [rows, picture.channels]), byWindow], { transA: 1 }),
   );
-  const places = placesUnder(e, x, picture, counted, windows);
-  const flat = (name: string, channels: number): string => e.node('Reshape', [name, e.integers([channels, rows])]);
-  const product =
-    picture.channels < APART_FROM
-      ? e.node('Gemm', [flat(e.node('Concat', places, { axis: 0 }), places.length * picture.channels), byWindow])
-      : e.node(
-          'Concat',
-          places.map((place) => e.node('Gemm', [flat(place, picture.channels), byWindow])),
-          { axis: 0 },
-        );
-  e.node('Reshape', [product, e.integers(op.shape)], {}, op.id);
+  e.node('Reshape', [e.node('Concat', products, { axis: 0 }), e.integers(op.shape)], {}, op.id);
 };
 
-/** For each place of the kernel the picture's places under it: [channels, pages, rows, columns]. */
-function placesUnder(e: OnnxEmitter, x: string, picture: Picture, counted: Picture, windows: Windows): string[] {
-  const { kernel, stride, padding } = windows;
-  const turned = e.once(`channels before pages ${x}`, () =>
+const channelsBeforePages = (e: OnnxEmitter, x: string, picture: Picture): string =>
+  e.once(`channels before pages ${x}`, () =>
     e.node('Transpose', [channelsFirst(e, x, picture)], { perm: [1, 0, 2, 3] }),
   );
-  const side = [0, 0, ...padding];
+
+/**
+ * For each place of the kernel the picture's places under it.
+ *
+ * @param axes of `picture` that are its rows and its columns
+ */
+function placesUnder(
+  e: OnnxEmitter,
+  picture: string,
+  axes: readonly [number, number],
+  counted: Picture,
+  { kernel, stride, padding }: Windows,
+): string[] {
+  const sides = [0, 1, 2, 3].map((axis) => padding[axes.indexOf(axis)] ?? 0);
   const padded =
     padding[0] + padding[1] > 0
-      ? e.once(`padded ${padding.join(' ')} ${turned}`, () =>
-          e.node('Pad', [turned, e.integers([...side, ...side]), e.number(0)], { mode: 'constant' }),
+      ? e.once(`padded ${sides.join(' ')} ${picture}`, () =>
+          e.node('Pad', [picture, e.integers([...sides, ...sides]), e.number(0)], { mode: 'constant' }),
         )
-      : turned;
+      : picture;
   const end = (from: number, axis: 0 | 1): number => from + (counted.size[axis] - 1) * stride[axis] + 1;
   const places: string[] = [];
   for (let ky = 0; ky < kernel[0]; ky++)
     for (let kx = 0; kx < kernel[1]; kx++) {
       const [from, to] = [e.integers([ky, kx]), e.integers([end(ky, 0), end(kx, 1)])];
-      places.push(e.node('Slice', [padded, from, to, e.integers([2, 3]), e.integers(stride)]));
+      places.push(e.node('Slice', [padded, from, to, e.integers(axes), e.integers(stride)]));
     }
   return places;
 }

@@ -2,6 +2,8 @@
 import { sizeOf } from '../../../spec/program.ts';
 import { poolingOf, spreadOf } from '../../operators/pooling.ts';
 import { type Picture, pictureOf, type Windows } from '../../operators/window.ts';
+import { CAST } from './casts.ts';
+import type { OnnxEmitter } from './emitter.ts';
 import type { Lowering } from './lowering.ts';
 import { orNotANumber } from './not-a-number.ts';
 import { channelsFirst, finishPicture, leftOver, windowAttributes } from './pictures.ts';
@@ -10,28 +12,64 @@ const maxPool: Lowering = (op, e) => {
   const [x] = op.args as [string];
   const { x: picture, windows } = poolingOf(e.shapeOf(x), op.attributes);
   const turned = channelsFirst(e, x, picture);
-  const over = (of: string): string => e.node('MaxPool', [of], windowAttributes(windows));
-  finishPicture(e, op, orNotANumber(e, turned, over));
+  finishPicture(
+    e,
+    op,
+    orNotANumber(e, turned, (of) => largest(e, of, windows)),
+  );
 };
 
-/** ONNX's MaxPool tells where its results stand in the whole input, the first of equals. */
+const largest = (e: OnnxEmitter, picture: string, windows: Windows): string =>
+  e.once(`largest ${JSON.stringify(windows)} ${picture}`, () =>
+    e.node('MaxPool', [picture], windowAttributes(windows)),
+  );
+
 const maxPoolGradient: Lowering = (op, e) => {
   const [x, g] = op.args as [string, string];
   const { x: picture, windows } = poolingOf(e.shapeOf(x), op.attributes);
-  const attributes = windowAttributes(windows);
-  const positions = e.several('MaxPool', [channelsFirst(e, x, picture)], 2, attributes)[1] as string;
   const counted = pictureOf(e.shapeOf(g));
   const gradient = channelsFirst(e, g, counted);
+  const turned = channelsFirst(e, x, picture);
   if (areSideBySide(picture, counted, windows)) {
-    const steps = { kernel_shape: [...windows.kernel], strides: [...windows.stride] };
-    finishPicture(e, op, e.node('MaxUnpool', [gradient, positions], steps));
+    const taken = firstLargest(e, turned, picture, windows);
+    finishPicture(e, op, e.node('Mul', [taken, repeated(e, gradient, windows)]));
     return;
   }
+  // ONNX's MaxPool tells where its results stand in the whole input, the first of equals.
+  const positions = e.several('MaxPool', [turned], 2, windowAttributes(windows))[1] as string;
   const flat = (name: string): string => e.node('Reshape', [name, e.integers([-1])]);
   const zeros = e.node('Expand', [e.number(0), e.integers([sizeOf(op.shape)])]);
   const sums = e.node('ScatterElements', [zeros, flat(positions), flat(gradient)], { axis: 0, reduction: 'add' });
   finishPicture(e, op, e.node('Reshape', [sums, e.integers([picture.pages, picture.channels, ...picture.size])]));
 };
+
+/**
+ * 1 at the first of each window's largest elements, 0 elsewhere, for windows side by side. Asking MaxPool for positions
+ * takes twice as long (measured): it then compares element by element.
+ */
+function firstLargest(e: OnnxEmitter, x: string, { size }: Picture, windows: Windows): string {
+  const { kernel } = windows;
+  const [, width] = size;
+  const equals = (a: string, b: string): string =>
+    e.node('Cast', [e.node('Equal', [a, repeated(e, b, windows)])], { to: CAST.float });
+  return e.once(`first largest ${JSON.stringify(windows)} ${x}`, () => {
+    const sooner = Float32Array.from({ length: sizeOf(size) }, (_, i) => {
+      const [row, column] = [Math.floor(i / width) % kernel[0], (i % width) % kernel[1]];
+      return sizeOf(kernel) - (row * kernel[1] + column);
+    });
+    const ranks = e.table(`ranks ${size.join(' x ')} by ${kernel.join(' x ')}`, size, sooner);
+    const ranked = e.node('Mul', [equals(x, largest(e, x, windows)), ranks]);
+    return equals(ranked, largest(e, ranked, windows));
+  });
+}
+
+/** Each place once for every place of its window, for windows side by side. */
+function repeated(e: OnnxEmitter, counted: string, { kernel }: Windows): string {
+  const none = e.table('no region', [0], new Float32Array(0));
+  const times = e.table(`times ${kernel.join(' x ')}`, [4], Float32Array.of(1, 1, ...kernel));
+  const nearest = { mode: 'nearest', nearest_mode: 'floor', coordinate_transformation_mode: 'asymmetric' };
+  return e.node('Resize', [counted, none, times], nearest);
+}
 
 /** Every place of the picture lies under one window. */
 function areSideBySide(picture: Picture, counted: Picture, windows: Windows): boolean {
@@ -54,12 +92,8 @@ const averagePoolGradient: Lowering = (op, e) => {
   const counted = pictureOf(e.shapeOf(g));
   if (areSideBySide(picture, counted, windows)) {
     // Every place takes its window's share.
-    const { pages, channels } = picture;
-    const first = channelsFirst(e, g, counted);
-    const split = e.node('Reshape', [first, e.integers([pages, channels, count[0], 1, count[1], 1])]);
-    const share = e.node('Mul', [split, e.number(1 / sizeOf(kernel))]);
-    const wide = e.node('Expand', [share, e.integers([pages, channels, count[0], kernel[0], count[1], kernel[1]])]);
-    finishPicture(e, op, e.node('Reshape', [wide, e.integers([pages, channels, ...picture.size])]));
+    const share = e.node('Mul', [channelsFirst(e, g, counted), e.number(1 / sizeOf(kernel))]);
+    finishPicture(e, op, repeated(e, share, windows));
     return;
   }
   const flat = [picture.pages * picture.channels, 1, ...count];
