@@ -5,7 +5,7 @@ import { DiagnosticsError } from '../../../compiler/diagnostics/diagnostics-erro
 import { fileHost, overlayHost } from '../../../compiler/host.ts';
 import { initialValues } from '../../../spec/initialise.ts';
 import { TRAIN } from '../../../spec/names.ts';
-import { sizeOf } from '../../../spec/program.ts';
+import { type Input, type Program, sizeOf } from '../../../spec/program.ts';
 import { stream } from '../../../spec/random.ts';
 import type { Device, FieldData } from '../../device/device.ts';
 import { buildStages, selectTask } from '../compiling/compile-model.ts';
@@ -22,21 +22,34 @@ export interface TrainingSteps {
   close(): Promise<void>;
 }
 
-/** @param text with one `train` block, whose fields are of f32: they are filled with normal numbers */
-export async function openTraining(text: string, device: Device, choice?: KernelChoice): Promise<TrainingSteps> {
-  device.warmUp?.();
-  const { value, diagnostics, texts } = checkFile(overlayHost({ [FILE]: text }, fileHost()), FILE);
+export interface TaskChoice {
+  /** The first `train` block when absent. */
+  readonly task?: string;
+  /** Values of the model's parameters. */
+  readonly set?: Readonly<Record<string, string>>;
+}
+
+/** @throws DiagnosticsError where the model has errors */
+export function programOf(text: string, { task, set = {} }: TaskChoice = {}): Program {
+  const { value, diagnostics, texts } = checkFile(overlayHost({ [FILE]: text }, fileHost()), FILE, { set });
   if (!value) throw new DiagnosticsError(diagnostics, texts);
   const model = { checked: value, warnings: [], texts, path: FILE };
-  const { program } = buildStages(selectTask(model, undefined, {}));
+  return buildStages(selectTask(model, task, {})).program;
+}
+
+/** @param text with one `train` block */
+export async function openTraining(text: string, device: Device, choice?: KernelChoice): Promise<TrainingSteps> {
+  device.warmUp?.();
+  return openProgram(programOf(text), device, choice);
+}
+
+/** Fields of f32 are filled with normal numbers, those of whole numbers with such below ten. */
+export async function openProgram(program: Program, device: Device, choice?: KernelChoice): Promise<TrainingSteps> {
   const session = await device.open({ program, files: await formsOf(device, program, choice) });
   for (const state of program.states) await session.write(state.id, initialValues(state, 1));
   const inputs: Record<string, FieldData> = {};
   const train = program.functions.find((f) => f.role === 'train');
-  for (const { field, shape } of train?.inputs ?? []) {
-    const rng = stream(0, field);
-    inputs[field] = Float32Array.from({ length: sizeOf(shape) }, (_, i) => rng.normal(i));
-  }
+  for (const input of train?.inputs ?? []) inputs[input.field] = filled(input);
   const rows = Uint32Array.from({ length: train?.batch ?? 0 }, (_, i) => i);
   const resident = await session.makeResident?.(TRAIN, rows.length);
   let batch = 0;
@@ -47,6 +60,20 @@ export async function openTraining(text: string, device: Device, choice?: Kernel
     },
     close: () => session.close(),
   };
+}
+
+function filled({ field, type, shape }: Input): FieldData {
+  const rng = stream(0, field);
+  const length = sizeOf(shape);
+  const digit = (i: number): number => Math.floor(10 * rng.uniform(i));
+  switch (type) {
+    case 'u8':
+      return Uint8Array.from({ length }, (_, i) => digit(i));
+    case 'i32':
+      return Int32Array.from({ length }, (_, i) => digit(i));
+    case 'f32':
+      return Float32Array.from({ length }, (_, i) => rng.normal(i));
+  }
 }
 
 /** Milliseconds of each of `runs` steps, behind `warm` others. */
