@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import type { Capability } from '../../spec/capability.ts';
+import { COSTS, OPTIONAL_COSTS } from '../../spec/costs.ts';
+import { DEFAULT_MACHINE } from '../../spec/default-machine.ts';
 import { EVERY } from '../support/every.ts';
 import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
 import { ROOT } from '../support/repository.ts';
@@ -89,15 +91,24 @@ test('nmc doctor says what the GPU is and what it measured', async () => {
   expect(found.auto).toEqual({ device: 'cpu', why: expect.stringContaining('slow') });
 });
 
-test('nmc doctor on a machine without a GPU says what to do', async () => {
-  const json = await nmc(['doctor', '--json'], { cwd: folder, env: NONE });
+test('nmc doctor on a machine without a GPU says what to do, and measures each cost of the processor', async () => {
+  const temporary = join(folder, 'temporary');
+  mkdirSync(temporary);
+  const json = await nmc(['doctor', '--json'], { cwd: folder, env: { ...NONE, TMPDIR: temporary } });
+  expect(json.code, json.stderr).toBe(0);
   const found = JSON.parse(json.stdout) as Capability;
   expect(follows(found), JSON.stringify(follows.errors)).toBe(true);
   const gpu = found.devices.find((d) => d.device === 'webgpu');
   expect(gpu?.available).toBe(false);
   expect(gpu?.repair).toMatch(/driver/);
   expect(found.auto.why).toContain('no GPU');
-});
+  const costs = found.devices.find(({ device }) => device === 'cpu')?.measured?.costs;
+  expect(Object.keys(costs ?? {}).sort()).toEqual([...COSTS, ...OPTIONAL_COSTS].sort());
+  // Those of frames between two trainers are this machine's own, not what stands in for them.
+  for (const name of ['frame', 'window'] as const) expect(costs?.[name]).not.toBe(DEFAULT_MACHINE.costs[name]);
+  for (const [name, seconds] of Object.entries(costs ?? {})) expect([name, seconds >= 0]).toEqual([name, true]);
+  expect(readdirSync(temporary).filter((name) => name.startsWith('nmc-'))).toEqual([]);
+}, 180_000);
 
 test('nmc bench measures the GPU in lines of JSON, and says what to do without one', async () => {
   const none = await nmc(['bench', '--device', 'webgpu', '--json'], { cwd: folder, env: NONE });
