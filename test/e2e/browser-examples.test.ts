@@ -15,12 +15,13 @@ import { temporaryFolder } from '../support/nmc.ts';
 import { ROOT } from '../support/repository.ts';
 import { expectSameTraining } from '../support/same-training.ts';
 import { type ServedFolder, serveFolder } from '../support/serve-folder.ts';
-import { type SmallTask, unlikeTasks } from '../support/small-examples.ts';
+import { ofEachModel, type SmallTask, unlikeTasks } from '../support/small-examples.ts';
 import { type SmallTraining, trainSmall } from '../support/small-training.ts';
 import { softwareDevice } from '../support/webgpu.ts';
 
 const folder = temporaryFolder();
-const tasks = unlikeTasks(3);
+/** The kernels are those of Node: a page differs by what hands them to the GPU. */
+const tasks = ofEachModel(unlikeTasks(3));
 const BATCHES = 2;
 /** One of them with weights that products read in half precision. */
 const halves = inHalves(tasks.find(({ name }) => name.startsWith('digits')));

@@ -126,6 +126,8 @@ interface SmallStaged {
 export interface SmallTask {
   /** `memory.pcn: dendritic`. */
   readonly name: string;
+  /** `memory.pcn: dendritic_memory`. */
+  readonly model: string;
   /** With kernels, and nothing for the CPU. */
   readonly built: BuiltPlan;
 }
@@ -138,10 +140,11 @@ export interface SmallTask {
 export function smallTasks(batch: number, examples: readonly string[] = EXAMPLES): SmallTask[] {
   const tasks = examples.flatMap((name) => stagedOf(name, smaller(name), batch));
   const found = new Map<string, SmallTask>();
-  for (const { name, staged } of EVERY ? tasks : ofEachKind(tasks)) {
+  for (const { name, model, staged } of EVERY ? tasks : ofEachKind(tasks)) {
     const built = planWithoutFiles(staged);
     const key = JSON.stringify([built.program.states, built.program.functions]);
-    if (!found.has(key)) found.set(key, { name, built: withKernels(built, kernelFiles(lowerToWgsl(built.program))) });
+    if (!found.has(key))
+      found.set(key, { name, model, built: withKernels(built, kernelFiles(lowerToWgsl(built.program))) });
   }
   return [...found.values()];
 }
@@ -152,6 +155,11 @@ const UNLIKE = ['conv.pcn', 'transformer.pcn', 'sequence.pcn', 'memory.pcn', 'fa
 /** For what is slow and differs little from model to model; all of `smallTasks` with `NMC_EVERY=1`. */
 export function unlikeTasks(batch: number): SmallTask[] {
   return smallTasks(batch, EVERY ? EXAMPLES : UNLIKE);
+}
+
+/** One of them for each model: for what meets other operators, and is the same whatever the rule does with them. */
+export function ofEachModel(tasks: readonly SmallTask[]): readonly SmallTask[] {
+  return EVERY ? tasks : tasks.filter(({ model }, i) => tasks.findIndex((t) => t.model === model) === i);
 }
 
 /** The tasks that show a model or a rule for the first time; of each model one that settles, where it has one. */
