@@ -38,11 +38,14 @@ export type BatchCosts = Required<Pick<Costs, 'batch' | 'sampleByte' | 'commit' 
 /** More is other work of the machine: threads that wake each other wait no longer than that. */
 const MAX_LAG = 3;
 
-/** @param time measures a batch of a run that goes on meanwhile */
+/** Of the threads that share batches, which have just begun: until their code is compiled. */
+const WARM_BATCHES = 500;
+
+/** @param time measures a batch of a run that goes on meanwhile, behind so many others */
 export async function batchTimes(
   device: Device,
   end: BorderEnd,
-  time: (batches: () => number, failure: () => string | undefined) => Promise<RoundTime>,
+  time: (batches: () => number, failure: () => string | undefined, warm?: number) => Promise<RoundTime>,
 ): Promise<BatchTimes> {
   const timeOf = async (run: string, program: Program, bytes: number, more: Pick<Fed, 'commits' | 'alone'>) => {
     const column = { name: 'x', type: 'u8' as const, shape: [bytes] };
@@ -52,6 +55,7 @@ export async function batchTimes(
       return await time(
         () => end.batches(run),
         () => end.failure(run),
+        more.alone ? WARM_BATCHES : undefined,
       );
     } finally {
       end.release(run);

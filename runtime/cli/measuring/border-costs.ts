@@ -77,10 +77,13 @@ const SETTINGS = {
 } as const satisfies Record<Between, Omit<Turns, 'name'> & { readonly short: boolean }>;
 const NAMES = Object.keys(SETTINGS) as Between[];
 /**
- * Of a stream, before anything is measured: 6,400 frames. A training sends so many in its first seconds; until then V8
- * compiles what seals and opens them, and a frame takes three times the processor time that it takes from then on.
+ * Before anything is measured. V8 compiles what seals, opens and signs as it is used: of a stream the first frames take
+ * seven times the processor time of those behind some 16,000, and calls and large frames twice that of those behind some
+ * hundred. A training has made so many in its first seconds.
  */
-const WARM_ROUNDS = 400;
+const WARM_ROUNDS = { stream: 1000, brief: 400, many: 200 } as const;
+/** Of shards whose device is in a thread, which is a new one each time. */
+const WARM_APART = 150;
 /** By turns: of a machine that does something else for a while the better one counts. */
 const PASSES = 2;
 
@@ -92,10 +95,11 @@ async function borderTimes(device: Device): Promise<BorderTimes> {
     const as = (source: ShardSource): ShardSource => ({ ...source, executable: { ...source.executable, short } });
     return [as(here), as(there)];
   };
-  const time = async (name: Between): Promise<RoundTime> => pair.time(await sourcesOf(name));
+  const time = async (name: Between): Promise<RoundTime> =>
+    pair.time(await sourcesOf(name), SETTINGS[name].short ? undefined : WARM_APART);
   try {
-    await pair.warmUp(await sourcesOf('stream'), WARM_ROUNDS);
-    await time('many');
+    for (const name of ['stream', 'brief', 'many'] as const)
+      await pair.warmUp(await sourcesOf(name), WARM_ROUNDS[name]);
     const found = new Map<Between, RoundTime>();
     for (let pass = 0; pass < PASSES; pass++)
       for (const name of NAMES) found.set(name, better(found.get(name), await time(name)));

@@ -38,23 +38,37 @@ const [WARM_MS, WINDOW_MS, MIN_ROUNDS] = [30, 75, 8];
 /** A machine that is never so slow. */
 const PATIENCE_MS = 30_000;
 
-/** Seconds of processors after which both ends count as warm, however few rounds a slow machine has done; by the clock. */
-const [MAX_WARM_WORK, MAX_WARM] = [3, 8] as const;
+/** Seconds after which both ends count as warm, however few rounds a slow machine has done. */
+interface WarmBound {
+  /** Of processors. */
+  readonly work: number;
+  readonly clock: number;
+}
+
+const WARM_BOUND: WarmBound = { work: 5, clock: 10 };
+/** Of threads that have just begun, whose code is compiled anew. */
+const THREADS_BOUND: WarmBound = { work: 0.6, clock: 1.5 };
 
 type Failure = () => string | undefined;
 
-async function roundsUntilWarm(enough: number, rounds: () => number, failure: Failure): Promise<void> {
+async function roundsUntilWarm(
+  enough: number,
+  rounds: () => number,
+  failure: Failure,
+  { work, clock }: WarmBound = WARM_BOUND,
+): Promise<void> {
   const [began, used] = [performance.now(), process.cpuUsage()];
   const isOver = (): boolean => {
     const { user, system } = process.cpuUsage(used);
-    return (user + system) / 1e6 > MAX_WARM_WORK || (performance.now() - began) / 1e3 > MAX_WARM;
+    return (user + system) / 1e6 > work || (performance.now() - began) / 1e3 > clock;
   };
   for (let reached = MIN_ROUNDS; reached <= enough && !isOver(); reached += MIN_ROUNDS)
     await reaches(rounds, reached, 0, failure);
 }
 
-/** Of what goes on meanwhile, and counts its rounds. */
-async function timeOfRounds(rounds: () => number, failure: Failure): Promise<RoundTime> {
+/** Of what goes on meanwhile, and counts its rounds. @param warm rounds that go by before, in bounded time */
+async function timeOfRounds(rounds: () => number, failure: Failure, warm = MIN_ROUNDS): Promise<RoundTime> {
+  await roundsUntilWarm(warm, rounds, failure, THREADS_BOUND);
   await reaches(rounds, MIN_ROUNDS, performance.now() + WARM_MS, failure);
   const [before, began, used] = [rounds(), performance.now(), process.cpuUsage()];
   await reaches(rounds, before + MIN_ROUNDS, began + WINDOW_MS, failure);
@@ -101,9 +115,9 @@ export class BorderPair {
     }
   }
 
-  /** Of a round: each shard has its turn once. */
-  time(sources: readonly [ShardSource, ShardSource]): Promise<RoundTime> {
-    return this.#while(sources, timeOfRounds);
+  /** Of a round: each shard has its turn once. @param warm rounds that go by before, in bounded time */
+  time(sources: readonly [ShardSource, ShardSource], warm?: number): Promise<RoundTime> {
+    return this.#while(sources, (rounds, failure) => timeOfRounds(rounds, failure, warm));
   }
 
   /** Goes through so many rounds, in bounded time, and measures none of them. */
@@ -143,7 +157,7 @@ export class BorderPair {
 
   /** Of a batch of one shard by itself. */
   batches(device: Device): Promise<BatchTimes> {
-    return batchTimes(device, this.#here, timeOfRounds);
+    return batchTimes(device, this.#here, (batches, failure, warm) => timeOfRounds(batches, failure, warm));
   }
 
   async #ask(request: EndRequest): Promise<EndAnswer> {

@@ -222,15 +222,20 @@ type EndCosts = Pick<Costs, 'frame' | 'frameByte' | 'farFrameByte' | 'framePath'
 const NO_COSTS: EndCosts = { frame: 0, frameByte: 0 };
 
 /** Of a frame whose values a thread of its own makes, or takes, each byte costs more. */
-function endOf(short: boolean, streams: boolean, { costs }: Capability): EndCosts {
+function endOf(short: boolean, streams: boolean, { cores, costs }: Pick<Capability, 'cores' | 'costs'>): EndCosts {
   if (!costs) return NO_COSTS;
   const { frame, frameByte, farFrameByte = 0, framePath, framePathByte = frameByte } = costs;
   const { streamFrame = frame, apartByte = 0 } = costs;
   const more = short ? 0 : apartByte;
   const bytes = { frameByte: frameByte + more, farFrameByte, framePathByte: framePathByte + more };
-  // Of a stream no frame waits until an end that is idle wakes.
-  if (streams) return { frame: streamFrame, ...bytes };
+  // Of a stream no frame waits until an end that is idle wakes. It was measured while both ends worked at once.
+  if (streams) return { frame: streamFrame * apartOnCores(cores, costs), ...bytes };
   return { frame, ...(framePath === undefined ? {} : { framePath }), ...bytes };
+}
+
+/** What work takes that has its core, and all that cores share, to itself, as a part of what it takes beside another's. */
+function apartOnCores(cores: number, { speedup }: Pick<Costs, 'speedup'>): number {
+  return cores > 1 ? Math.min(1, Math.max(1, speedup) / 2) : 1;
 }
 
 function microbatchesOf({ functions }: ShardSchedule, name: string): number {

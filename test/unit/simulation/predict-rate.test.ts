@@ -290,6 +290,26 @@ test('frames of several microbatches come and go together', () => {
   expect(seconds({ frame: 1, streamFrame: 9 }, 1)).toBeCloseTo(seconds({ frame: 1 }, 1));
 });
 
+test('cores that slow each other down did so while frames of a stream were measured', () => {
+  const of = (cores: number, speedup: number) => {
+    const trainers = trainersWith({ streamFrame: 1, speedup }).map((t) => ({
+      ...t,
+      capability: { ...t.capability, cores },
+    }));
+    const { work } = predictRate(halves, ['a', 'b'], trainers, 'f32', { microbatches: 4, ahead: 0 }) ?? {};
+    return { frames: work?.frames ?? 0, crowding: work?.crowding ?? 0 };
+  };
+  const { frames } = of(2, 2);
+  expect(of(2, 2).crowding).toBeCloseTo(0);
+  // Two ends at work at once take as long as they did then, and one alone less.
+  expect(of(2, 1.5).frames).toBeCloseTo(0.75 * frames);
+  expect(of(2, 1.5).crowding).toBeGreaterThan(0);
+  expect(of(2, 1.5).frames + of(2, 1.5).crowding).toBeLessThanOrEqual(frames + 1e-9);
+  // One core has had them in turns.
+  expect(of(1, 1)).toMatchObject({ frames, crowding: 0 });
+  expect(of(16, 10).frames).toBeCloseTo(frames);
+});
+
 test('a machine whose cores share their resources is slower with two shards at work', () => {
   expect(inTwo({ call: 1, speedup: 1 })).toBeGreaterThan(inTwo({ call: 1 }));
 });
