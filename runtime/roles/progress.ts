@@ -5,6 +5,7 @@
 
 import { evaluationKind, TRAIN } from '../../spec/names.ts';
 import { allCalls, callAt, isCut } from '../training/calls.ts';
+import type { ShardNeeds } from '../wire/deployment.ts';
 import type { ShardReport } from '../wire/messages.ts';
 import { fault, undecided } from './faults.ts';
 import type { Limits } from './limits.ts';
@@ -77,6 +78,11 @@ export function loadingDeadline({ deployment }: RunState, limits: Limits): numbe
   return limits.loading + ((files + memory) / limits.bytesPerSecond) * 1000;
 }
 
+/** In a training batch. */
+function bytesSent({ sends, bytes }: Pick<ShardNeeds, 'sends' | 'bytes'>): number {
+  return sends ? sends.reduce((sum, each) => sum + each.bytes, 0) : bytes;
+}
+
 /** Milliseconds for the call that the slowest shard is at. */
 export function callDeadline({ state }: Work, run: RunState): number {
   const { limits } = state;
@@ -94,7 +100,8 @@ export function callDeadline({ state }: Work, run: RunState): number {
   const first = kind !== TRAIN && kind !== END && mean(kind) === undefined ? limits.firstEvaluation : 0;
   const saved = isCut(deployment, calls) ? Math.max(...deployment.needs.map((n) => n.memory)) : 0;
   // In lockstep one border may wait for the other. Of later calls it is known how long they take, frames and all.
-  const sent = kind === TRAIN && mean(kind) === undefined ? deployment.needs.reduce((sum, n) => sum + n.bytes, 0) : 0;
+  const isFirst = kind === TRAIN && mean(kind) === undefined;
+  const sent = isFirst ? deployment.needs.reduce((sum, need) => sum + bytesSent(need), 0) : 0;
   return Math.max(limits.call, first, limits.slow * expected) + ((saved + sent) / limits.bytesPerSecond) * 1000;
 }
 

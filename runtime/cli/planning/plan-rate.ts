@@ -6,9 +6,10 @@ import type { Program } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
 import { stretchCostsOn, stretchLength } from '../../roles/stretch-length.ts';
 import { formatCount } from '../../support/format-numbers.ts';
-import { paysFrom, widerWork } from './pays-from.ts';
+import type { BatchWork } from '../../wire/deployment.ts';
+import { paysFrom } from './pays-from.ts';
 import { predictRate, type RatedTrainer, waitingAlone } from './predict-rate.ts';
-import { rated } from './rated-shard.ts';
+import { rated, sampleBytes } from './rated-shard.ts';
 
 export interface PlanRate {
   readonly samplesPerSecond: number;
@@ -19,8 +20,8 @@ export interface PlanRate {
   /** All in one shard, on the machine on which that is fastest; null where no machine has room for it. */
   readonly alone: { readonly samplesPerSecond: number } | null;
   /**
-   * Of a cut that is slower than one shard: widths at which one into so many shards begins to pay, about, as times of
-   * those that it has; `never` where it pays at none, since one shard has all threads of a machine. Null: not known.
+   * Of a cut that is slower than one shard: widths at which it begins to pay, about, as times of those that it has;
+   * `never` where it pays at none, since one shard has all threads of a machine, or the cut is so uneven. Null: not known.
    */
   readonly paysFrom: number | 'never' | null;
 }
@@ -48,21 +49,22 @@ export function planRate(
   if (!found) return undefined;
   const { batch } = training;
   const memory = plan.shards.reduce((sum, s) => sum + s.memory, 0);
-  const alone = fastestAlone(predicted, trainers, memory);
+  const samples = ratedShards.reduce((sum, shard) => sum + sampleBytes(shard), 0);
+  const { whole } = predicted;
+  const alone = whole && fastestAlone(whole, trainers, samples, memory);
   const isSlower = alone !== undefined && alone * found.batchesPerSecond * FASTER < 1;
-  const wide = isSlower && shards.length > 1 && segments <= MAX_WIDENED_SEGMENTS;
-  const paying = {
-    shards: ratedShards,
-    owners,
-    trainers,
-    alone: (wider: number) => fastestAlone(predicted, trainers, memory, wider),
+  const looks = isSlower && shards.length > 1 && segments <= MAX_WIDENED_SEGMENTS;
+  const paying = whole && {
+    ...{ shards: ratedShards, owners, trainers, whole },
+    // Whether it has room is another question than which is faster.
+    alone: (wide: BatchWork) => fastestAlone(wide, trainers, samples),
   };
   return {
     samplesPerSecond: batch * found.batchesPerSecond,
     limit: found.limit,
     machines: predicted.assumed ?? 'the machines of the mesh file',
     alone: alone === undefined ? null : { samplesPerSecond: batch / alone },
-    paysFrom: wide ? paysFrom(paying) : null,
+    paysFrom: (looks && paying && paysFrom(paying)) || null,
   };
 }
 
@@ -82,21 +84,19 @@ function trainerOf(machine: PlanPredicted['machines'][number], key: string, assu
   return { key, name, capability: measured ? { ...capability, costs: measured } : capability };
 }
 
-/** Seconds of a batch. @param wider times of the widths that it has */
+/** Seconds of a batch. @param samples bytes of its samples @param memory that it takes; absent: whatever there is */
 function fastestAlone(
-  { whole }: PlanPredicted,
+  whole: BatchWork,
   trainers: readonly RatedTrainer[],
-  memory: number,
-  wider = 1,
+  samples: number,
+  memory = 0,
 ): number | undefined {
-  if (!whole) return undefined;
-  const work = widerWork(whole, wider);
   const times = trainers.flatMap(({ capability }) => {
-    // Whether it has room is another question than which is faster.
-    if (wider === 1 && capability.memory < memory) return [];
-    const costs = stretchCostsOn(work, capability, true);
+    if (capability.memory < memory) return [];
+    const costs = stretchCostsOn(whole, capability, true);
     const committed = costs.commitment / stretchLength([{ ...costs, frames: 0 }]).batches;
-    return [costs.work + committed + waitingAlone(capability)];
+    const { batch = 0, sampleByte = 0 } = capability.costs ?? {};
+    return [costs.work + committed + batch + samples * sampleByte + waitingAlone(capability)];
   });
   return times.length > 0 ? Math.min(...times) : undefined;
 }
@@ -119,7 +119,7 @@ export function cutText(rate: PlanRate | undefined, width?: WidthParameter): str
 
 function paysText(wider: PlanRate['paysFrom'], width: WidthParameter | undefined): string {
   if (wider === null) return '';
-  if (wider === 'never') return '; at no width do so many shards pay there';
+  if (wider === 'never') return '; this cut pays at no width';
   // It is known to half an octave.
   if (width)
     return `; shards pay from about ${width.name} = ${formatCount(Number((width.value * wider).toPrecision(2)))}`;

@@ -70,8 +70,6 @@ export function placeOn(
 
 /** The training, and the trainers of its shards. */
 export interface Placed {
-  /** How many times as large as they are values on borders are counted. */
-  readonly wider?: number;
   readonly shards: readonly RatedShard[];
   /** Keys of trainers, by shard. */
   readonly owners: readonly string[];
@@ -116,7 +114,7 @@ export function predictCall(placed: Placed, name: string): number | undefined {
   return modelOf(placed, name)?.modelled.batch;
 }
 
-function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 }: Placed, name: string) {
+function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, name: string) {
   const used = owners.map((key) => trainers.find((t) => t.key === key));
   if (used.some((t) => !t || t.capability.rate <= 0)) return undefined;
   const names = [...new Set(used.map((t) => t?.capability.machine ?? ''))];
@@ -178,7 +176,7 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, wider = 1 
     lag: (bytes: number, from: number, to: number) => bothEnds(ends, from, to, (end) => lagOfFrame(bytes, end)),
     handover: (bytes: number) => bytes * handByte,
     window: most('window'),
-    bytesPerValue: (wider * BYTES[codec]) / parts,
+    bytesPerValue: BYTES[codec] / parts,
   };
   return { modelled: modelRate(divided, machines, network, name), machines, places, capabilities, runnings };
 }

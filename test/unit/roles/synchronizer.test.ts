@@ -5,12 +5,12 @@ import { nameOf } from '../../../runtime/roles/recording.ts';
 import { restoredSynchronizer } from '../../../runtime/roles/synchronizer.ts';
 import {
   type Phase,
-  type RunState,
   type StoredRun,
   type SynchronizerEvent,
   storedOf,
 } from '../../../runtime/roles/synchronizer-state.ts';
 import { Work } from '../../../runtime/roles/work.ts';
+import type { Deployment } from '../../../runtime/wire/deployment.ts';
 import { Driver, hash, RUN } from '../../mesh/hostile/role-driver.ts';
 import { holdRules, type Rules } from './rules.ts';
 
@@ -409,12 +409,16 @@ const KINDS: Readonly<Record<SynchronizerEvent['kind'], true>> = {
 
 test('the first call may take as long as its bytes do at the slowest rate', () => {
   const { run, state } = PHASES.running();
-  const sending = (bytes: number): RunState => {
-    const needs = run.deployment.needs.map((need) => ({ ...need, bytes }));
-    return { ...run, deployment: { ...run.deployment, needs } };
+  const { shards } = run.deployment;
+  // Deployments say to whom; those of older versions, how many in all.
+  const said = (bytes: number) => ({ bytes: 0, sends: [{ to: 0, bytes, frames: 1, hops: 1 }] });
+  const total = (bytes: number) => ({ bytes });
+  const deadline = (need: Partial<Deployment['needs'][number]>): number => {
+    const needs = run.deployment.needs.map((each) => ({ ...each, ...need }));
+    return callDeadline(new Work(state, state.now), { ...run, deployment: { ...run.deployment, needs } });
   };
-  const deadline = (bytes: number): number => callDeadline(new Work(state, state.now), sending(bytes));
-  expect(deadline(5e7) - deadline(0)).toBeCloseTo((1000 * run.deployment.shards * 5e7) / 1e6);
+  for (const sending of [said, total])
+    expect(deadline(sending(5e7)) - deadline(sending(0))).toBeCloseTo((1000 * shards * 5e7) / 1e6);
 });
 
 describe('a run', () => {
