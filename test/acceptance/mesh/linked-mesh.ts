@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { remembered } from '../process.ts';
 import { type Json, RunningMesh } from './running-mesh.ts';
 
 /** The first look at a link may be disturbed by what begins: the second one counts. */
@@ -37,11 +38,10 @@ export class LinkedMesh extends RunningMesh {
         ...link,
         ...(direct[name] ?? []),
       ];
-      const child = spawn(process.execPath, [this.nmc, ...args, '--json'], {
-        cwd: this.folder,
-        env: { ...this.env, NMC_INVITE: String(invite) },
-        stdio: 'ignore',
-      });
+      const env = { ...this.env, NMC_INVITE: String(invite) };
+      const child = remembered(
+        spawn(process.execPath, [this.nmc, ...args, '--json'], { cwd: this.folder, env, stdio: 'ignore' }),
+      );
       this.#joined = [...this.#joined, child];
     }
     const end = performance.now() + MEASURED_WITHIN_MS;
