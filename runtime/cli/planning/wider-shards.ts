@@ -10,12 +10,12 @@ import type { BatchWork } from '../../wire/deployment.ts';
 import { batchWork, type RatedShard, rated } from './rated-shard.ts';
 
 /** Of kernels with a height and a width nothing says which sizes are those of nodes. */
-const MOST_AXES = 2;
+const MAX_AXES = 2;
 
 /** @returns nothing where it is not known which sizes are widths */
 export function widerShards(shards: readonly RatedShard[], wider: number): readonly RatedShard[] | undefined {
   const states = shards.flatMap(({ program }) => program.states);
-  if (states.some(({ shape }) => shape.length > MOST_AXES)) return undefined;
+  if (states.some(({ shape }) => shape.length > MAX_AXES)) return undefined;
   const sizes = new Set(shards.flatMap(({ program, schedule }) => sizesOfData(program, schedule)));
   if (!states.some(({ shape }) => shape.some((size) => size > 1 && !sizes.has(size)))) return undefined;
   return shards.map(({ program, schedule }) =>
