@@ -41,7 +41,7 @@ export interface SynchronizerPorts {
   readonly work: (effect: EffectOf<'verify' | 'check' | 'audit' | 'pledge'>) => void;
   /** A key may nothing any more. */
   readonly revoke?: (effect: EffectOf<'revoke'>) => void;
-  /** What audits say to the ledger. */
+  /** What audits say to the ledger, before it is kept. */
   readonly ledger?: (effect: EffectOf<'verdict' | 'audits-over'>) => void;
   readonly now: () => number;
   /** Begins with effects when what brought the event has been dealt with; absent: at once. */
@@ -208,6 +208,10 @@ export class SynchronizerDriver {
         revoke?.(next);
         break;
       case 'verdict':
+        ledger?.(next);
+        // Beside the signed states: whichever synchronizer writes the ledger finds it there, also after a kill.
+        store.keep(`commit/${next.verdict.run}`, { audited: next.verdict }, ending);
+        return;
       case 'audits-over':
         ledger?.(next);
         break;

@@ -8,7 +8,11 @@ const EXCLUDING = 2;
 export function judged(state: LedgerState, { verdict, trainer, ...stretch }: EntryOf<'audited'>): void {
   const account = accountOf(state, trainer);
   const pending = account.pending.get(stretchId(stretch));
-  if (!pending) return;
+  if (!pending) {
+    account.refuted.add(stretchId(stretch));
+    mismatchedBefore(account);
+    return;
+  }
   pending.verdicts.add(verdict);
   switch (verdict) {
     case 'match':
@@ -31,11 +35,18 @@ export function judged(state: LedgerState, { verdict, trainer, ...stretch }: Ent
 
 /** All that is pending of the key since the last match before that stretch; what was confirmed by itself stays. */
 function mismatched(account: Account, pending: PendingStretch): void {
+  account.refuted.add(stretchId(pending.entry));
   account.mismatches.push(account.stretches);
   const since = account.matched.reduce((last, n) => (n < pending.sequence && n > last ? n : last), 0);
   for (const other of account.pending.values()) if (other.sequence > since && !other.matched) other.doom ??= 'mismatch';
   // A stretch that one audit confirms and another one refutes is not paid.
   pending.doom ??= 'mismatch';
+}
+
+/** What it was paid for is lost; what is not confirmed by itself is not paid any more. */
+function mismatchedBefore(account: Account): void {
+  account.mismatches.push(account.stretches);
+  for (const other of account.pending.values()) if (!other.matched) other.doom ??= 'mismatch';
 }
 
 export function mayBeExcluded({ mismatches }: Account, window: number): boolean {

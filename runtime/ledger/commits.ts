@@ -1,7 +1,8 @@
 /** From signed states, as the mesh keeps them, to stretches that are pending. */
 
-import { count, list, object, optional, type TypeOf, text } from '../support/shape.ts';
+import { count, list, object, oneOf, optional, type TypeOf, text } from '../support/shape.ts';
 import { type StretchedRun, stretchBegin } from '../training/stretches.ts';
+import { VERDICTS } from '../wire/audit-verdict.ts';
 import type { NewEntry } from './entry.ts';
 import type { LedgerState } from './state.ts';
 
@@ -13,6 +14,13 @@ export const KEPT_COMMIT = object({
   /** Calls before the first stretch of the term; older versions have not kept it. */
   begin: optional(count),
   states: list(object({ calls: count, hash: text, sig: text })),
+});
+/** A verdict, kept in the same stream. */
+export const KEPT_VERDICT = object({
+  audited: object({
+    ...{ run: text, shard: count, term: count, from: count, to: count },
+    ...{ trainer: text, verdict: oneOf(...VERDICTS) },
+  }),
 });
 export type KeptCommit = TypeOf<typeof KEPT_COMMIT>;
 

@@ -7,7 +7,7 @@ import { windowHasPassed } from './reduce.ts';
 import type { LedgerState, PendingStretch, RunLedger } from './state.ts';
 
 /** The next entry that is due; nothing where none is. A stretch under audit waits for its verdict. */
-export function nextDue(state: LedgerState, audits: OpenAudits): NewEntry | undefined {
+export function nextDue(state: LedgerState, audits: Pick<OpenAudits, 'isUnderWay'>): NewEntry | undefined {
   return excludable(state) ?? settling(state, audits) ?? closing(state);
 }
 
@@ -18,7 +18,7 @@ function excludable({ accounts, opened }: LedgerState): NewEntry | undefined {
   return undefined;
 }
 
-function settling(state: LedgerState, audits: OpenAudits): NewEntry | undefined {
+function settling(state: LedgerState, audits: Pick<OpenAudits, 'isUnderWay'>): NewEntry | undefined {
   for (const run of state.runs.values())
     for (const shard of run.shards)
       for (const pending of shard.pending.values()) {
@@ -32,7 +32,7 @@ function settled(
   state: LedgerState,
   run: RunLedger,
   pending: PendingStretch,
-  audits: OpenAudits,
+  audits: Pick<OpenAudits, 'isUnderWay'>,
 ): NewEntry | undefined {
   const { run: id, shard, term, to, trainer } = pending.entry;
   const stretch = { run: id, shard, term, to, trainer };

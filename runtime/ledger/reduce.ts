@@ -91,7 +91,7 @@ export function entryProblem(state: LedgerState, entry: LedgerEntry): string | u
       return pendingProblem(state, entry);
     case 'audited': {
       const pending = stretchOf(state, entry);
-      if (!pending) return 'no such stretch is pending';
+      if (!pending) return lateProblem(state, entry);
       return pending.verdicts.has(entry.verdict) ? 'the same verdict was entered before' : undefined;
     }
     case 'granted':
@@ -239,6 +239,14 @@ function committed(state: LedgerState, entry: EntryOf<'pending'>, sequence: numb
   account.stretches++;
   shard.term = entry.term;
   shard.to = entry.to;
+}
+
+/** Of a stretch that is not pending any more a mismatch counts, once. */
+function lateProblem({ accounts, runs }: LedgerState, entry: EntryOf<'audited'>): string | undefined {
+  const [account, shard] = [accounts.get(entry.trainer), runs.get(entry.run)?.shards[entry.shard]];
+  const isKnown = shard && (entry.term < shard.term || (entry.term === shard.term && entry.to <= shard.to));
+  if (entry.verdict !== 'mismatch' || !account || !isKnown) return 'no such stretch is pending';
+  return account.refuted.has(stretchId(entry)) ? 'the same verdict was entered before' : undefined;
 }
 
 type OfStretch = EntryOf<'audited' | 'granted' | 'withheld'>;

@@ -15,6 +15,8 @@ export interface Account {
   stretches: number;
   /** The same at each mismatch. */
   readonly mismatches: number[];
+  /** Stretches that an audit has refuted, pending or not. */
+  readonly refuted: Set<string>;
   /** Records that did not come since its last match. */
   undelivered: number;
   /** What is pending of it, by name of the stretch. */
@@ -94,7 +96,7 @@ export function accountOf({ accounts }: Pick<LedgerState, 'accounts'>, key: stri
   if (known) return known;
   const made: Account = {
     ...{ earned: 0n, balance: 0n, excluded: false, stretches: 0, undelivered: 0 },
-    ...{ matched: [], mismatches: [], pending: new Map() },
+    ...{ matched: [], mismatches: [], pending: new Map(), refuted: new Set() },
   };
   accounts.set(key, made);
   return made;

@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
 import { allotmentOf, isWithin } from '../roles/allotments.ts';
-import { isUnderWay } from '../roles/auditing.ts';
+import { auditsAreOver, isUnderWay } from '../roles/auditing.ts';
 import { emptySynchronizer, isActive, isOver } from '../roles/synchronizer.ts';
 import {
   isSignOfLife,
@@ -132,7 +132,10 @@ export class Leading {
       now: wallNow,
     });
     this.#ledger = new LedgerKeeper({ backplane, keys, log, run: (run) => this.state.runs[run], now: wallNow });
-    this.#ledger.audits = { isUnderWay: (stretch) => isUnderWay(this.state.runs[stretch.run], stretch) };
+    this.#ledger.audits = {
+      isUnderWay: (stretch) => isUnderWay(this.state.runs[stretch.run], stretch),
+      areOver: (run) => auditsAreOver(this.state.runs[run]),
+    };
   }
 
   #newDriver(): SynchronizerDriver {
@@ -147,7 +150,6 @@ export class Leading {
         },
         work: (effect) => this.#work.take(effect),
         revoke: (effect) => void excludeKey(effect, this.#options),
-        ledger: (effect) => this.#tellLedger(effect),
         now: wallNow,
         soon: queueMicrotask,
         note: (before, event, at, step) => {
@@ -160,13 +162,6 @@ export class Leading {
         ? { ...emptySynchronizer(wallNow()), presides: false, allotted: { version: 0, lines: {} } }
         : emptySynchronizer(wallNow()),
     );
-  }
-
-  /** Where another synchronizer writes the ledger it answers so, and nothing has failed. */
-  #tellLedger(effect: Extract<SynchronizerEffect, { readonly kind: 'verdict' | 'audits-over' }>): void {
-    const told =
-      effect.kind === 'verdict' ? this.#ledger.verdict(effect.verdict) : this.#ledger.auditsOver(effect.over);
-    told.catch((error: unknown) => this.#options.log({ event: 'verdict-not-kept', message: String(error) }));
   }
 
   #newAllotments({ allotted }: SeveralLeaders): AllotmentsEntry {

@@ -6,18 +6,18 @@
 import type { Backplane } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { LedgerBook, NotEntered } from '../ledger/book.ts';
-import { KEPT_COMMIT, nextPending } from '../ledger/commits.ts';
+import { KEPT_COMMIT, KEPT_VERDICT, nextPending } from '../ledger/commits.ts';
 import { nextDue } from '../ledger/due.ts';
 import { LEDGER, type NewEntry } from '../ledger/entry.ts';
+import { entryProblem } from '../ledger/reduce.ts';
 import { runEntryOf } from '../ledger/run-work.ts';
 import type { LedgerState } from '../ledger/state.ts';
 import { AUDIT_RATE, windowFor } from '../ledger/window.ts';
-import { isOver } from '../roles/synchronizer.ts';
 import type { RunState } from '../roles/synchronizer-state.ts';
 import { UserError } from '../support/errors.ts';
 import { inTurn } from '../support/in-turn.ts';
 import { follows } from '../support/shape.ts';
-import type { AuditsOver, AuditVerdict, OpenAudits } from '../wire/audit-verdict.ts';
+import type { AuditVerdict, OpenAudits } from '../wire/audit-verdict.ts';
 import type { LedgerHead, SignedFunds } from '../wire/messages.ts';
 import type { FencedBackplane } from './fenced-backplane.ts';
 import { parsedJson } from './parsed-json.ts';
@@ -26,7 +26,7 @@ export interface LedgerKeeperOptions {
   readonly backplane: Pick<Backplane, 'append' | 'chain' | 'read'> & Partial<Pick<FencedBackplane, 'meet' | 'part'>>;
   /** Of the mesh. */
   readonly keys: KeyPair;
-  readonly run: (run: string) => Pick<RunState, 'deployment' | 'hash' | 'phase'> | undefined;
+  readonly run: (run: string) => Pick<RunState, 'deployment' | 'hash'> | undefined;
   readonly now: () => number;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
   /** Of a ledger that begins. */
@@ -38,7 +38,7 @@ const LOOK_MS = 1000;
 const SEAL_MS = 10_000;
 /** Records read at once. */
 const PAGE = 64;
-const NO_AUDITS: OpenAudits = { isUnderWay: () => false };
+const NO_AUDITS: OpenAudits = { isUnderWay: () => false, areOver: () => false };
 
 export class LedgerKeeper {
   readonly #options: LedgerKeeperOptions;
@@ -49,13 +49,13 @@ export class LedgerKeeper {
   #timer: NodeJS.Timeout | undefined;
   #writes = false;
   #sealed = 0;
-  #audits: OpenAudits | undefined;
+  #audits = NO_AUDITS;
 
   constructor(options: LedgerKeeperOptions) {
     this.#options = options;
   }
 
-  /** Who knows which verdicts are still to come. Without audits a run that is over has had all of them. */
+  /** Who knows which verdicts are still to come. */
   set audits(audits: OpenAudits) {
     this.#audits = audits;
   }
@@ -106,22 +106,6 @@ export class LedgerKeeper {
         this.#anew();
         throw error;
       }
-    });
-  }
-
-  /** What an audit says; kept when this has returned. @returns why it is not in the ledger, or nothing */
-  verdict({ run, shard, term, from, to, trainer, verdict }: AuditVerdict): Promise<string | undefined> {
-    return this.#enter(async (book) => {
-      await this.#commits(book, run);
-      await book.add({ type: 'audited', run, shard, term, from, to, trainer, verdict });
-    });
-  }
-
-  /** Nothing of the run is audited any more: what is pending of it waits for nothing. @returns as `verdict` does */
-  auditsOver({ run }: AuditsOver): Promise<string | undefined> {
-    return this.#enter(async (book) => {
-      await this.#commits(book, run);
-      await book.add({ type: 'ended', run });
     });
   }
 
@@ -186,7 +170,7 @@ export class LedgerKeeper {
   async #look(book: LedgerBook): Promise<void> {
     if (!book.state.opened) return;
     for (const { ended, entry } of book.state.runs.values()) if (!ended) await this.#commits(book, entry.run);
-    const next = (): NewEntry | undefined => this.#over(book.state) ?? nextDue(book.state, this.#audits ?? NO_AUDITS);
+    const next = (): NewEntry | undefined => this.#over(book.state) ?? nextDue(book.state, this.#audits);
     for (let due = next(); due; due = next()) await book.add(due);
     const now = this.#options.now();
     if (now - this.#sealed < SEAL_MS) return;
@@ -194,27 +178,32 @@ export class LedgerKeeper {
     this.#sealed = now;
   }
 
-  /** A run that is over, and is not audited. */
+  /** Of a run whose audits are over nothing waits for followers that do not come. */
   #over({ runs }: LedgerState): NewEntry | undefined {
-    if (this.#audits) return undefined;
-    for (const { ended, entry } of runs.values()) {
-      const known = ended ? undefined : this.#options.run(entry.run);
-      if (known && isOver(known)) return { type: 'ended', run: entry.run };
-    }
+    for (const { ended, entry } of runs.values())
+      if (!ended && this.#audits.areOver(entry.run)) return { type: 'ended', run: entry.run };
     return undefined;
   }
 
-  /** Stretches of the run that were committed since the last look. */
+  /** Stretches of the run that were committed, and verdicts that came, since the last look. */
   async #commits(book: LedgerBook, run: string): Promise<void> {
     const { backplane } = this.#options;
     for (;;) {
       const page = await backplane.read(`commit/${run}`, this.#next.get(run) ?? 1, PAGE);
       for (const { sequence, value } of page) {
-        await this.#pending(book, run, parsedJson(value));
+        const kept = parsedJson(value);
+        if (follows(KEPT_VERDICT, kept)) await this.#audited(book, kept.audited);
+        else await this.#pending(book, run, kept);
         this.#next.set(run, sequence + 1);
       }
       if (page.length === 0) return;
     }
+  }
+
+  /** One that was entered before, or came too late to change anything, is passed over: all are read after each start. */
+  async #audited(book: LedgerBook, { run, shard, term, from, to, trainer, verdict }: AuditVerdict): Promise<void> {
+    const entry = { type: 'audited', run, shard, term, from, to, trainer, verdict } as const;
+    if (entryProblem(book.state, { ...entry, at: 0 }) === undefined) await book.add(entry);
   }
 
   async #pending(book: LedgerBook, run: string, kept: unknown): Promise<void> {

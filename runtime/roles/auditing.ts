@@ -374,3 +374,10 @@ export function isUnderWay(run: RunState | undefined, { shard, term, from }: Str
     open.some((audit) => isOf(audit) && audit.shards.some((s) => s.shard === shard))
   );
 }
+
+/** Whether a run has ended, and nothing of it waits for a draw or a verdict. Without a leader it has none. */
+export function auditsAreOver(run: RunState | undefined): boolean {
+  if (!run || !isOver(run)) return false;
+  const { draws = [], open = [] } = run.audits ?? {};
+  return run.foreign === true || draws.length + open.length === 0;
+}

@@ -30,4 +30,6 @@ export interface AuditsOver {
 export interface OpenAudits {
   /** It was drawn, and its verdict is still to come. */
   isUnderWay(stretch: StretchName): boolean;
+  /** The run has ended, and every stretch of it that was drawn has its verdict: nothing more comes of its audits. */
+  areOver(run: string): boolean;
 }

@@ -11,6 +11,7 @@ import { signFunds } from '../../runtime/ledger/signed.ts';
 import { verifyRecords } from '../../runtime/ledger/verify.ts';
 import { type FencedBackplane, fencedBackplane } from '../../runtime/net/fenced-backplane.ts';
 import { LedgerKeeper } from '../../runtime/net/ledger-keeper.ts';
+import type { Verdict } from '../../runtime/wire/audit-verdict.ts';
 import { signState } from '../../runtime/wire/state-signature.ts';
 import { keyOf, keysOf, MESH, OPERATOR, WrittenLedger } from '../support/ledger.ts';
 import { type MemoryBackplane, memoryBackplane } from '../support/memory-backplane.ts';
@@ -18,7 +19,8 @@ import { chain } from './simulated.ts';
 
 /** Two shards, 60 batches, a stretch every 5 of them. */
 const DEPLOYMENT = { ...chain(2, 60, 1, 60), run: 'run', stretches: { batches: 5, bytes: 1, keep: 1 } };
-const RUN = { deployment: DEPLOYMENT, hash: 'd'.repeat(64), phase: 'running' as 'running' | 'done' };
+const RUN = { deployment: DEPLOYMENT, hash: 'd'.repeat(64) };
+const OVER = { isUnderWay: () => false, areOver: () => true };
 const [ANN, BOB] = [keysOf(51), keysOf(52)];
 const WINDOW = 3;
 
@@ -81,16 +83,15 @@ test('nothing is written before a run pays; then every stretch that was committe
   await one.close();
 });
 
-test('a run that is over, and is not audited, is paid to its end, and what is not earned is not issued', async () => {
+test('a run whose audits are over is paid to its end, and what is not earned is not issued', async () => {
   const backplane = memoryBackplane();
   const one = keeper(backplane);
   await one.fund(order('a'));
   await commits(backplane, 0, ANN, [5, 10]);
   await one.look();
   expect(ofType(backplane, 'granted')).toEqual([]);
-  RUN.phase = 'done';
+  one.audits = OVER;
   await one.look();
-  RUN.phase = 'running';
   expect(ofType(backplane, 'granted')).toHaveLength(2);
   expect(ofType(backplane, 'closed')).toMatchObject([{ returned: 1100 }]);
   expect(sound(backplane).issued).toBe(100n);
@@ -121,32 +122,36 @@ test('states that are told again, forged, or of an earlier term are entered once
   await one.close();
 });
 
-test('a verdict is kept once, withholds, and says why it comes too late; the end of audits closes the run', async () => {
+test('a verdict beside the signed states is entered once, withholds, and holds up what is under audit', async () => {
   const backplane = memoryBackplane();
   const one = keeper(backplane);
-  expect(await one.auditsOver({ run: 'run' })).toBe('no ledger is written here');
   await one.fund(order('a'));
   await commits(backplane, 0, ANN, [5, 10]);
   await commits(backplane, 1, BOB, [5, 10]);
   const stretch = { run: 'run', shard: 0, term: 1, from: 5, to: 10, trainer: keyOf(ANN) };
-  one.audits = { isUnderWay: ({ shard, from }) => shard === 1 && from === 5 };
-  expect(await one.verdict({ ...stretch, verdict: 'mismatch' })).toBeUndefined();
-  expect(await one.verdict({ ...stretch, verdict: 'mismatch' })).toMatch(/entered before/);
+  const say = (verdict: Verdict): Promise<number> =>
+    backplane.append('commit/run', JSON.stringify({ audited: { ...stretch, verdict } }));
+  await say('mismatch');
+  await say('mismatch');
   await one.look();
   expect(ofType(backplane, 'withheld')).toMatchObject([
     { to: 5, reason: 'mismatch' },
     { to: 10, reason: 'mismatch' },
   ]);
-  expect(await one.verdict({ ...stretch, verdict: 'match' })).toMatch(/no such stretch is pending/);
-  expect(await one.auditsOver({ run: 'run' })).toBeUndefined();
+  await say('match');
+  one.audits = { ...OVER, isUnderWay: ({ shard, from }) => shard === 1 && from === 5 };
   await one.look();
   expect(ofType(backplane, 'granted')).toMatchObject([{ shard: 1, to: 5, tokens: 50 }]);
   expect(ofType(backplane, 'closed')).toEqual([]);
-  one.audits = { isUnderWay: () => false };
-  await one.look();
+  await one.close();
+  // Another process reads all of it again.
+  const next = keeper(backplane);
+  next.audits = OVER;
+  await next.look();
+  expect(ofType(backplane, 'audited')).toHaveLength(1);
   expect(ofType(backplane, 'closed')).toMatchObject([{ returned: 1100 }]);
   expect(sound(backplane).issued).toBe(100n);
-  await one.close();
+  await next.close();
 });
 
 test('an order counts once however often it is sent, and says why it is not taken', async () => {

@@ -10,7 +10,7 @@ import { authorProblem, entryProblem, nextSeal } from '../../runtime/ledger/redu
 import { signFunds, signSeal } from '../../runtime/ledger/signed.ts';
 import { type LedgerState, stretchId } from '../../runtime/ledger/state.ts';
 import { LedgerReader } from '../../runtime/ledger/verify.ts';
-import type { Verdict } from '../../runtime/wire/audit-verdict.ts';
+import type { OpenAudits, Verdict } from '../../runtime/wire/audit-verdict.ts';
 import { signState } from '../../runtime/wire/state-signature.ts';
 
 /** The same for the same number. */
@@ -23,7 +23,7 @@ export function keysOf(n: number): KeyPair {
 export const MESH = keysOf(1);
 export const OPERATOR = keysOf(2);
 export const keyOf = (keys: KeyPair): string => keyText(keys.publicKey);
-export const NO_AUDITS = { isUnderWay: () => false };
+export const NO_AUDITS = { isUnderWay: () => false, areOver: () => false };
 
 export interface Stretch {
   readonly run?: string;
@@ -95,7 +95,7 @@ export class WrittenLedger {
   }
 
   /** All that follows from the rules. @returns how many entries that were */
-  settle(audits = NO_AUDITS): number {
+  settle(audits: Pick<OpenAudits, 'isUnderWay'> = NO_AUDITS): number {
     let n = 0;
     for (let due = nextDue(this.state, audits); due; due = nextDue(this.state, audits)) {
       this.add(due);

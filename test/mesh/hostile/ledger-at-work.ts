@@ -11,7 +11,6 @@ const STRETCH = 5;
 const RUN = {
   deployment: { ...chain(2, BATCHES, 1, BATCHES), run: 'run', stretches: { batches: STRETCH, bytes: 1, keep: 1 } },
   hash: 'd'.repeat(64),
-  phase: 'running' as const,
 };
 export const WINDOW = 4;
 export const TOKENS = 1_000_000;

@@ -79,7 +79,7 @@ async function checkWhole(backplane: Backplane): Promise<void> {
   expect(read(before).problems).toEqual([]);
   const work = ledgerAtWork(backplane);
   await work.begin();
-  await work.keeper.auditsOver({ run: 'run' });
+  work.keeper.audits = { isUnderWay: () => false, areOver: () => true };
   await work.keeper.look();
   await work.keeper.close();
   const records = await recordsOf(backplane);

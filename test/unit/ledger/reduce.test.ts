@@ -226,6 +226,23 @@ describe('a verdict', () => {
     expect(ledger.settle()).toBe(3);
   });
 
+  it('of a mismatch counts once, also when its stretch was paid before', () => {
+    const ledger = paying(1000, 2);
+    const all = stretches(ANN, 4);
+    commit(ledger, all);
+    ledger.settle();
+    const late = ledger.audited(all[0] as Stretch, 'mismatch');
+    ledger.add(late);
+    expect(ledger.settle()).toBe(2);
+    expect(ledger.earned(ANN)).toBe(200n);
+    for (const said of [late, ledger.audited({ ...(all[0] as Stretch), to: 99 }, 'mismatch')])
+      expect(ledger.problemOf(said)).toMatch(/entered before|no such stretch/);
+    // Withheld with the first one, and refuted itself: that is the second one.
+    ledger.add(ledger.audited(all[3] as Stretch, 'mismatch'));
+    ledger.settle();
+    expect(ledger.state.accounts.get(keyOf(ANN))?.excluded).toBe(true);
+  });
+
   it('on a stretch that is not pending is not entered', () => {
     const ledger = paying(1000);
     const [one] = stretches(ANN, 1);
