@@ -18,19 +18,21 @@ export function isHeader(path: string, first: readonly string[], second: readonl
     throw doubtful(path, first, 'it has both words and numbers');
   }
   // pandas writes the numbers of columns as their names, behind an empty cell where it writes the rows' numbers, too.
-  if (numbers.every((cell, i) => cell === String(i))) throw doubtful(path, first, 'pandas writes such names');
+  if (numbers.every((cell, i) => Number(cell) === i)) throw doubtful(path, first, 'pandas writes such names');
   const step = stepOf(numbers);
-  if (step !== undefined && second && stepOf(second) !== step)
+  if (step !== undefined && second && !isStep(stepOf(second), step))
     throw doubtful(path, first, 'it counts, and the row behind it does not');
   return false;
 }
 
-/** By which whole number three cells or more grow from one to the next: names of columns, years, wavelengths. */
+/** By which number three cells or more grow from one to the next: names of columns, years, wavelengths. */
 function stepOf(cells: readonly string[]): number | undefined {
-  if (cells.length < 3 || !cells.every((cell) => /^\d+$/.test(cell))) return undefined;
+  if (cells.length < 3 || !cells.every((cell) => toNumber(cell) !== undefined)) return undefined;
   const [first = 0, next = 0] = cells.map(Number);
   const step = next - first;
-  return step > 0 && cells.every((cell, i) => Number(cell) === first + i * step) ? step : undefined;
+  const isNear = (cell: string, i: number): boolean =>
+    Math.abs(Number(cell) - first - i * step) <= 1e-9 * cells.length * step;
+  return step > 0 && cells.every(isNear) ? step : undefined;
 }
 
 function doubtful(path: string, first: readonly string[], why: string): UserError {
@@ -41,4 +43,9 @@ function doubtful(path: string, first: readonly string[], why: string): UserErro
     `\`${shown}${first.length > 8 ? ', …' : ''}\` are names, or a sample: ${why}`,
     'begin the file with a row of names: x[0], x[1], … for the elements of a field x',
   );
+}
+
+/** Fractions are rounded. */
+function isStep(one: number | undefined, other: number): boolean {
+  return one !== undefined && Math.abs(one - other) <= 1e-9 * other;
 }

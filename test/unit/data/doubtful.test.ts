@@ -43,6 +43,7 @@ describe('a first row of CSV', () => {
     expect(await csv('1,2\n3,4\n', f32('x', 2))).toEqual([1, 2, 3, 4]);
     expect(await csv('1,2,3\n4,5,6\n', f32('x', 3))).toEqual([1, 2, 3, 4, 5, 6]);
     expect(await csv('1,2,3\n', f32('x', 3))).toEqual([1, 2, 3]);
+    expect(await csv('0.1,0.2,0.3\n0.2,0.3,0.4\n', f32('x', 3))).toHaveLength(6);
     expect(await csv('name,1990,1991\n7,1,2\n', f32('name'))).toEqual([7]);
   });
 
@@ -51,6 +52,8 @@ describe('a first row of CSV', () => {
     ['an index of rows beside them', ',0,1\n0,.5,.6\n'],
     ['one column 0', '0\n.5\n'],
     ['numbers of columns from 1 on', '1,2,3\n.5,.6,.7\n'],
+    ['such numbers with a point', '0.0,1.0,2.0\n.5,.6,.9\n'],
+    ['numbers that grow by a step', '-0.1,0,0.1\n.5,.6,.9\n'],
     ['years', '2019,2020,2021\n7,7,9\n'],
     ['a sample with a label of text', '5.1,3.5,setosa\n4.9,3.0,setosa\n'],
   ])('is refused where it could be either: %s', async (_, text) => {
