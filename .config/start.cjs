@@ -7,6 +7,14 @@ const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { Script } = require('node:vm');
 
+try {
+  process.cwd();
+} catch {
+  // A library asks for it while it is loaded.
+  process.stderr.write('error[file/missing]: the working directory has been deleted\n  = try: go to another one\n');
+  process.exit(3);
+}
+
 /** Set by the build: what this process compiles is kept when it ends. */
 const KEEP = process.env.NMC_KEEP_CODE;
 

@@ -1,5 +1,6 @@
 /** Command lines: help, mistakes, and what every command says in JSON; exit codes 0, 2 and 3. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -33,6 +34,13 @@ const COMMANDS = [
   'mesh',
   ...['up', 'synchronizer', 'join', 'leave', 'deploy', 'status', 'logs', 'stop', 'fetch', 'simulate', 'keys'],
 ];
+
+test('a working directory that has been deleted is told without a stack trace', () => {
+  const words = ['-c', 'cd "$0" && rmdir "$0" && exec "$1" "$2" check x.pcn', mkdtempSync(join(folder, 'gone-'))];
+  const { status, stderr } = spawnSync('sh', [...words, process.execPath, join(ROOT, 'dist/nmc.cjs')]);
+  expect(String(stderr)).toMatch(/^error\[file\/missing\]: the working directory has been deleted\n.*\n$/);
+  expect(status).toBe(3);
+});
 
 test('nmc without a command shows its help and exits with 2', async () => {
   const outcome = await nmc([]);
