@@ -207,13 +207,12 @@ async function watched(mesh: RunningMesh, run: string, network: Trained): Promis
   const watch = mesh.watch();
   try {
     const progress = (enough: (p: Progress) => boolean): Promise<Progress> => progressOf(watch, run, across, enough);
-    const { at, term } = await progress((p) => p.batch >= before);
+    const { at } = await progress((p) => p.batch >= before);
     let last = await progress((p) => p.at - at >= 1000 * warm);
     let seen: Seen = [[]];
     let busy: readonly number[] = [];
     while (secondsIn(seen) < network.seconds || batchesIn(seen, (count) => count) < batches) {
       const now = await progress(() => true);
-      if (now.term !== term) throw new Error(`the shards of ${run} were given to trainers anew while it was watched`);
       busy = [...busy, now.busy];
       if (now.epoch !== last.epoch || now.batch >= now.batches) {
         [seen, busy] = [[...seen, []], []];
@@ -241,8 +240,6 @@ interface Progress {
   /** Of an epoch. */
   readonly batches: number;
   readonly busy: number;
-  /** How often its shards have been given to trainers. */
-  readonly term: number;
 }
 
 /** Of the shard that is furthest behind, from now on. */
@@ -261,9 +258,11 @@ async function progressOf(
     const [behind] = shards.toSorted((one, other) => one.batch - other.batch);
     if (run?.state !== 'running' || !behind) continue;
     const trainer = ((status.trainers ?? []) as TrainerSeen[]).find((t) => t.name === behind.trainer);
+    // What was predicted is about the trainers that had them at first.
+    if (Number(run.ownersEpoch) > 1) throw new Error(`the shards of ${name} were given to trainers anew`);
     const [epoch, batches] = [Number(run.epoch), Number(run.batches ?? Number.POSITIVE_INFINITY)];
     const progress = {
-      ...{ said, at: said - 1000 * (trainer?.heard ?? 0), term: Number(run.ownersEpoch) },
+      ...{ said, at: said - 1000 * (trainer?.heard ?? 0) },
       ...(across
         ? { epoch: 0, batch: epoch * batches + behind.batch, batches: Number.POSITIVE_INFINITY }
         : { epoch, batch: behind.batch, batches }),
