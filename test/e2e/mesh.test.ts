@@ -119,7 +119,7 @@ test('a listed run pays its trainers all of its tokens, and a copy of the ledger
     const left = entries.find(({ type }) => type === 'closed')?.returned;
     return { granted: sum('granted') + (left ?? Number.NaN), issued: sum('emission') };
   };
-  await expect.poll(granted, { timeout: 20_000 }).toEqual({ granted: 1000, issued: 1000 });
+  await expect.poll(granted, { timeout: 60_000 }).toEqual({ granted: 1000, issued: 1000 });
   const earned = (await mesh.json('ledger', 'balance')).map(({ key, earned }) => [key, Number(earned) > 100]);
   const keys = mesh.up.trainers.map(({ key }) => key);
   expect(earned).toEqual([...earned.map(([key]) => [keys.find((own) => own === key), true])]);
@@ -127,7 +127,7 @@ test('a listed run pays its trainers all of its tokens, and a copy of the ledger
   await mesh.json('ledger', 'export', 'ledger.jsonl');
   const copy = await nmc(['ledger', 'verify', 'ledger.jsonl', '--json'], { cwd: folder, env: mesh.env });
   expect([copy.code, jsonLines(copy)]).toMatchObject([0, [{ copies: [{ problems: [], mesh: mesh.up.key }] }]]);
-}, 60_000);
+}, 120_000);
 
 test('another trainer takes over after kill -9, and the weights are the same', async () => {
   const [deployed] = await mesh.json('deploy', model, ...LONG, '--partition', '2', '--snapshot-every', '3');
