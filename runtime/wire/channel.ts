@@ -29,7 +29,7 @@ import { rootOf } from './merkle.ts';
 import { PacketPool } from './packet-pool.ts';
 import { ends, NOTHING, type Received, refuse } from './received.ts';
 import { BORDER_HEAD, decodeHead, writeBorderHead } from './routing.ts';
-import { directionOf, parseWindow, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
+import { directionOf, parseWindow, signSame, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
 
 export interface ChannelOptions {
   readonly run: string;
@@ -366,7 +366,7 @@ export class BorderChannel {
     }
     this.#windows.push(window);
     this.#options.log?.window(this.#options.peer, window);
-    const signed = signWindow(this.#options, call, window.direction, leaves, this.#options.keys);
+    const signed = signSame(this.#options, window, this.#options.keys);
     this.#kept.push(this.#packet('window', windowBytes(signed), { batch: call, phase: 1 }));
     return { frames: [], packets: [...this.#flush(), ...this.#acks()] };
   }

@@ -3,7 +3,7 @@
  * signature over its newest link is one over every packet before it, so a call has one, at its end.
  */
 import { ed25519, type KeyPair } from '../identity/ed25519.ts';
-import { canonicalBytes } from './canonical.ts';
+import { canonicalList } from './canonical.ts';
 import { sha256 } from './hash.ts';
 import { leafOf } from './merkle.ts';
 
@@ -19,7 +19,7 @@ export interface Stretch {
 export const SIGNATURE_BYTES = 64;
 
 export function chainStart({ run, term, from, to, call }: Stretch): Uint8Array {
-  return sha256(canonicalBytes(['nmc/frames/2', run, term, from, to, call]));
+  return sha256(canonicalList(['nmc/frames/2', run, term, from, to, call]));
 }
 
 export function chainNext(chain: Uint8Array, leaf: Uint8Array): Uint8Array {

@@ -1,6 +1,6 @@
 /** The root over one direction's packets of one call, signed by both ends (spec/wire.md, 5). */
 import { ed25519, type KeyPair } from '../identity/ed25519.ts';
-import { canonicalBytes } from './canonical.ts';
+import { canonicalBytes, canonicalList } from './canonical.ts';
 import { fromHex, hex } from './hash.ts';
 import { rootOf } from './merkle.ts';
 
@@ -34,8 +34,14 @@ export function signWindow(
   leaves: readonly Uint8Array[],
   keys: KeyPair,
 ): Window {
-  const unsigned = { call, direction, packets: leaves.length, root: hex(rootOf(leaves)) };
-  return { ...unsigned, sig: hex(ed25519.sign(windowText(between, unsigned), keys.secretKey)) };
+  return signSame(between, { call, direction, packets: leaves.length, root: hex(rootOf(leaves)) }, keys);
+}
+
+/** The same window, whose root was found to be right, by the other end. */
+export function signSame(between: Between, window: Omit<Window, 'sig'>, keys: KeyPair): Window {
+  const { call, direction, packets, root } = window;
+  const sig = hex(ed25519.sign(windowText(between, window), keys.secretKey));
+  return { call, direction, packets, root, sig };
 }
 
 export function windowHolds(between: Between, window: Window, key: Uint8Array): boolean {
@@ -72,5 +78,5 @@ function isCount(value: unknown): value is number {
 function windowText({ run, term, own, peer }: Between, window: Omit<Window, 'sig'>): Uint8Array {
   const { call, direction, packets, root } = window;
   const shards = [Math.min(own, peer), Math.max(own, peer)];
-  return canonicalBytes(['nmc/window/2', run, term, ...shards, direction, call, packets, root]);
+  return canonicalList(['nmc/window/2', run, term, ...shards, direction, call, packets, root]);
 }

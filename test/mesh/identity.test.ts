@@ -1,4 +1,5 @@
 /** Keys and signatures: all implementations agree, files are for their owner alone. */
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,8 @@ import { afterAll, expect, test } from 'vitest';
 import { type Ed25519, ed25519, keyPairFromSeed, naclEd25519, nodeEd25519 } from '../../runtime/identity/ed25519.ts';
 import { ensureKey, readKey, writeNewKey } from '../../runtime/identity/key-file.ts';
 import { keyBytes, keyText } from '../../runtime/identity/key-text.ts';
-import { hex } from '../../runtime/wire/hash.ts';
+import { canonicalBytes, canonicalList } from '../../runtime/wire/canonical.ts';
+import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import { nmc } from '../support/nmc.ts';
 import { removeFolder } from '../support/remove-folder.ts';
 
@@ -69,6 +71,33 @@ test.each<[string, Ed25519]>([
   expect(implementation.verify(message, other, publicKey)).toBe(false);
   expect(implementation.verify(message, signature, new Uint8Array(31))).toBe(false);
   expect(implementation.verify(message, signature.subarray(1), publicKey)).toBe(false);
+});
+
+test('texts of every length, in one part or several, have the hash of all their bytes', () => {
+  const bytes = Uint8Array.from({ length: 600 }, (_, i) => i * 7);
+  for (const length of [0, 1, 64, 65, 255, 256, 257, 600]) {
+    const all = bytes.subarray(0, length);
+    const whole = createHash('sha256').update(all).digest('hex');
+    expect([length, hex(sha256(all)), hex(sha256(all.subarray(0, 1), all.subarray(1)))]).toEqual([
+      length,
+      whole,
+      whole,
+    ]);
+  }
+});
+
+test('lists of texts and numbers have the bytes of their canonical form', () => {
+  const texts = fc.oneof(
+    fc.string({ unit: 'grapheme' }),
+    fc.string(),
+    fc.constantFrom('"', '\\', '\n', '\u2028', 'a b'),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.oneof(texts, fc.double({ noNaN: true, noDefaultInfinity: true }))), (list) => {
+      expect(canonicalList(list)).toEqual(canonicalBytes(list));
+    }),
+  );
+  for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, '\ud800']) expect(() => canonicalList([bad])).toThrow();
 });
 
 test('the fastest implementation is used here', () => {
