@@ -3,6 +3,7 @@
  * that the mesh keeps, and is looked up there again and again: one that is killed between a state and its entry writes
  * the entry when it is back. Grants follow from the ledger itself.
  */
+import { AUDIT_RATE } from '../audit/draw.ts';
 import type { Backplane } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { LedgerBook, NotEntered } from '../ledger/book.ts';
@@ -12,7 +13,7 @@ import { LEDGER, type NewEntry } from '../ledger/entry.ts';
 import { entryProblem } from '../ledger/reduce.ts';
 import { runEntryOf } from '../ledger/run-work.ts';
 import type { LedgerState } from '../ledger/state.ts';
-import { AUDIT_RATE, windowFor } from '../ledger/window.ts';
+import { windowFor } from '../ledger/window.ts';
 import type { RunState } from '../roles/synchronizer-state.ts';
 import { UserError } from '../support/errors.ts';
 import { inTurn } from '../support/in-turn.ts';
