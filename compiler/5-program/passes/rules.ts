@@ -2,6 +2,7 @@
 import { type Op, sameShape } from '../../../spec/program.ts';
 import { isOperator, operators } from '../../operators/table.ts';
 import type { Rewriter, Rule } from './rule.ts';
+import { sideBySide } from './side-by-side.ts';
 
 const binary = (op: Op): [string, string] => [op.args[0] ?? '', op.args[1] ?? ''];
 
@@ -248,6 +249,7 @@ const rules: readonly (readonly [Rule, Concerns])[] = [
   [multiplication, only('mul')],
   [division, only('div')],
   [addition, only('add')],
+  [sideBySide, only('add')],
   [subtraction, only('sub')],
   [squares, only('pow', 'square')],
   [products, only('matmul')],

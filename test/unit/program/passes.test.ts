@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { BlockBuilder, createNames } from '../../../compiler/5-program/builder.ts';
 import { lowerProgram } from '../../../compiler/5-program/lower.ts';
+import { removeDeadCode } from '../../../compiler/5-program/passes/dead-code.ts';
+import { fold } from '../../../compiler/5-program/passes/fold.ts';
 import { passes, runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { countOps } from '../../../compiler/5-program/passes/peel.ts';
+import { closeBlock } from '../../../compiler/5-program/training.ts';
 import { verify } from '../../../compiler/5-program/verify.ts';
 import type { Program } from '../../../spec/program.ts';
 import { parseProgram, printProgram } from '../../../spec/program-text.ts';
@@ -109,4 +112,38 @@ test('a node or link computes nothing twice, and zeros of both signs stay apart'
   expect(builder.constant(-0)).not.toEqual(builder.constant(0));
   builder.origin = 'node b';
   expect(builder.op('exp', [x])).not.toEqual(first);
+});
+
+describe('gradients of parts that lie side by side', () => {
+  const inputs = [2, 3, 1].map((size, i) => ({ id: `x${i}`, field: `x${i}`, type: 'f32' as const, shape: [4, size] }));
+
+  /** Operations that are left of a sum of `x0`, `x1` and `x2` with so many zeros before each, in this order. */
+  function sumOf(before: readonly number[], order: readonly number[]): string[] {
+    const builder = new BlockBuilder(createNames());
+    const parts = inputs.map(({ id, shape }, i) => {
+      const zeros = before[i] ?? 0;
+      return builder.op('pad', [{ id, shape }], { axis: 1, before: zeros, after: 7 - zeros - (shape[1] ?? 0) });
+    });
+    const [first, ...others] = order.flatMap((i) => parts[i] ?? []);
+    if (!first) throw new Error('no parts');
+    const sum = others.reduce((all, part) => builder.op('add', [all, part]), first);
+    const blocks = [closeBlock(builder, 'start')];
+    const results = [{ name: 'sum', value: sum.id }];
+    const f = { name: 'f', role: 'train', batch: 4, inputs, blocks, updates: [], results } as const;
+    return removeDeadCode(fold(f, new Map())).blocks.flatMap((b) => b.ops.map((op) => `${op.op} ${op.args.join(' ')}`));
+  }
+
+  test('are joined, in whatever order they are added', () => {
+    for (const order of [
+      [0, 1, 2],
+      [2, 0, 1],
+      [0, 2, 1],
+    ])
+      expect(sumOf([1, 3, 6], order)[0]).toBe('concatenate x0 x1 x2');
+    expect(sumOf([1, 3, 6], [0, 1, 2])).toHaveLength(2);
+  });
+
+  test('are added where they lie over or away from each other', () => {
+    expect(sumOf([0, 1, 5], [0, 1, 2]).filter((op) => op.startsWith('pad'))).toHaveLength(3);
+  });
 });
