@@ -335,6 +335,9 @@ const CONVOLUTIONS: readonly (readonly [Shape, Shape, Attributes])[] = [
   [[3, 8, 8, 2], [2, 2, 2, 3], { stride: 3 }],
   [[2, 6, 5, 17], [3, 3, 17, 19], { padding: 1 }],
   [[2, 3, 3, 4], [3, 3, 4, 40], { stride: 2, padding: 2 }],
+  // Whole blocks of channels, which a processor may lay out in its own way.
+  [[2, 5, 6, 16], [3, 3, 16, 32], { stride: [1, 2], padding: 1 }],
+  [[2, 4, 3, 32], [2, 3, 32, 16], { padding: [0, 1] }],
 ];
 
 function convolutions(seed: number): OperatorCase[] {

@@ -11,20 +11,25 @@ const TURNED_FROM = 16;
 
 /** [out, in, height, width] of [height, width, in, out]. */
 const kernelFirst = (e: OnnxEmitter, w: string): string =>
-  e.once(`kernel ${w}`, () => e.node('Transpose', [e.resolve(w)], { perm: [3, 2, 0, 1] }));
+  e.once(`kernel ${w}`, () => {
+    const [height = 0, width = 0, from = 0, to = 0] = e.shapeOf(w);
+    return e.kernel(e.node('Transpose', [e.resolve(w)], { perm: [3, 2, 0, 1] }), [to, from, height, width]);
+  });
 
 /** [in, out, height, width], both directions reversed. */
 function kernelTurned(e: OnnxEmitter, w: string): string {
   return e.once(`turned kernel ${w}`, () => {
+    const [height = 0, width = 0, from = 0, to = 0] = e.shapeOf(w);
     const swapped = e.node('Transpose', [e.resolve(w)], { perm: [2, 3, 0, 1] });
     const end = -(2 ** 31);
-    return e.node('Slice', [
+    const turned = e.node('Slice', [
       swapped,
       e.integers([-1, -1]),
       e.integers([end, end]),
       e.integers([2, 3]),
       e.integers([-1, -1]),
     ]);
+    return e.kernel(turned, [from, to, height, width]);
   });
 }
 

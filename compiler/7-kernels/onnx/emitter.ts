@@ -1,13 +1,15 @@
 /** Collects the nodes and constants of one ONNX graph. */
 import type { LaidOut } from '../../../spec/cpu-manifest.ts';
 import type { Shape } from '../../../spec/program.ts';
-import type { OnnxAttribute, OnnxNode, OnnxTensor, OnnxType } from './model.ts';
+import type { OnnxAttribute, OnnxNode, OnnxTensor, OnnxType, OnnxValue } from './model.ts';
 
 export class OnnxEmitter {
   readonly nodes: OnnxNode[] = [];
   readonly constants = new Map<string, OnnxTensor>();
   /** By the names of the inputs. */
   readonly laidOut = new Map<string, LaidOut>();
+  /** Kernels of convolutions, with their shapes: the device may have a layout of its own for them. */
+  readonly kernels: OnnxValue[] = [];
   /** Whether only operators of the ONNX standard may be written. */
   readonly standard: boolean;
   readonly #given: ReadonlySet<string>;
@@ -71,6 +73,12 @@ export class OnnxEmitter {
     const name = output ?? `t${this.#count++}`;
     const node: OnnxNode = { op, inputs, outputs: [name], attributes };
     this.nodes.push(domain === undefined ? node : { ...node, domain });
+    return name;
+  }
+
+  /** Tells the shape of a convolution's kernel; gives its name. */
+  kernel(name: string, shape: Shape): string {
+    this.kernels.push({ name, type: 'float', shape });
     return name;
   }
 

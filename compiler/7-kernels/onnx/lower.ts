@@ -86,6 +86,7 @@ export function lowerFunction(
     outputs: outputs.map((o) => ({ name: o.output, type: 'float' as const, shape: o.shape })),
     initializers: [...e.constants.values()],
     nodes: e.nodes,
+    ...(kernels && e.kernels.length > 0 ? { values: e.kernels } : {}),
   };
   const { fields, scalars } = inputs;
   const manifest: CpuManifest = {

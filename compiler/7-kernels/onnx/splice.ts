@@ -8,7 +8,7 @@ import type { Program, ProgramFunction, ScalarExpr } from '../../../spec/program
 import { type Made, madeName, type Source } from '../../../spec/trace.ts';
 import { atTick } from '../../5-program/passes/peel.ts';
 import { lowerFunction } from './lower.ts';
-import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxValue } from './model.ts';
+import type { OnnxGraph, OnnxNode, OnnxPort, OnnxTensor, OnnxValue } from './model.ts';
 
 export interface SplicedRun {
   readonly program: Program;
@@ -49,6 +49,8 @@ class Splicing {
   readonly #states = new Set<string>();
   readonly #constants = new Map<string, OnnxTensor>();
   readonly #nodes: OnnxNode[] = [];
+  /** Values between, of which the graphs tell the shapes. */
+  readonly #values: OnnxPort[] = [];
   /** What runs have made: names in the graph, and shapes. */
   readonly #made = new Map<string, { readonly name: string; readonly shape: readonly number[] }>();
   readonly #lowered = new Map<ProgramFunction, { readonly lowered: Lowered; readonly key: string }>();
@@ -82,6 +84,7 @@ class Splicing {
       const nameOf = (value: string): string => names.get(value) ?? value;
       this.#nodes.push({ ...node, inputs: node.inputs.map(nameOf), outputs: node.outputs.map(nameOf) });
     }
+    for (const value of graph.values ?? []) this.#values.push({ ...value, name: names.get(value.name) ?? value.name });
     for (const { output, shape, ...to } of manifest.outputs)
       if ('result' in to)
         this.#made.set(madeName({ run: number, result: to.result }), { name: names.get(output) ?? output, shape });
@@ -101,6 +104,7 @@ class Splicing {
       graph: {
         ...{ name, inputs, initializers: [...this.#constants.values()], nodes: this.#nodes },
         outputs: outputs.map((o) => ({ name: o.name, type: 'float', shape: o.shape })),
+        ...(this.#values.length > 0 ? { values: this.#values } : {}),
       },
       manifest: {
         function: name,

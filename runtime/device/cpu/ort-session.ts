@@ -40,7 +40,18 @@ export async function openSession(
     // Numbers that decay towards zero would make products three times slower.
     extra: { session: { set_denormal_as_zero: '1' } },
   };
-  return atOnce ? openAtOnce(graph, options) : ort.InferenceSession.create(graph, options);
+  const laidOut = hasConvolutions(graph) ? await blocked(graph) : graph;
+  return atOnce ? openAtOnce(laidOut, options) : ort.InferenceSession.create(laidOut, options);
+}
+
+function hasConvolutions(graph: Uint8Array): boolean {
+  return Buffer.from(graph.buffer, graph.byteOffset, graph.byteLength).includes('Conv');
+}
+
+/** Loaded only for a graph that has convolutions: most have none, and should start quickly. */
+async function blocked(graph: Uint8Array): Promise<Uint8Array> {
+  const { withBlockedConvolutions } = await import('./blocked-convolutions.ts');
+  return withBlockedConvolutions(graph);
 }
 
 /** The library's own sessions do the same a turn of the event loop later, which takes as long as a short run. */
