@@ -8,6 +8,7 @@ import {
   list,
   object,
   oneOf,
+  optional,
   type Shape,
   shapeProblem,
   type TypeOf,
@@ -54,6 +55,8 @@ const SEAL = {
 const at = count;
 /** One record that a seal covers: its number, its hash, and the way up to the seal's root. */
 const SIGNED_RECORD = { sequence: positive, hash, path: list(hash), seal: object(SEAL) };
+/** Of the mesh, that a key may not train any more: signed over the key and these. */
+const WORD = { run: text, reason: text, at: count, sig: signature };
 const STRETCH = { run: text, shard: count, term: count, to: count, trainer: key };
 const FUNDS = { at, run: text, tokens: positive, by: key, id, sig: signature };
 
@@ -75,7 +78,7 @@ export const ENTRY = variants('type', {
   granted: { at, ...STRETCH, tokens: count },
   withheld: { at, ...STRETCH, reason: oneOf('mismatch', 'undelivered', 'excluded') },
   /** It is paid nothing from here on, and has nothing to spend. */
-  excluded: { at, trainer: key, reason: oneOf('mismatches') },
+  excluded: { at, trainer: key, reason: oneOf('mismatches', 'word'), word: optional(object(WORD)) },
   /** The run is over, and so are its audits: what is pending waits for no further stretch. */
   ended: { at, run: text },
   /**

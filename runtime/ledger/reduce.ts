@@ -7,7 +7,7 @@ import { grantFor, keptBack, paid, restoredTo } from './earned.ts';
 import { type EntryOf, type FundsEntry, type LedgerEntry, SEGMENT, type Seal, type SignedRecord } from './entry.ts';
 import { callsOf } from './run-work.ts';
 import { recordIsSigned, rootOfRecords } from './segment.ts';
-import { fundsHold, sealHolds, stretchHolds } from './signed.ts';
+import { exclusionHolds, fundsHold, sealHolds, stretchHolds } from './signed.ts';
 import {
   type Account,
   accountOf,
@@ -70,6 +70,10 @@ export function passOver(state: LedgerState, { sequence, hash }: Placed): void {
 export function authorProblem({ opened }: LedgerState, entry: LedgerEntry): string | undefined {
   if (entry.type === 'pending')
     return stretchHolds(entry) ? undefined : `${entry.trainer} has not signed the state behind it`;
+  if (entry.type === 'excluded' && entry.word)
+    return exclusionHolds({ key: entry.trainer, ...entry.word }, opened?.mesh ?? '')
+      ? undefined
+      : 'the mesh has not signed that it is excluded';
   if (entry.type !== 'emission' && entry.type !== 'escrow') return undefined;
   return fundsHold(entry, opened?.mesh ?? '') ? undefined : `${entry.by} has not signed it`;
 }
@@ -290,9 +294,10 @@ function settled(state: LedgerState, entry: OfStretch): void {
   state.runs.get(entry.run)?.shards[entry.shard]?.pending.delete(id);
 }
 
-function excludedProblem(state: LedgerState, { trainer }: EntryOf<'excluded'>): string | undefined {
+function excludedProblem(state: LedgerState, { trainer, reason, word }: EntryOf<'excluded'>): string | undefined {
   const account: Account | undefined = state.accounts.get(trainer);
   if (account?.excluded) return 'it is excluded already';
+  if (reason === 'word') return word ? undefined : 'the mesh has not signed that it is excluded';
   return account && mayBeExcluded(account, state.opened?.window ?? 0) ? undefined : 'no audits say so';
 }
 

@@ -31,6 +31,30 @@ export function stretchHolds(entry: EntryOf<'pending'>): boolean {
   return stateHolds(entry, { calls: entry.to, hash: entry.hash, sig: entry.sig }, entry.trainer);
 }
 
+/** Of the mesh, that a key is excluded. */
+export interface Exclusion {
+  readonly key: string;
+  readonly run: string;
+  readonly reason: string;
+  readonly at: number;
+}
+
+export function signExclusion(
+  { key, run, reason, at }: Exclusion,
+  keys: KeyPair,
+): Exclusion & { readonly sig: string } {
+  return { key, run, reason, at, sig: hex(ed25519.sign(exclusionText({ key, run, reason, at }), keys.secretKey)) };
+}
+
+/** @param mesh its key */
+export function exclusionHolds(exclusion: Exclusion & { readonly sig: string }, mesh: string): boolean {
+  return holds(exclusionText(exclusion), exclusion.sig, mesh);
+}
+
+function exclusionText({ key, run, reason, at }: Exclusion): Uint8Array {
+  return canonicalBytes(['nmc/exclusion/1', key, run, reason, at]);
+}
+
 function holds(text: Uint8Array, sig: string, by: string): boolean {
   const [publicKey, signature] = [keyBytes(by), fromHex(sig, 64)];
   return publicKey !== undefined && signature !== undefined && ed25519.verify(text, signature, publicKey);

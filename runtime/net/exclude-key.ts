@@ -1,10 +1,10 @@
 /** A key that audits have found wrong twice may nothing in the mesh any more, by the mesh's own signed word. */
 import type { Backplane } from '../backplane/backplane.ts';
-import { ed25519, type KeyPair } from '../identity/ed25519.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
+import { signExclusion } from '../ledger/signed.ts';
 import type { SynchronizerEffect } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
-import { canonicalBytes } from '../wire/canonical.ts';
-import { hex } from '../wire/hash.ts';
+import type { FencedBackplane } from './fenced-backplane.ts';
 import type { Membership } from './membership.ts';
 
 /** Records of exclusions, each signed. */
@@ -12,7 +12,7 @@ export const EXCLUSIONS = 'exclusions';
 
 export interface ExclusionPorts {
   readonly keys: KeyPair;
-  readonly backplane: Pick<Backplane, 'append'>;
+  readonly backplane: Pick<Backplane, 'append'> & Partial<Pick<FencedBackplane, 'meet'>>;
   readonly membership: Pick<Membership, 'revoke'>;
   /** Ends what a key may not have any more. */
   readonly review: (key: string, reason: string) => void;
@@ -25,9 +25,10 @@ export async function excludeKey(
   { keys, backplane, membership, review, log }: ExclusionPorts,
 ): Promise<void> {
   try {
-    const at = wallNow();
-    const sig = hex(ed25519.sign(canonicalBytes(['nmc/exclusion/1', key, run, reason, at]), keys.secretKey));
-    await backplane.append(EXCLUSIONS, JSON.stringify({ key, run, reason, at, sig }));
+    const word = signExclusion({ key, run, reason, at: wallNow() }, keys);
+    // Each of several synchronizers writes to it: what others have written meanwhile stands before this.
+    await backplane.meet?.(EXCLUSIONS);
+    await backplane.append(EXCLUSIONS, JSON.stringify(word));
     await membership.revoke(key);
     review(key, 'its key was revoked');
   } catch (error) {

@@ -9,17 +9,18 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { LedgerBook, NotEntered } from '../ledger/book.ts';
 import { KEPT_COMMIT, KEPT_VERDICT, nextPending } from '../ledger/commits.ts';
 import { nextDue } from '../ledger/due.ts';
-import { LEDGER, type NewEntry } from '../ledger/entry.ts';
-import { entryProblem } from '../ledger/reduce.ts';
+import { LEDGER, type LedgerEntry, type NewEntry } from '../ledger/entry.ts';
+import { authorProblem, entryProblem } from '../ledger/reduce.ts';
 import { runEntryOf } from '../ledger/run-work.ts';
 import type { LedgerState } from '../ledger/state.ts';
 import { windowFor } from '../ledger/window.ts';
 import type { RunState } from '../roles/synchronizer-state.ts';
 import { UserError } from '../support/errors.ts';
 import { inTurn } from '../support/in-turn.ts';
-import { follows } from '../support/shape.ts';
+import { count, follows, object, text } from '../support/shape.ts';
 import type { AuditVerdict, OpenAudits } from '../wire/audit-verdict.ts';
 import type { LedgerHead, SignedFunds } from '../wire/messages.ts';
+import { EXCLUSIONS } from './exclude-key.ts';
 import type { FencedBackplane } from './fenced-backplane.ts';
 import { parsedJson } from './parsed-json.ts';
 
@@ -39,6 +40,7 @@ const LOOK_MS = 1000;
 const SEAL_MS = 10_000;
 /** Records read at once. */
 const PAGE = 64;
+const KEPT_EXCLUSION = object({ key: text, run: text, reason: text, at: count, sig: text });
 const NO_AUDITS: OpenAudits = { isUnderWay: () => false, areOver: () => false };
 
 export class LedgerKeeper {
@@ -171,6 +173,7 @@ export class LedgerKeeper {
   async #look(book: LedgerBook): Promise<void> {
     if (!book.state.opened) return;
     for (const { ended, entry } of book.state.runs.values()) if (!ended) await this.#commits(book, entry.run);
+    await this.#exclusions(book);
     const next = (): NewEntry | undefined => this.#over(book.state) ?? nextDue(book.state, this.#audits);
     for (let due = next(); due; due = next()) await book.add(due);
     const now = this.#options.now();
@@ -193,7 +196,7 @@ export class LedgerKeeper {
       const page = await backplane.read(`commit/${run}`, this.#next.get(run) ?? 1, PAGE);
       for (const { sequence, value } of page) {
         const kept = parsedJson(value);
-        if (follows(KEPT_VERDICT, kept)) await this.#audited(book, kept.audited);
+        if (follows(KEPT_VERDICT, kept)) await offer(book, verdictEntry(kept.audited));
         else await this.#pending(book, run, kept);
         this.#next.set(run, sequence + 1);
       }
@@ -201,10 +204,20 @@ export class LedgerKeeper {
     }
   }
 
-  /** One that was entered before, or came too late to change anything, is passed over: all are read after each start. */
-  async #audited(book: LedgerBook, { run, shard, term, from, to, trainer, verdict }: AuditVerdict): Promise<void> {
-    const entry = { type: 'audited', run, shard, term, from, to, trainer, verdict } as const;
-    if (entryProblem(book.state, { ...entry, at: 0 }) === undefined) await book.add(entry);
+  /** Keys that the mesh has excluded since the last look: they are paid nothing from here on, in any run. */
+  async #exclusions(book: LedgerBook): Promise<void> {
+    for (;;) {
+      const page = await this.#options.backplane.read(EXCLUSIONS, this.#next.get(EXCLUSIONS) ?? 1, PAGE);
+      for (const { sequence, value } of page) {
+        const kept = parsedJson(value);
+        if (follows(KEPT_EXCLUSION, kept)) {
+          const { key: trainer, run, reason, at, sig } = kept;
+          await offer(book, { type: 'excluded', trainer, reason: 'word', word: { run, reason, at, sig } });
+        }
+        this.#next.set(EXCLUSIONS, sequence + 1);
+      }
+      if (page.length === 0) return;
+    }
   }
 
   async #pending(book: LedgerBook, run: string, kept: unknown): Promise<void> {
@@ -222,4 +235,14 @@ export class LedgerKeeper {
       }
     }
   }
+}
+
+function verdictEntry({ run, shard, term, from, to, trainer, verdict }: AuditVerdict): NewEntry {
+  return { type: 'audited', run, shard, term, from, to, trainer, verdict };
+}
+
+/** What was entered before, changes nothing any more, or is not signed, is passed over: all is read after each start. */
+async function offer(book: LedgerBook, entry: NewEntry): Promise<void> {
+  const whole = { ...entry, at: 0 } as LedgerEntry;
+  if ((authorProblem(book.state, whole) ?? entryProblem(book.state, whole)) === undefined) await book.add(entry);
 }

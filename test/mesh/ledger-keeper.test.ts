@@ -7,7 +7,7 @@ import type { ChainedRecord } from '../../runtime/backplane/backplane.ts';
 import type { KeyPair } from '../../runtime/identity/ed25519.ts';
 import { LEDGER, type LedgerEntry } from '../../runtime/ledger/entry.ts';
 import { signedRecord } from '../../runtime/ledger/segment.ts';
-import { signFunds } from '../../runtime/ledger/signed.ts';
+import { signExclusion, signFunds } from '../../runtime/ledger/signed.ts';
 import { verifyRecords } from '../../runtime/ledger/verify.ts';
 import { type FencedBackplane, fencedBackplane } from '../../runtime/net/fenced-backplane.ts';
 import { LedgerKeeper } from '../../runtime/net/ledger-keeper.ts';
@@ -152,6 +152,27 @@ test('a verdict beside the signed states is entered once, withholds, and holds u
   expect(ofType(backplane, 'closed')).toMatchObject([{ returned: 1100 }]);
   expect(sound(backplane).issued).toBe(100n);
   await next.close();
+});
+
+test('a key that the mesh has excluded is paid nothing from then on, by the signed word', async () => {
+  const backplane = memoryBackplane();
+  const one = keeper(backplane);
+  await one.fund(order('a'));
+  await commits(backplane, 0, ANN, [5, 10]);
+  const word = signExclusion({ key: keyOf(ANN), run: 'run', reason: 'two audits', at: 1 }, MESH);
+  await backplane.append('exclusions', JSON.stringify({ ...word, key: keyOf(BOB) }));
+  await one.look();
+  expect(ofType(backplane, 'excluded')).toEqual([]);
+  await backplane.append('exclusions', JSON.stringify(word));
+  await one.look();
+  await one.look();
+  expect(ofType(backplane, 'excluded')).toMatchObject([{ trainer: keyOf(ANN), reason: 'word' }]);
+  expect(ofType(backplane, 'withheld')).toMatchObject([{ to: 5, reason: 'excluded' }, { to: 10 }]);
+  await commits(backplane, 0, ANN, [15]);
+  await one.look();
+  expect(ofType(backplane, 'pending')).toHaveLength(2);
+  sound(backplane);
+  await one.close();
 });
 
 test('an order counts once however often it is sent, and says why it is not taken', async () => {
