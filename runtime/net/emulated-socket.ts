@@ -35,6 +35,9 @@ const REAL: LineClock = {
 /** So many bytes of others wait here at most, as in a receive window; then the socket is not read. */
 const WINDOW_BYTES = 256 * 1024;
 
+/** Of one connection at once; a second piece leaves while a timer that is late calls for the next one. */
+const [PIECE_BYTES, PIECES_ON_LINE] = [64 * 1024, 2] as const;
+
 /** Lines of direct connections to other trainers. @param link that of everything else */
 export function emulatedDirect({ direct }: Emulation, link: EmulatedLink, clock = REAL): EmulatedLink {
   return direct ? emulatedLink({ up: direct.rate, down: direct.rate, delay: direct.delay }, clock) : link;
@@ -98,10 +101,26 @@ export class EmulatedSocket extends Duplex {
     this.#send(Buffer.concat(chunks.map(({ chunk }) => chunk)), done);
   }
 
+  /**
+   * Connections of one link share it, as those of a real one do: each has so many pieces on the line, however much it has
+   * to send. All at once, a few megabytes would keep the others silent for so long that they count as broken.
+   */
   #send(bytes: Buffer, done: () => void): void {
-    this.#link.up.carryAll(bytes, done, (stretch) => {
-      if (!this.#socket.destroyed) this.#socket.write(stretch);
-    });
+    const pieces = Math.max(1, Math.ceil(bytes.length / PIECE_BYTES));
+    let [begun, left] = [0, 0];
+    const begin = (): void => {
+      const piece = bytes.subarray(PIECE_BYTES * begun, PIECE_BYTES * (begun + 1));
+      begun++;
+      this.#link.up.carryAll(piece, sent, (stretch) => {
+        if (!this.#socket.destroyed) this.#socket.write(stretch);
+      });
+    };
+    const sent = (): void => {
+      left++;
+      if (left === pieces) done();
+      else if (begun < pieces) begin();
+    };
+    for (let piece = 0; piece < Math.min(PIECES_ON_LINE, pieces); piece++) begin();
   }
 
   override _final(done: () => void): void {

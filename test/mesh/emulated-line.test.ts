@@ -1,6 +1,9 @@
 /** An emulated link carries bytes under a clock of the test. */
+import type { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { BURST_BYTES, EmulatedLine, type LineClock } from '../../runtime/net/emulated-line.ts';
+import { EmulatedSocket, emulatedLink } from '../../runtime/net/emulated-socket.ts';
 
 interface Timer {
   readonly at: number;
@@ -111,4 +114,36 @@ test('bytes that are put in while others come out keep their place', () => {
   );
   clock.runTo(20);
   expect(told).toEqual(['a arrived', 'b sent', 'b arrived', 'late']);
+});
+
+/** A connection of a link, and when its bytes have come out at the other end. */
+function connectionOf(link: ReturnType<typeof emulatedLink>, clock: TestClock) {
+  const far = Object.assign(new PassThrough({ highWaterMark: 1e9 }), { setNoDelay: () => undefined });
+  const out: { readonly at: number; readonly bytes: number }[] = [];
+  const { write } = far;
+  far.write = ((chunk: Buffer) => {
+    out.push({ at: clock.time, bytes: chunk.length });
+    return write.call(far, chunk);
+  }) as typeof far.write;
+  return { socket: new EmulatedSocket(far as unknown as Socket, link), out };
+}
+
+test('a connection with much to send leaves the line to the others of its link', () => {
+  const clock = new TestClock();
+  const link = emulatedLink({ up: 1e6, delay: 0 }, clock);
+  const [busy, other] = [connectionOf(link, clock), connectionOf(link, clock)];
+  let done = false;
+  busy.socket.write(Buffer.alloc(4_000_000), () => {
+    done = true;
+  });
+  other.socket.write(Buffer.alloc(1000));
+  clock.runTo(300);
+  expect(other.out.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(1000);
+  clock.runTo(3900);
+  expect(done).toBe(false);
+  clock.runTo(4100);
+  expect(done).toBe(true);
+  // Nothing is lost, and the line was never idle.
+  expect(busy.out.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(4_000_000);
+  expect(busy.out.at(-1)?.at).toBeLessThan(4010);
 });
