@@ -54,9 +54,11 @@ export interface Meter {
   readonly ticks: number;
   readonly busy: number;
   readonly at: number;
-  /** When it last went on. */
+  /** When it last went on, or was being brought frames. */
   readonly since: number;
   readonly calls: number;
+  /** Bytes that had come. */
+  readonly received: number;
 }
 
 /** Counts of a loaded shard since it was loaded, and what holds it up now. */

@@ -23,7 +23,10 @@ import {
 
 /** On a new connection they are said anew, or the next ones are as good. */
 const SAID_AGAIN: ReadonlySet<Message['type']> = new Set(['heartbeat', 'ready', 'dispute', 'leave']);
-/** A shard that waits for so long asks whether something was lost. */
+/**
+ * A shard that waits for so long while nothing comes asks whether something was lost: its neighbours then send all again
+ * that it has not said to have, which a slow uplink that carries it already would carry a second time.
+ */
 const RESUME_MS = 2000;
 
 export function trainer(state: TrainerState, event: TrainerEvent): TrainerStep {

@@ -123,7 +123,7 @@ function connectionOf(link: ReturnType<typeof emulatedLink>, clock: TestClock) {
   const { write } = far;
   far.write = ((chunk: Buffer) => {
     out.push({ at: clock.time, bytes: chunk.length });
-    return write.call(far, chunk);
+    return write.call(far, chunk, 'utf8');
   }) as typeof far.write;
   return { socket: new EmulatedSocket(far as unknown as Socket, link), out };
 }

@@ -196,6 +196,24 @@ function outcome(before: TrainerState, event: TrainerEvent): string {
   return [...change, ...effects.map(wordOf)].join(', ') || 'nothing';
 }
 
+test('a shard that waits asks for lost frames where nothing comes, not where a slow way still brings them', () => {
+  const heard = (now: number, bytesReceived: number): TrainerEvent => {
+    const shards = { [shardName(at)]: { ...STILL, ...NO_TRAFFIC, bytesReceived } };
+    return { kind: 'tick', measured: { now, shards, refused: 0 } };
+  };
+  const asks = (...events: readonly TrainerEvent[]): boolean => {
+    const [last, ...before] = [...events].reverse() as [TrainerEvent, ...TrainerEvent[]];
+    const { effects } = trainer(reached([...PHASES.waiting, ...before.reverse()]), last);
+    return effects.some(({ kind }) => kind === 'resume');
+  };
+  expect(asks(heard(2500, 0))).toBe(true);
+  const coming = [500, 1000, 1500, 2000, 2500].map((now) => heard(now, 100 * now));
+  expect(asks(...coming)).toBe(false);
+  expect(asks(...coming, heard(5000, 250_000))).toBe(true);
+  // What neighbours ask is no frame.
+  expect(asks(...[1000, 2000, 2500].map((now) => heard(now, now)))).toBe(true);
+});
+
 /** A new kind of event does not type-check until it is here. */
 const KINDS: Readonly<Record<TrainerEvent['kind'], true>> = {
   ...{ connected: true, disconnected: true, message: true, tick: true, leaving: true, opened: true, offered: true },
