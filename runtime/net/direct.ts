@@ -20,6 +20,7 @@ import { type EmulatedLink, EmulatedSocket } from './emulated-socket.ts';
 import { type DoorLimits, FrontDoor } from './front-door.ts';
 import { caughtEvent, guarded } from './guarded.ts';
 import { quickMessages } from './quick-messages.ts';
+import { quickSend } from './quick-send.ts';
 import { REQUEST_LIMITS } from './socket-limits.ts';
 import { watchSilence } from './watch-silence.ts';
 
@@ -231,11 +232,12 @@ export class DirectBorders {
     const take = this.#taker(key, () => socket.close(4003, 'refused'));
     const endWatch = watchSilence(socket, SILENT_SECONDS);
     const ping = setInterval(() => socket.ping(), PING_MILLISECONDS);
+    const send = quickSend(socket);
     const connection: Connection = {
       ours: false,
       send: (packet, left) => {
         if (socket.readyState !== socket.OPEN) return false;
-        socket.send(packet, left);
+        send(packet, left);
         return true;
       },
       ping: () => answered(socket, () => performance.now()),

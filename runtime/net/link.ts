@@ -11,6 +11,7 @@ import { answered } from './answered.ts';
 import { guarded } from './guarded.ts';
 import { IncomingBlobs } from './incoming-blobs.ts';
 import { Questions } from './questions.ts';
+import { quickSend, type SendPacket } from './quick-send.ts';
 import { type Pieces, piecesOf, sendBlob } from './send-blob.ts';
 import { closeReason, reasonText } from './socket-limits.ts';
 import { watchSilence } from './watch-silence.ts';
@@ -58,6 +59,7 @@ export class GatewayLink implements Link {
   readonly peer: string;
   readonly closed: Promise<string>;
   readonly #socket: WebSocket;
+  readonly #sendPacket: SendPacket;
   readonly #options: LinkOptions;
   readonly #envelopes: Envelopes;
   readonly #questions = new Questions();
@@ -70,6 +72,7 @@ export class GatewayLink implements Link {
   constructor(socket: WebSocket, options: LinkOptions, envelopes: Envelopes, peer: string) {
     this.peer = peer;
     this.#socket = socket;
+    this.#sendPacket = options.sealed === true ? quickSend(socket) : (packet, left) => socket.send(packet, left);
     this.#options = options;
     this.#envelopes = envelopes;
     const endWatch = watchSilence(socket, options.silence);
@@ -97,7 +100,7 @@ export class GatewayLink implements Link {
 
   sendBorder(packet: Uint8Array, left?: () => void): boolean {
     if (!this.#isOpen()) return false;
-    this.#socket.send(packet, left);
+    this.#sendPacket(packet, left);
     return true;
   }
 

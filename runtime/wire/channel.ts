@@ -26,7 +26,7 @@ import {
   writeHeader,
 } from './header.ts';
 import { rootOf } from './merkle.ts';
-import { PacketPool } from './packet-pool.ts';
+import { FRAME_ROOM, PacketPool } from './packet-pool.ts';
 import { ends, NOTHING, type Received, refuse } from './received.ts';
 import { BORDER_HEAD, decodeHead, writeBorderHead } from './routing.ts';
 import { directionOf, parseWindow, signSame, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
@@ -70,7 +70,7 @@ export class BorderChannel {
   readonly #kept: Uint8Array[] = [];
   /** Memory of what is kept, and of what goes out. */
   readonly #plain = new PacketPool();
-  readonly #sealed = new PacketPool();
+  readonly #sealed = new PacketPool(FRAME_ROOM);
   #first = 0;
   /** Of them, how many have gone out under the keys of now. */
   #out = 0;

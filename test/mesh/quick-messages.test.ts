@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import * as ws from 'ws';
 import { quickMessages } from '../../runtime/net/quick-messages.ts';
+import { quickSend } from '../../runtime/net/quick-send.ts';
+import { FRAME_ROOM, PacketPool } from '../../runtime/wire/packet-pool.ts';
 
 /** Parts of `ws` of which its types do not speak. */
 const { Receiver, Sender } = ws as unknown as {
@@ -112,4 +114,24 @@ test('a message that came in several chunks lies in the same memory as the one b
     for (const part of [bytes.subarray(0, 400), bytes.subarray(400)]) socket._receiver.write(part);
   }
   expect(places.size).toBe(1);
+});
+
+test('a packet with room in front goes out as the frame that ws makes of it', () => {
+  for (const isServer of [false, true])
+    for (const length of [1, 100, 125, 126, 1000, 65_535, 65_536, 70_000]) {
+      const written: Buffer[] = [];
+      const sent: Uint8Array[] = [];
+      const stream = { write: (bytes: Buffer) => written.push(Buffer.from(bytes)) };
+      const socket = { _socket: stream, _isServer: isServer, send: (bytes: Uint8Array) => sent.push(bytes) };
+      const send = quickSend(socket as unknown as ws.WebSocket);
+      const packet = new PacketPool(FRAME_ROOM).take(length).fill(9);
+      send(packet);
+      const options = { fin: true, opcode: 2, mask: !isServer, rsv1: false, readOnly: true };
+      const frame = Sender.frame(Buffer.from(packet), { ...options, generateMask: (key: Buffer) => key.fill(0) });
+      expect(written.map((bytes) => bytes.equals(Buffer.concat(frame)))).toEqual([true]);
+      // In front of these there is something else.
+      for (const other of [packet.subarray(0, -1), new Uint8Array(length), Buffer.allocUnsafe(40).subarray(FRAME_ROOM)])
+        send(other);
+      expect([written.length, sent.length]).toEqual([1, 3]);
+    }
 });
