@@ -35,6 +35,8 @@ export interface Dataset {
   readonly columns?: ColumnNames;
   /** The file whose tokens the ids of its texts are. */
   readonly vocabulary?: VocabularyFile;
+  /** Samples at the end that no sequence has: they do not fill one. */
+  readonly rest?: number;
   /** How a training moves their pictures. Rows that are gathered are as they lie. */
   readonly moved?: PictureMoves;
 }
@@ -44,12 +46,14 @@ export function namesOf({
   classes,
   columns,
   vocabulary,
+  rest,
   moved,
-}: Dataset): Pick<Dataset, 'classes' | 'columns' | 'vocabulary' | 'moved'> {
+}: Dataset): Pick<Dataset, 'classes' | 'columns' | 'vocabulary' | 'rest' | 'moved'> {
   return {
     ...(classes ? { classes } : {}),
     ...(columns ? { columns } : {}),
     ...(vocabulary ? { vocabulary } : {}),
+    ...(rest ? { rest } : {}),
     ...(moved ? { moved } : {}),
   };
 }

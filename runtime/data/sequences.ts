@@ -5,7 +5,7 @@ import { UserError } from '../support/errors.ts';
 import { type Dataset, type FieldArray, namesOf } from './dataset.ts';
 
 /**
- * The rest at the end is left out. Each field gets the axis of steps in front.
+ * The rest at the end is left out, and counted. Each field gets the axis of steps in front.
  * @throws UserError `data/too-small` where not even one sequence is there
  */
 export function sequences(dataset: Dataset, steps: number): Dataset {
@@ -22,6 +22,7 @@ export function sequences(dataset: Dataset, steps: number): Dataset {
     fields: dataset.fields.map((field) => ({ ...field, shape: [steps, ...field.shape] })),
     origin: dataset.origin,
     ...namesOf(dataset),
+    ...(dataset.length % steps > 0 ? { rest: dataset.length % steps } : {}),
     gather(field: string, indices: ArrayLike<number>, out: FieldArray): void {
       const rows = zeroed(Float64Array, boundedCount(indices.length * steps, MAX_ELEMENTS, 'rows of sequences'));
       for (let k = 0; k < indices.length; k++) {

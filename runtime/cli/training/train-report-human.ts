@@ -57,7 +57,7 @@ export function humanReporter(): Reporter {
       if (training.values) out(valuesText(training.values));
       if (training.found) out(foundText(training.found));
     },
-    data: (data, training) => out(`data   ${dataText(data)}${leftOutText(data, training)}`),
+    data: (data, training) => out(`data   ${dataText(data)}${restText(data)}${leftOutText(data, training)}`),
     probed: (found) => out(probeText(found)),
     rateTooLarge: (found) => out(probeText(found)),
     waiting: async (what, work) => {
@@ -141,6 +141,17 @@ function dataText({ train, validation, checks }: TrainingData): string {
   const sets = [train, ...(validation ? [validation] : []), ...checks];
   const counts = new Set(sets.map((set) => `${set.name} ${formatCount(set.length)}`));
   return [...counts, ...new Set(sets.map((set) => set.origin))].join(' · ');
+}
+
+/** Of sets in sequences, which end with samples that fill none. */
+function restText({ train, validation, checks }: TrainingData): string {
+  const sets = [train, ...(validation ? [validation] : []), ...checks];
+  const texts = sets.flatMap(({ name, rest }) =>
+    rest === undefined
+      ? []
+      : [`\n       ${name} leaves out the last ${formatCount(rest)} samples, which fill no sequence`],
+  );
+  return [...new Set(texts)].join('');
 }
 
 function leftOutText({ train }: TrainingData, training: PlanTraining): string {

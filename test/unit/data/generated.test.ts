@@ -19,7 +19,8 @@ describe('sequences', () => {
   const grouped = sequences(plain, 4);
 
   it('hold consecutive samples, and leave out the rest', () => {
-    expect(grouped).toMatchObject({ length: 2, name: 'glyphs.test.sequences(4)' });
+    expect(grouped).toMatchObject({ length: 2, rest: 3, name: 'glyphs.test.sequences(4)' });
+    expect(sequences(glyphs('test', { seed: 1, samples: 8 }), 4).rest).toBeUndefined();
     expect(grouped.fields.map((f) => f.shape)).toEqual([[4, 28, 28], [4]]);
     expect(rowsOf(grouped, 'digit', [1, 0])).toEqual(rowsOf(plain, 'digit', [4, 5, 6, 7, 0, 1, 2, 3]));
     expect(rowsOf(grouped, 'image', [1])).toEqual(rowsOf(plain, 'image', [4, 5, 6, 7]));
