@@ -7,8 +7,11 @@
 import { canonicalBytes } from '../wire/canonical.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 
-/** Of every stretch alike, the first and the last as well: a replay costs what the stretch did, and reading its state. */
-export const AUDIT_RATE = 0.04;
+/**
+ * Of every stretch alike, the first and the last as well. A replay costs what the stretch did, and opening its shard: of
+ * small shards nearly as much again, and all audits together are to cost no more than 5 % of the work.
+ */
+export const AUDIT_RATE = 0.025;
 /** No history of a trainer makes it less. */
 export const AUDIT_RATE_FLOOR = 0.01;
 

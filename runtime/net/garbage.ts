@@ -99,6 +99,11 @@ export class Garbage {
     if (this.#options.atOnce?.(run) ?? true) await this.#remove(superseded);
   }
 
+  /** What was brought for one use goes when that is over, unless a run names it, or another one holds it. */
+  async drop(hashes: Iterable<string>): Promise<void> {
+    await this.#remove(this.#withoutNamed(hashes));
+  }
+
   /** @param dryRun only says what would go */
   async collect(dryRun = false): Promise<GarbageReport> {
     const { backplane, now, grace = GRACE_MS } = this.#options;

@@ -83,7 +83,7 @@ export class Leading {
     this.#work = new OwnWork(backplane, options.checker, {
       deployment: (run) => this.#driver.state.runs[run]?.deployment,
       done: (event) => this.happen(event),
-      audits: { keys, records: () => this.#records, letGo: (holder) => this.#garbage.letGo(holder) },
+      audits: { keys, records: () => this.#records, letGo: (holder, blobs) => this.#drop(holder, blobs) },
       failed: (error, run) => (several ? several.lost(run, error) : this.#fatal(error)),
     });
     this.#allotments = several && this.#newAllotments(several);
@@ -162,6 +162,12 @@ export class Leading {
         ? { ...emptySynchronizer(wallNow()), presides: false, allotted: { version: 0, lines: {} } }
         : emptySynchronizer(wallNow()),
     );
+  }
+
+  /** Records may be large, and are of no use behind their audit. */
+  #drop(holder: object, blobs: readonly string[]): void {
+    this.#garbage.letGo(holder);
+    this.#garbage.drop(blobs).catch((error: unknown) => this.#notCollected(error));
   }
 
   #newAllotments({ allotted }: SeveralLeaders): AllotmentsEntry {

@@ -16,7 +16,8 @@ export interface OwnAuditsOptions {
   readonly auditor: Partial<Auditor> | undefined;
   readonly records: () => Pick<RecordTickets, 'issue' | 'bring'>;
   readonly deployment: (run: string) => Deployment | undefined;
-  readonly letGo: (holder: object) => void;
+  /** These were brought for it, and are of no use any more. */
+  readonly letGo: (holder: object, blobs: readonly string[]) => void;
   readonly done: (event: SynchronizerEvent) => void;
 }
 
@@ -51,10 +52,14 @@ export class OwnAudits {
     const deployment = deploymentOf(asked.run);
     if (!deployment || !auditor?.audit) return { verdict: 'inconclusive', why: 'this synchronizer does nothing again' };
     const holder = { key };
+    const brought: string[] = [];
     try {
       const shards: AuditRequest['shards'][number][] = [];
-      for (const shard of asked.shards)
-        shards.push({ ...shard, record: await this.#bring(holder, asked, shard.shard) });
+      for (const shard of asked.shards) {
+        const record = await this.#bring(holder, asked, shard.shard);
+        brought.push(record);
+        shards.push({ ...shard, record });
+      }
       const { term, from, to, owners, begins } = asked;
       return await auditor.audit({ deployment, term, from, to, owners, begins, shards });
     } catch (error) {
@@ -63,7 +68,7 @@ export class OwnAudits {
       if (code === 'record/missing') return { verdict: 'undelivered', why };
       return code === 'record/away' || code === 'mesh/busy' ? { verdict: 'away' } : { verdict: 'inconclusive', why };
     } finally {
-      letGo(holder);
+      letGo(holder, brought);
     }
   }
 

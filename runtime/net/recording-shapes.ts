@@ -125,6 +125,7 @@ const AUDITS: Shape<RunAudits> = object({
   ),
   draws: list(object({ term: count, from: count, since: number, shards: dictionary(SEAL) })),
   open: list(AUDIT),
+  ended: optional(number),
   over: flag,
 });
 

@@ -62,7 +62,8 @@ export interface RunAudits {
   readonly terms: Readonly<Record<number, AuditTerm>>;
   readonly draws: readonly WaitingDraw[];
   readonly open: readonly Audit[];
-  /** Nothing more comes of them. */
+  /** Since when the run has ended, where it has; and whether it was told that nothing more comes of its audits. */
+  readonly ended?: number;
   readonly over: boolean;
 }
 

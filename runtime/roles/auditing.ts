@@ -24,6 +24,8 @@ export const ASK_AGAIN_MS = 30_000;
 export const AWAY_MS = 1_800_000;
 /** Two marks of a key within it exclude it. */
 export const MARKS_WINDOW_MS = 7 * 86_400_000;
+/** Behind the end of a run: seals come with heartbeats, when the disk has taken the record. */
+export const LAST_SEALS_MS = 5000;
 const MARKS_KEPT = 64;
 const TERMS_KEPT = 4;
 /** Stretches that wait for a draw, and audits without a verdict: beyond them the oldest waits are given up. */
@@ -117,7 +119,12 @@ function isBehind({ open }: RunAudits, term: number, from: number): boolean {
 /** From time to time: what waits too long goes on without what it waits for. */
 export function watchAudits(work: Work): void {
   for (const run of runs(work)) {
-    if (run.foreign || !run.audits) continue;
+    if (run.foreign) continue;
+    if (isOver(run) && run.audits?.ended === undefined) {
+      setAudits(work, run, { ...(run.audits ?? NO_AUDITS), ended: work.now });
+      continue;
+    }
+    if (!run.audits) continue;
     drawWhereReady(work, run);
     reveal(work, work.state.runs[run.deployment.run] ?? run);
     askAgain(work, work.state.runs[run.deployment.run] ?? run);
@@ -145,8 +152,15 @@ function drawWhereReady(work: Work, run: RunState): void {
     const now = work.state.runs[run.deployment.run] ?? run;
     const term = now.audits?.terms[draw.term];
     const all = term?.owners.every((key, shard) => draw.shards[shard] || !work.state.members[key]?.audits);
-    if (term?.secret !== undefined && (all || work.now - draw.since >= DRAW_PATIENCE_MS)) drawn(work, now, draw, term);
+    const late = work.now - draw.since >= DRAW_PATIENCE_MS || hasNoMoreSeals(work, now);
+    if (term?.secret !== undefined && (all || late)) drawn(work, now, draw, term);
   }
+}
+
+/** It has ended, and what is sealed by now is all that will be. */
+function hasNoMoreSeals({ now }: Work, run: RunState): boolean {
+  const { ended } = run.audits ?? NO_AUDITS;
+  return isOver(run) && ended !== undefined && now - ended >= LAST_SEALS_MS;
 }
 
 /** Of each trainer for itself: all its shards, or none. */
@@ -330,10 +344,10 @@ function closed(work: Work, run: RunState, audit: Audit, verdict: Verdict, found
   endAudits(work, work.state.runs[id] ?? saved);
 }
 
-/** Of a run that has ended: when the last one has its verdict. */
+/** Of a run that has ended: when the last one has its verdict, and no seal comes any more. */
 function endAudits(work: Work, run: RunState): void {
   const { audits } = run;
-  if (!audits || audits.over || !isOver(run) || audits.draws.length + audits.open.length > 0) return;
+  if (!audits || audits.over || audits.draws.length + audits.open.length > 0 || !hasNoMoreSeals(work, run)) return;
   setAudits(work, run, { ...audits, over: true });
   work.effects.push({ kind: 'audits-over', over: { run: run.deployment.run } });
 }
@@ -375,9 +389,7 @@ export function isUnderWay(run: RunState | undefined, { shard, term, from }: Str
   );
 }
 
-/** Whether a run has ended, and nothing of it waits for a draw or a verdict. Without a leader it has none. */
+/** Whether a run has ended, and nothing more comes of its audits. Without a leader it has none. */
 export function auditsAreOver(run: RunState | undefined): boolean {
-  if (!run || !isOver(run)) return false;
-  const { draws = [], open = [] } = run.audits ?? {};
-  return run.foreign === true || draws.length + open.length === 0;
+  return run !== undefined && isOver(run) && (run.foreign === true || run.audits?.over === true);
 }

@@ -13,6 +13,7 @@ import { fetchPlan } from '../../net/fetch-plan.ts';
 import { recompute } from '../../net/recompute.ts';
 import type { BlobSource } from '../../net/shard-data.ts';
 import { MemoryLedger } from '../../net/shard-memory.ts';
+import type { ShardSource } from '../../shard/shards.ts';
 import { removeAll } from '../../support/safe-files.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { hex, sha256 } from '../../wire/hash.ts';
@@ -29,6 +30,9 @@ export interface CheckTask {
 
 const device = chooseDevice('auto');
 device.then((d) => d.warmUp?.()).catch(() => undefined);
+/** The newest plan stays open: the next audit is mostly of the same run. */
+const openPlan = device.then(openShardPlan);
+openPlan.catch(() => undefined);
 process.on('SIGINT', () => undefined);
 process.on('disconnect', () => {
   // Its parent was killed, and cleans up no more.
@@ -60,11 +64,26 @@ async function audited(
 ): Promise<AuditAnswer> {
   const { deployment } = request;
   const on = await device;
-  const fetch = { device: on, blob, openPlan: openShardPlan(on), ledger: new MemoryLedger(undefined) };
+  const fetch = { device: on, blob, openPlan: await openPlan, ledger: new MemoryLedger(undefined) };
   return auditRecords(request, {
     ...{ pathOf, blob, device: on, version: packageVersion() },
-    sourceOf: (shard) => fetchPlan({ run: deployment.run, shard }, deployment, fetch),
+    sourceOf: (shard) =>
+      keptSource(`${deployment.run}/${shard}`, () => fetchPlan({ run: deployment.run, shard }, deployment, fetch)),
   });
+}
+
+/** Lowering a program takes as long as a stretch of a small one: those of the last audits stay. */
+const sources = new Map<string, Promise<ShardSource>>();
+const MAX_SOURCES = 8;
+
+function keptSource(name: string, fetch: () => Promise<ShardSource>): Promise<ShardSource> {
+  const source = sources.get(name) ?? fetch();
+  sources.delete(name);
+  sources.set(name, source);
+  source.catch(() => sources.delete(name));
+  const [oldest] = sources.keys();
+  if (sources.size > MAX_SOURCES && oldest !== undefined) sources.delete(oldest);
+  return source;
 }
 
 async function checked(task: CheckRequest, blob: BlobSource): Promise<CheckAnswer> {

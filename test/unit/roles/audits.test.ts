@@ -2,7 +2,13 @@
 import { describe, expect, test } from 'vitest';
 import { isDrawn, pledgeOf, seedOf } from '../../../runtime/audit/draw.ts';
 import type { WaitingDraw } from '../../../runtime/roles/audit-state.ts';
-import { AWAY_MS, DRAW_PATIENCE_MS, isUnderWay, MARKS_WINDOW_MS } from '../../../runtime/roles/auditing.ts';
+import {
+  AWAY_MS,
+  DRAW_PATIENCE_MS,
+  isUnderWay,
+  LAST_SEALS_MS,
+  MARKS_WINDOW_MS,
+} from '../../../runtime/roles/auditing.ts';
 import type { AskedAudit, SynchronizerEffect, SynchronizerEvent } from '../../../runtime/roles/synchronizer-state.ts';
 import { simulate } from '../../../runtime/simulation/simulation.ts';
 import { lastChange } from '../../../runtime/training/calls.ts';
@@ -258,19 +264,51 @@ describe('a second mismatch', () => {
   });
 });
 
-test('a run that has ended tells the ledger when its last audit has a verdict', () => {
-  const driver = mesh();
-  const over = (): number => driver.effects.filter(({ kind }) => kind === 'audits-over').length;
-  sealedBoth(driver, 0).enter({ kind: 'stop', run: RUN });
-  for (const shard of [0, 1]) driver.ofShard(shard, { type: 'pausing', calls: 0 });
-  expect(driver.run.phase).toBe('stopped');
-  for (const audit of asked(driver)) {
-    expect(over()).toBe(0);
-    answer(driver, audit, { verdict: 'match' });
-  }
-  expect(over()).toBe(1);
-  driver.pass(1000);
-  expect(over()).toBe(1);
+describe('a run that has ended', () => {
+  const over = (driver: Driver): number => driver.effects.filter(({ kind }) => kind === 'audits-over').length;
+  const stopped = (driver: Driver): Driver => {
+    driver.enter({ kind: 'stop', run: RUN });
+    for (const shard of [0, 1]) driver.ofShard(shard, { type: 'pausing', calls: 0 });
+    expect(driver.run.phase).toBe('stopped');
+    return driver;
+  };
+
+  test('tells the ledger when its last audit has a verdict, once', () => {
+    const driver = stopped(sealedBoth(mesh(), 0)).pass(LAST_SEALS_MS + 1000);
+    for (const audit of asked(driver)) {
+      expect(over(driver)).toBe(0);
+      answer(driver, audit, { verdict: 'match' });
+    }
+    expect(over(driver)).toBe(1);
+    expect(over(driver.pass(1000))).toBe(1);
+  });
+
+  test('draws its last stretch without a seal that does not come any more', () => {
+    const driver = mesh();
+    driver.ofShard(0, { type: 'pledge', from: 0, pledge: pledgeOf(nonceOf(0, 0)) });
+    stopped(seal(secret(driver), 0, 0)).pass(LAST_SEALS_MS - 1000);
+    expect(asked(driver)).toEqual([]);
+    expect(asked(driver.pass(2000))).toHaveLength(1);
+    expect(over(driver)).toBe(0);
+    expect(over(answer(driver, asked(driver)[0] as AskedAudit, { verdict: 'match' }))).toBe(1);
+  });
+
+  test('waits for seals that are on their way, and has none where no trainer seals', () => {
+    const driver = mesh();
+    driver.ofShard(0, { type: 'pledge', from: 0, pledge: pledgeOf(nonceOf(0, 0)) });
+    const { owners } = secret(driver).run;
+    stopped(driver).pass(LAST_SEALS_MS - 1000);
+    expect(over(driver)).toBe(0);
+    for (const shard of [0, 1]) {
+      const state = { calls: 1, hash: hash('a'), sig: '' };
+      const seals = [{ from: 0, calls: 1, state, windows: hash('b'), nonce: nonceOf(shard, 0), next: hash('c') }];
+      driver.say(owners[shard] ?? '', { type: 'sealed', run: RUN, term: 1, shard, seals });
+    }
+    expect(asked(driver)).toHaveLength(2);
+    expect(over(driver.pass(2000))).toBe(0);
+    const without = stopped(new Driver(['a', 'b', 'c']).start()).pass(LAST_SEALS_MS + 1000);
+    expect(over(without)).toBe(1);
+  });
 });
 
 describe('in a mesh whose trainers come and go', () => {

@@ -118,6 +118,10 @@ const unplaced = ({ run }: Driver): StoredRun => ({
 
 const RULES: Rules<Phase> = {
   'a tick': {
+    // From here on the seals of its last stretches are waited for.
+    stopped: 'noted',
+    done: 'noted',
+    failed: 'noted',
     otherwise: 'nothing',
   },
   'a new trainer': {
