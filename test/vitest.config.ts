@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
  * Files that share a process one after the other, with the modules that those before have loaded and run warm: a process
  * for each took twice as long. They leave nothing behind in it: no settings, no mocks of modules, no threads.
  */
-const TOGETHER = ['test/*.test.ts', 'test/{unit,golden}/**/*.test.ts'];
+const TOGETHER = ['test/*.test.ts', 'test/{unit,golden}/**/*.test.ts', 'test/mesh/!(nats-*).test.ts'];
 /** Of those, the ones that measure their process, or end something in it. */
 const ALONE: string[] = [];
 
