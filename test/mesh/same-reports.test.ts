@@ -143,7 +143,7 @@ const kind = {
 const labelled = memoryDataset('steps', 'drawn', [column('x', 3), column('y', 2), kind]);
 const ofClasses = {
   train: slice(labelled, 0, 3),
-  checks: [slice(labelled, 9, 14), slice(labelled, 9, 14), slice(labelled, 8, 14)],
+  checks: [slice(labelled, 9, 14), slice(labelled, 9, 14), slice(labelled, 9, 14)],
   validation: slice(labelled, 13, 17),
 };
 
