@@ -1,5 +1,5 @@
 /** Blobs as files named by their SHA-256: written beside, flushed, renamed; read back only if they still have it. */
-import { closeSync, existsSync, fsyncSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { existsSync, fsyncSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, removeLeftovers } from '../support/atomic.ts';
 import { boundedCount } from '../support/bounded.ts';
@@ -11,6 +11,7 @@ import type { KeptBlob } from './backplane.ts';
 import { BlobReader } from './blob-reader.ts';
 import { BlobWriter } from './blob-writer.ts';
 import type { DiskRoom } from './disk-room.ts';
+import { OpenFiles } from './open-files.ts';
 
 const HASH = /^[0-9a-f]{64}$/;
 
@@ -18,6 +19,8 @@ export class BlobFiles {
   readonly #folder: SafePath;
   readonly #durable: boolean;
   readonly #room: DiskRoom | undefined;
+  /** Of which rows are read: of a large data set each batch wants some of nearly every part. */
+  readonly #open = new OpenFiles();
 
   /**
    * @param durable flushed to the disk; a cache needs that not, since what a power cut has torn fails its hash
@@ -48,6 +51,7 @@ export class BlobFiles {
   /** @throws EnvironmentError `disk/full` and others of the disk */
   write(hash: string, bytes: number): BlobWriter {
     const beside = ownPath(this.#folder, assertHash(hash));
+    this.#open.close(hash);
     return new BlobWriter({ hash, bytes, path: this.#path(hash), beside, durable: this.#durable, room: this.#room });
   }
 
@@ -81,13 +85,9 @@ export class BlobFiles {
 
   /** Bytes from places of a blob, whose hash is not looked at. @returns whether it has all of them */
   readAt(hash: string, reads: readonly { readonly at: number; readonly into: Uint8Array }[]): boolean {
-    if (!this.has(hash)) return false;
-    const file = openForReading(this.#path(hash));
-    try {
-      return reads.every(({ at, into }) => readSync(file, into, 0, into.length, at) === into.length);
-    } finally {
-      closeSync(file);
-    }
+    const file = this.#open.get(hash, () => (this.has(hash) ? openForReading(this.#path(hash)) : undefined));
+    if (file === undefined) return false;
+    return reads.every(({ at, into }) => readSync(file, into, 0, into.length, at) === into.length);
   }
 
   /** Bytes of a blob that is there. */
@@ -108,7 +108,9 @@ export class BlobFiles {
   }
 
   remove(hash: string): void {
-    if (HASH.test(hash)) removeFile(this.#path(hash));
+    if (!HASH.test(hash)) return;
+    this.#open.close(hash);
+    removeFile(this.#path(hash));
   }
 
   list(): KeptBlob[] {
