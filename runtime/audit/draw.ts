@@ -1,5 +1,5 @@
 /**
- * The draw of stretches that are done again, and of their auditors. No one can choose its outcome: the synchronizer has
+ * The draw of stretches that are done again. No one can choose its outcome: the synchronizer has
  * bound itself to a secret when the term began; what trainers have signed of a stretch, and their own numbers, go in behind
  * that; the secret comes out last. So a trainer that tries other ends or other numbers does not know what it would change, and a
  * synchronizer that knows its secret does not know the trainers' numbers before all is signed. Pure.
@@ -53,21 +53,6 @@ export function seedOf(
 /** Whether this trainer's shards of the stretch are done again. */
 export function isDrawn(seed: string, trainer: string, rate: number): boolean {
   return chanceOf(seed, 'audited', trainer) < Math.max(rate, AUDIT_RATE_FLOOR);
-}
-
-/**
- * @param able keys of those who may, @param last who has done it for this trainer before
- * @returns one of them, by chance; nothing where there is none but the last one
- */
-export function auditorOf(
-  seed: string,
-  trainer: string,
-  able: readonly string[],
-  last: string | undefined,
-): string | undefined {
-  const others = able.filter((key) => key !== trainer && key !== last);
-  const drawn = others.map((key) => ({ key, chance: chanceOf(seed, 'auditor', trainer, key) }));
-  return drawn.sort((a, b) => a.chance - b.chance || (a.key < b.key ? -1 : 1))[0]?.key;
 }
 
 /** 0 ≤ it < 1, to 48 bits. */
