@@ -42,7 +42,7 @@ export class BlobCache {
 
   /** Bytes from places of a blob that was read whole before. @returns whether it has all of them */
   readAt(hash: string, reads: readonly { readonly at: number; readonly into: Uint8Array }[]): boolean {
-    return this.#files.readAt(hash, reads);
+    return this.#files.readOften(hash, reads);
   }
 
   /** @throws EnvironmentError `disk/full` and others of the disk */

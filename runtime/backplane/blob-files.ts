@@ -1,5 +1,5 @@
 /** Blobs as files named by their SHA-256: written beside, flushed, renamed; read back only if they still have it. */
-import { existsSync, fsyncSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode, removeLeftovers } from '../support/atomic.ts';
 import { boundedCount } from '../support/bounded.ts';
@@ -14,6 +14,12 @@ import type { DiskRoom } from './disk-room.ts';
 import { OpenFiles } from './open-files.ts';
 
 const HASH = /^[0-9a-f]{64}$/;
+
+/** Bytes of a blob from a place on. */
+interface PlaceRead {
+  readonly at: number;
+  readonly into: Uint8Array;
+}
 
 export class BlobFiles {
   readonly #folder: SafePath;
@@ -84,10 +90,20 @@ export class BlobFiles {
   }
 
   /** Bytes from places of a blob, whose hash is not looked at. @returns whether it has all of them */
-  readAt(hash: string, reads: readonly { readonly at: number; readonly into: Uint8Array }[]): boolean {
+  readAt(hash: string, reads: readonly PlaceRead[]): boolean {
+    if (!this.has(hash)) return false;
+    const file = openForReading(this.#path(hash));
+    try {
+      return hasAll(file, reads);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  /** The same of a blob that is read again and again: its file stays open. */
+  readOften(hash: string, reads: readonly PlaceRead[]): boolean {
     const file = this.#open.get(hash, () => (this.has(hash) ? openForReading(this.#path(hash)) : undefined));
-    if (file === undefined) return false;
-    return reads.every(({ at, into }) => readSync(file, into, 0, into.length, at) === into.length);
+    return file !== undefined && hasAll(file, reads);
   }
 
   /** Bytes of a blob that is there. */
@@ -131,6 +147,10 @@ export class BlobFiles {
   #path(hash: string): SafePath {
     return ownPath(this.#folder, assertHash(hash).slice(0, 2), hash);
   }
+}
+
+function hasAll(file: number, reads: readonly PlaceRead[]): boolean {
+  return reads.every(({ at, into }) => readSync(file, into, 0, into.length, at) === into.length);
 }
 
 /** A name from outside becomes a path here, and is no other than this. */
