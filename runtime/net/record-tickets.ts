@@ -3,6 +3,7 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import type { SynchronizerState } from '../roles/synchronizer-state.ts';
 import { UserError } from '../support/errors.ts';
+import { Recent } from '../support/recent.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message, Recorded } from '../wire/messages.ts';
 import { type StretchName, signTicket, type Ticket, ticketProblem } from '../wire/ticket.ts';
@@ -42,7 +43,7 @@ export class RecordTickets {
   readonly #options: RecordTicketsOptions;
   readonly #slots = new Slots(MAX_OF_ONE, MAX_OF_ALL, MAX_WAITING);
   /** Blobs by stretch. */
-  readonly #known = new Map<string, string>();
+  readonly #known = new Recent<string>(MAX_KNOWN);
   /** By trainer and stretch. */
   readonly #pending = new Map<string, Pending>();
 
@@ -76,7 +77,7 @@ export class RecordTickets {
       const bytes = there ?? (blob === undefined ? undefined : await this.#options.recordBytes(blob, ticket));
       if (blob === undefined || bytes === undefined) throw missing(ticket);
       this.#options.hold(holder, [blob]);
-      this.#remember(ticket, blob);
+      this.#known.set(stretchName(ticket), blob);
       return { blob, bytes };
     } finally {
       release();
@@ -112,14 +113,6 @@ export class RecordTickets {
     const known = this.#options.state().runs[run];
     if (known && shard < known.deployment.shards) return known.deployment;
     throw new UserError('mesh/run', known ? `${run} has no shard ${shard}` : `there is no run ${run}`);
-  }
-
-  #remember(stretch: StretchName, blob: string): void {
-    const name = stretchName(stretch);
-    this.#known.delete(name);
-    this.#known.set(name, blob);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
   }
 
   /** @returns the blob; nothing where the trainer does not keep the record */

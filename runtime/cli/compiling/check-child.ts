@@ -14,6 +14,7 @@ import { recompute } from '../../net/recompute.ts';
 import type { BlobSource } from '../../net/shard-data.ts';
 import { MemoryLedger } from '../../net/shard-memory.ts';
 import type { ShardSource } from '../../shard/shards.ts';
+import { Recent } from '../../support/recent.ts';
 import { removeAll } from '../../support/safe-files.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { hex, sha256 } from '../../wire/hash.ts';
@@ -73,16 +74,15 @@ async function audited(
 }
 
 /** Lowering a program takes as long as a stretch of a small one: those of the last audits stay. */
-const sources = new Map<string, Promise<ShardSource>>();
 const MAX_SOURCES = 8;
+const sources = new Recent<Promise<ShardSource>>(MAX_SOURCES);
 
 function keptSource(name: string, fetch: () => Promise<ShardSource>): Promise<ShardSource> {
-  const source = sources.get(name) ?? fetch();
-  sources.delete(name);
+  const known = sources.get(name);
+  if (known) return known;
+  const source = fetch();
   sources.set(name, source);
-  source.catch(() => sources.delete(name));
-  const [oldest] = sources.keys();
-  if (sources.size > MAX_SOURCES && oldest !== undefined) sources.delete(oldest);
+  source.catch(() => sources.drop(name));
   return source;
 }
 
