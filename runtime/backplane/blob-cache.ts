@@ -1,5 +1,5 @@
 /** Blobs that can be fetched again: so many bytes of them, those that were used last. Nothing is flushed to the disk. */
-import { BlobFiles } from './blob-files.ts';
+import { BlobFiles, type BlobRead } from './blob-files.ts';
 import type { BlobReader } from './blob-reader.ts';
 import type { BlobWriter } from './blob-writer.ts';
 
@@ -41,7 +41,7 @@ export class BlobCache {
   }
 
   /** Bytes from places of a blob that was read whole before. @returns whether it has all of them */
-  readAt(hash: string, reads: readonly { readonly at: number; readonly into: Uint8Array }[]): boolean {
+  readAt(hash: string, reads: readonly BlobRead[]): boolean {
     return this.#files.readOften(hash, reads);
   }
 

@@ -16,7 +16,7 @@ import { OpenFiles } from './open-files.ts';
 const HASH = /^[0-9a-f]{64}$/;
 
 /** Bytes of a blob from a place on. */
-interface PlaceRead {
+export interface BlobRead {
   readonly at: number;
   readonly into: Uint8Array;
 }
@@ -90,7 +90,7 @@ export class BlobFiles {
   }
 
   /** Bytes from places of a blob, whose hash is not looked at. @returns whether it has all of them */
-  readAt(hash: string, reads: readonly PlaceRead[]): boolean {
+  readAt(hash: string, reads: readonly BlobRead[]): boolean {
     if (!this.has(hash)) return false;
     const file = openForReading(this.#path(hash));
     try {
@@ -101,7 +101,7 @@ export class BlobFiles {
   }
 
   /** The same of a blob that is read again and again: its file stays open. */
-  readOften(hash: string, reads: readonly PlaceRead[]): boolean {
+  readOften(hash: string, reads: readonly BlobRead[]): boolean {
     const file = this.#open.get(hash, () => (this.has(hash) ? openForReading(this.#path(hash)) : undefined));
     return file !== undefined && hasAll(file, reads);
   }
@@ -149,7 +149,7 @@ export class BlobFiles {
   }
 }
 
-function hasAll(file: number, reads: readonly PlaceRead[]): boolean {
+function hasAll(file: number, reads: readonly BlobRead[]): boolean {
   return reads.every(({ at, into }) => readSync(file, into, 0, into.length, at) === into.length);
 }
 

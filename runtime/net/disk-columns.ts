@@ -2,6 +2,7 @@
  * Columns that are too large for memory: their parts come one by one when rows of them are wanted, lie on the disk, and are
  * read row by row.
  */
+import type { BlobRead } from '../backplane/blob-files.ts';
 import { allocate, type Dataset, type Field, type FieldArray, sizeOf } from '../data/dataset.ts';
 import { boundedCount } from '../support/bounded.ts';
 import type { BlobRef, ColumnRef, DataRef } from '../wire/deployment.ts';
@@ -9,12 +10,6 @@ import { ELEMENT_BYTES } from '../wire/deployment.ts';
 
 /** Bytes of a column that is kept in memory: a larger one stays on the disk. */
 export const MAX_HELD_COLUMN_BYTES = 64e6;
-
-/** Bytes of a blob from a place on. */
-export interface BlobRead {
-  readonly at: number;
-  readonly into: Uint8Array;
-}
 
 /** Blobs on the disk of this machine. */
 export interface PartsPort {
