@@ -7,7 +7,7 @@ import type { StretchName } from './ticket.ts';
 export const VERDICTS = ['match', 'mismatch', 'inconclusive', 'undelivered'] as const;
 
 /**
- * `mismatch`: it was not computed so, settled by the reference device; `inconclusive`: it costs the trainer nothing;
+ * `mismatch`: it was not computed so, and was found twice; `inconclusive`: it costs the trainer nothing;
  * `undelivered`: its record was asked for and did not come.
  */
 export type Verdict = (typeof VERDICTS)[number];
