@@ -1,6 +1,7 @@
 /** Synchronizers that run say where their copies of the streams end, when they are asked, and are held to the store. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parsedJson } from '../support/parsed-json.ts';
 import { count, flag, follows, list, object, text } from '../support/shape.ts';
 import type { Backplane } from './backplane.ts';
 import type { Head } from './chain.ts';
@@ -54,7 +55,7 @@ export async function askHeads(
   const question = randomUUID();
   const told = new Map<string, { heads: Map<string, Head>; isWhole: boolean }>();
   const end = backplane.subscribe(TOLD, (message) => {
-    const answer = parsed(message);
+    const answer = parsedJson(message);
     if (!follows(ANSWER, answer) || answer.question !== question) return;
     const known = told.get(answer.name) ?? { heads: new Map<string, Head>(), isWhole: false };
     for (const { stream, sequence, hash } of answer.heads) known.heads.set(stream, { sequence, hash });
@@ -97,12 +98,4 @@ export async function headDifferences(
       differences.push({ stream, copies, code: 'chain/differs', told: `record ${sequence} is another one in ${name}` });
   }
   return differences;
-}
-
-function parsed(message: string): unknown {
-  try {
-    return JSON.parse(message);
-  } catch {
-    return undefined;
-  }
 }

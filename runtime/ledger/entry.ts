@@ -2,6 +2,8 @@
  * Entries of a ledger, as the records of its stream have them: canonical JSON (RFC 8785), one entry a record. Tokens are
  * whole numbers that JSON has exactly; work is in FLOP, whose sums are larger, as decimal digits.
  */
+
+import { parsedJson } from '../support/parsed-json.ts';
 import {
   count,
   follows,
@@ -111,7 +113,7 @@ export function entryText(entry: LedgerEntry): string {
 
 /** @returns the entry, or why the text is none: each entry has one text only */
 export function readEntry(value: string): { readonly entry: LedgerEntry } | { readonly problem: string } {
-  const parsed = parse(value);
+  const parsed = parsedJson(value);
   if (!follows(ENTRY, parsed)) return { problem: `it is not an entry: ${shapeProblem(ENTRY, parsed)}` };
   return isCanonical(parsed, value) ? { entry: parsed } : { problem: 'it is not in canonical form' };
 }
@@ -132,12 +134,4 @@ function hasSortedKeys(value: unknown): boolean {
     last = name;
   }
   return true;
-}
-
-function parse(value: string): unknown {
-  try {
-    return JSON.parse(value);
-  } catch {
-    return undefined;
-  }
 }

@@ -2,8 +2,8 @@
 import type { Backplane } from '../backplane/backplane.ts';
 import { changed } from '../roles/allotments.ts';
 import type { Allotment, Allotments } from '../roles/synchronizer-state.ts';
+import { parsedJson } from '../support/parsed-json.ts';
 import { count, dictionary, follows, number, object } from '../support/shape.ts';
-import { parsedJson } from './parsed-json.ts';
 
 export interface AllotmentsEntryOptions {
   readonly backplane: Pick<Backplane, 'get' | 'put'>;

@@ -7,9 +7,9 @@ import type { Backplane } from '../backplane/backplane.ts';
 import type { MeasuredLink } from '../roles/measured-link.ts';
 import type { StoredRun } from '../roles/synchronizer-state.ts';
 import { Gathered } from '../support/gathered.ts';
+import { parsedJson } from '../support/parsed-json.ts';
 import type { Role } from '../wire/handshake.ts';
 import type { Message, Question } from '../wire/messages.ts';
-import { parsedJson } from './parsed-json.ts';
 import type { ToldError } from './told-error.ts';
 import type { Seen } from './told-status.ts';
 

@@ -9,9 +9,9 @@ import type { Backplane } from '../backplane/backplane.ts';
 import { type RecordedPiece, Recording } from '../roles/recording.ts';
 import { isActive } from '../roles/synchronizer.ts';
 import type { RunState, Step, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import { parsedJson } from '../support/parsed-json.ts';
 import { follows, list, shapeProblem } from '../support/shape.ts';
 import { unlike } from './ask.ts';
-import { parsedJson } from './parsed-json.ts';
 import { RECORDED_PIECE } from './recording-shapes.ts';
 
 const FLUSH_MILLISECONDS = 1000;

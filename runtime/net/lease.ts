@@ -9,8 +9,8 @@ import {
   type LeadershipState,
   leadershipStep,
 } from '../roles/leadership.ts';
+import { parsedJson } from '../support/parsed-json.ts';
 import { count, follows, object, text } from '../support/shape.ts';
-import { parsedJson } from './parsed-json.ts';
 
 export interface LeaseOptions {
   readonly backplane: Pick<Backplane, 'get' | 'put'>;

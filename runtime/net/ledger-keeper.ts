@@ -17,12 +17,12 @@ import { windowFor } from '../ledger/window.ts';
 import type { RunState } from '../roles/synchronizer-state.ts';
 import { UserError } from '../support/errors.ts';
 import { inTurn } from '../support/in-turn.ts';
+import { parsedJson } from '../support/parsed-json.ts';
 import { count, follows, object, text } from '../support/shape.ts';
 import type { AuditVerdict, OpenAudits } from '../wire/audit-verdict.ts';
 import type { LedgerHead, SignedFunds } from '../wire/messages.ts';
 import { EXCLUSIONS } from './exclude-key.ts';
 import type { FencedBackplane } from './fenced-backplane.ts';
-import { parsedJson } from './parsed-json.ts';
 
 export interface LedgerKeeperOptions {
   readonly backplane: Pick<Backplane, 'append' | 'chain' | 'read'> & Partial<Pick<FencedBackplane, 'meet' | 'part'>>;
@@ -46,7 +46,7 @@ const NO_AUDITS: OpenAudits = { isUnderWay: () => false, areOver: () => false };
 export class LedgerKeeper {
   readonly #options: LedgerKeeperOptions;
   readonly #turn = inTurn();
-  /** By run: the record of its signed states that comes next. */
+  /** By stream: its record that comes next. */
   readonly #next = new Map<string, number>();
   #book: LedgerBook | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -93,22 +93,15 @@ export class LedgerKeeper {
    * Tokens for a run. Said again, it is the same order.
    * @throws UserError `mesh/run`, `ledger/refused`; as the backplane does
    */
-  fund(funds: SignedFunds): Promise<void> {
-    return this.#turn(async () => {
-      const known = this.#options.run(funds.run);
-      if (!known) throw new UserError('mesh/run', `there is no run ${funds.run}`);
-      const book = await this.#opened();
+  async fund(funds: SignedFunds): Promise<void> {
+    const known = this.#options.run(funds.run);
+    if (!known) throw new UserError('mesh/run', `there is no run ${funds.run}`);
+    await this.#enter(async (book) => {
       if (!book)
         throw new UserError('mesh/busy', 'this synchronizer does not write the ledger', 'ask again in a while');
       if (book.state.ids.has(funds.id)) return;
-      try {
-        if (!book.state.runs.has(funds.run)) await book.add(runEntryOf(known.deployment, known.hash));
-        await book.add(funds);
-      } catch (error) {
-        if (error instanceof NotEntered) throw new UserError('ledger/refused', error.message);
-        this.#anew();
-        throw error;
-      }
+      if (!book.state.runs.has(funds.run)) await book.add(runEntryOf(known.deployment, known.hash));
+      await book.add(funds);
     });
   }
 
@@ -117,20 +110,20 @@ export class LedgerKeeper {
    * @throws UserError `ledger/refused` where they show nothing
    */
   async forked(heads: readonly LedgerHead[]): Promise<void> {
-    const problem = await this.#enter((book) => book.add({ type: 'forked', heads }));
-    if (problem !== undefined) throw new UserError('ledger/refused', problem);
+    await this.#enter(async (book) => {
+      if (!book?.state.opened) throw new NotEntered('no ledger is written here');
+      await book.add({ type: 'forked', heads });
+    });
     this.#options.log({ event: 'ledger-forked', heads });
   }
 
-  async #enter(work: (book: LedgerBook) => Promise<void>): Promise<string | undefined> {
+  /** What somebody asks for, who is told why it is not entered. @throws UserError `ledger/refused` */
+  #enter(work: (book: LedgerBook | undefined) => Promise<void>): Promise<void> {
     return this.#turn(async () => {
-      const book = await this.#opened();
-      if (!book?.state.opened) return 'no ledger is written here';
       try {
-        await work(book);
-        return undefined;
+        await work(await this.#opened());
       } catch (error) {
-        if (error instanceof NotEntered) return error.message;
+        if (error instanceof NotEntered) throw new UserError('ledger/refused', error.message);
         this.#anew();
         throw error;
       }
@@ -190,31 +183,28 @@ export class LedgerKeeper {
   }
 
   /** Stretches of the run that were committed, and verdicts that came, since the last look. */
-  async #commits(book: LedgerBook, run: string): Promise<void> {
-    const { backplane } = this.#options;
-    for (;;) {
-      const page = await backplane.read(`commit/${run}`, this.#next.get(run) ?? 1, PAGE);
-      for (const { sequence, value } of page) {
-        const kept = parsedJson(value);
-        if (follows(KEPT_VERDICT, kept)) await offer(book, verdictEntry(kept.audited));
-        else await this.#pending(book, run, kept);
-        this.#next.set(run, sequence + 1);
-      }
-      if (page.length === 0) return;
-    }
+  #commits(book: LedgerBook, run: string): Promise<void> {
+    return this.#news(`commit/${run}`, (kept) =>
+      follows(KEPT_VERDICT, kept) ? offer(book, verdictEntry(kept.audited)) : this.#pending(book, run, kept),
+    );
   }
 
   /** Keys that the mesh has excluded since the last look: they are paid nothing from here on, in any run. */
-  async #exclusions(book: LedgerBook): Promise<void> {
+  #exclusions(book: LedgerBook): Promise<void> {
+    return this.#news(EXCLUSIONS, async (kept) => {
+      if (!follows(KEPT_EXCLUSION, kept)) return;
+      const { key: trainer, run, reason, at, sig } = kept;
+      await offer(book, { type: 'excluded', trainer, reason: 'word', word: { run, reason, at, sig } });
+    });
+  }
+
+  /** Records of a stream since the last look, one after the other. */
+  async #news(stream: string, take: (kept: unknown) => Promise<void>): Promise<void> {
     for (;;) {
-      const page = await this.#options.backplane.read(EXCLUSIONS, this.#next.get(EXCLUSIONS) ?? 1, PAGE);
+      const page = await this.#options.backplane.read(stream, this.#next.get(stream) ?? 1, PAGE);
       for (const { sequence, value } of page) {
-        const kept = parsedJson(value);
-        if (follows(KEPT_EXCLUSION, kept)) {
-          const { key: trainer, run, reason, at, sig } = kept;
-          await offer(book, { type: 'excluded', trainer, reason: 'word', word: { run, reason, at, sig } });
-        }
-        this.#next.set(EXCLUSIONS, sequence + 1);
+        await take(parsedJson(value));
+        this.#next.set(stream, sequence + 1);
       }
       if (page.length === 0) return;
     }

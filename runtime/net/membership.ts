@@ -11,11 +11,11 @@ import { wallNow } from '../support/clock.ts';
 import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 import { inTurn } from '../support/in-turn.ts';
+import { parsedJson } from '../support/parsed-json.ts';
 import { count, follows, number, object, type Shape, text } from '../support/shape.ts';
 import type { Invite, Role } from '../wire/handshake.ts';
 import { hex } from '../wire/hash.ts';
 import { KEY_FIELDS } from './key-shapes.ts';
-import { parsedJson } from './parsed-json.ts';
 import type { Refuse, Unwelcome } from './welcome.ts';
 
 /** Record of a key. Times are milliseconds of the synchronizer's clock. */

@@ -3,9 +3,9 @@ import type { Backplane } from '../backplane/backplane.ts';
 import type { StoredRun } from '../roles/synchronizer-state.ts';
 import { boundedCount } from '../support/bounded.ts';
 import { UserError } from '../support/errors.ts';
+import { parsedJson } from '../support/parsed-json.ts';
 import { count, follows, list, object, oneOf, text, withMore } from '../support/shape.ts';
 import type { StretchName } from '../wire/ticket.ts';
-import { parsedJson } from './parsed-json.ts';
 import { PieceReader } from './piece-reader.ts';
 import { decodeEntryHead, ENTRY_HEAD_BYTES, MAGIC, MAX_ENTRY_BYTES, wordsIn } from './records/entries.ts';
 

@@ -9,6 +9,7 @@ import {
   upgraded,
 } from '../roles/synchronizer-state.ts';
 import { EnvironmentError } from '../support/errors.ts';
+import { parsedJson } from '../support/parsed-json.ts';
 import {
   count,
   dictionary,
@@ -29,7 +30,6 @@ import {
 } from '../support/shape.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import { deploymentSchema } from '../wire/message-schema.ts';
-import { parsedJson } from './parsed-json.ts';
 
 /** Its form alone: `soundDeployment` looks at what it says. */
 export const DEPLOYMENT: Shape<Deployment> = { schema: deploymentSchema };

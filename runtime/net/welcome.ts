@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto';
 import type { WebSocket } from 'ws';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
+import { parsedJson } from '../support/parsed-json.ts';
 import { type Accepted, accept, challenge, MAX_HANDSHAKE_BYTES, type Role, type Session } from '../wire/handshake.ts';
 import { type HandshakeRefusal, handshakeWords } from '../wire/refusals.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
 import { guarded } from './guarded.ts';
-import { parsedJson } from './parsed-json.ts';
 import { closeReason } from './socket-limits.ts';
 
 export const HANDSHAKE_MILLISECONDS = 5000;

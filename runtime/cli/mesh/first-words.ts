@@ -1,6 +1,7 @@
 /** First words of a synchronizer to the command that has started it: where it listens, or why it does not. */
-import { parsedJson } from '../../net/parsed-json.ts';
+
 import { EnvironmentError } from '../../support/errors.ts';
+import { parsedJson } from '../../support/parsed-json.ts';
 import { follows, object, oneOf, shapeProblem, type TypeOf, text } from '../../support/shape.ts';
 
 const ANNOUNCED = object({ address: text, key: text, invite: text });

@@ -9,7 +9,7 @@ import { differs } from '../../../runtime/backplane/chain-errors.ts';
 import { embeddedBackplane } from '../../../runtime/backplane/embedded.ts';
 import { Fenced, type FencedBackplane, fencedBackplane } from '../../../runtime/net/fenced-backplane.ts';
 import { Lease } from '../../../runtime/net/lease.ts';
-import { parsedJson } from '../../../runtime/net/parsed-json.ts';
+import { parsedJson } from '../../../runtime/support/parsed-json.ts';
 import { stream } from '../../../spec/random.ts';
 import { makeMesh, openMesh } from '../../support/nats/mesh.ts';
 import { NatsServer } from '../../support/nats/server.ts';
