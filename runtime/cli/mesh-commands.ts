@@ -98,10 +98,13 @@ export const meshCommands: readonly Command[] = [
     load: () => import('./mesh/logs.ts'),
   }),
   command({
-    usage: 'audit <run> <shard> <call>',
-    summary: 'do the stretch of a call again in full, from the record of its trainer',
+    usage: 'audit <run> [shard] [call]',
+    summary: 'do the stretch of a call again in full, from the record of its trainer; or answers of a server',
     options: AUDIT,
-    examples: [['audit RUN 0 0', 'exit code 1 where the trainer has not computed what it signed']],
+    examples: [
+      ['audit RUN 0 0', 'exit code 1 where the trainer has not computed what it signed'],
+      ['audit RUN --answer answers.jsonl', 'exit code 1 where answers are not from the newest weights of the run'],
+    ],
     load: () => import('./mesh/audit.ts'),
   }),
   command({
@@ -141,6 +144,8 @@ export const meshCommands: readonly Command[] = [
       ['ledger balance', 'of all keys'],
       ['ledger export ledger.jsonl', `a copy, which ${nmc`ledger verify ledger.jsonl`} looks through without the mesh`],
       ['ledger proof KEY -o proof.json', 'shows a balance to somebody who has only the mesh’s key'],
+      ['ledger pay KEY 10', 'ten tokens of this user’s to another key'],
+      ['ledger open KEY 100', `a channel for a server: ${nmc`predict URL --pay CHANNEL`} pays by vouchers over it`],
     ],
     load: () => import('./mesh/ledger.ts'),
   }),

@@ -11,7 +11,6 @@ import {
   object,
   oneOf,
   optional,
-  type Shape,
   shapeProblem,
   type TypeOf,
   text,
@@ -19,24 +18,14 @@ import {
 } from '../support/shape.ts';
 import { VERDICTS } from '../wire/audit-verdict.ts';
 import { canonicalBytes, canonicalOf } from '../wire/canonical.ts';
+import { at, digits, hash, id, key, positive, signature } from './entry-shapes.ts';
+import { PAYMENTS } from './payment-entries.ts';
 
 /** Its stream in the backplane: one ledger of a mesh. */
 export const LEDGER = 'ledger';
 
 /** Entries of one segment, the seal behind them included. */
 export const SEGMENT = 1000;
-
-const matching = (pattern: string): Shape<string> => ({ schema: () => ({ type: 'string', pattern }) });
-/** A public key, as people copy it. */
-const key = matching('^[A-Za-z0-9_-]{43}$');
-const hash = matching('^[0-9a-f]{64}$');
-const signature = matching('^[0-9a-f]{128}$');
-/** Of a request: the same one twice counts once. */
-const id = matching('^[0-9a-f]{32}$');
-const digits = matching('^(0|[1-9][0-9]{0,39})$');
-const positive: Shape<number> = {
-  schema: () => ({ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
-};
 
 /** The signed word of a synchronizer over all entries before it, and over what every key has behind them. */
 const SEAL = {
@@ -53,8 +42,6 @@ const SEAL = {
   sig: signature,
 };
 
-/** Milliseconds since 1970 by the clock of the one who wrote it: for people, nothing follows from it. */
-const at = count;
 /** One record that a seal covers: its number, its hash, and the way up to the seal's root. */
 const SIGNED_RECORD = { sequence: positive, hash, path: list(hash), seal: object(SEAL) };
 /** Of the mesh, that a key may not train any more: signed over the key and these. */
@@ -90,6 +77,7 @@ export const ENTRY = variants('type', {
   restored: { at, run: text, trainer: key, tokens: positive },
   /** Nothing of the run is pending: tokens that no trainer has earned go back. */
   closed: { at, run: text, returned: count },
+  ...PAYMENTS,
   /** Two records of one number, both signed: evidence, and the end of payments. */
   forked: { at, heads: list(object(SIGNED_RECORD)) },
   sealed: { at, ...SEAL },

@@ -5,6 +5,7 @@
 import { exclude, judged, mayBeExcluded } from './audited.ts';
 import { grantFor, keptBack, paid, restoredTo } from './earned.ts';
 import { type EntryOf, type FundsEntry, type LedgerEntry, SEGMENT, type Seal, type SignedRecord } from './entry.ts';
+import { isPayment, paymentAuthorProblem, paymentProblem, takePayment } from './payments.ts';
 import { callsOf } from './run-work.ts';
 import { recordIsSigned, rootOfRecords } from './segment.ts';
 import { exclusionHolds, fundsHold, sealHolds, stretchHolds } from './signed.ts';
@@ -25,6 +26,7 @@ const MAX_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
 export function emptyLedger(): LedgerState {
   return {
     ...{ sequence: 0, head: '', opened: undefined, accounts: new Map(), runs: new Map(), ids: new Set() },
+    channels: new Map(),
     ...{ issued: 0n, fork: undefined, seal: undefined, segment: [], unsealed: 0 },
   };
 }
@@ -67,13 +69,15 @@ export function passOver(state: LedgerState, { sequence, hash }: Placed): void {
 }
 
 /** Why its author has not said so; nothing where that holds, or where it has none beside the synchronizer. */
-export function authorProblem({ opened }: LedgerState, entry: LedgerEntry): string | undefined {
+export function authorProblem(state: LedgerState, entry: LedgerEntry): string | undefined {
+  const { opened } = state;
   if (entry.type === 'pending')
     return stretchHolds(entry) ? undefined : `${entry.trainer} has not signed the state behind it`;
   if (entry.type === 'excluded' && entry.word)
     return exclusionHolds({ key: entry.trainer, ...entry.word }, opened?.mesh ?? '')
       ? undefined
       : 'the mesh has not signed that it is excluded';
+  if (isPayment(entry)) return paymentAuthorProblem(state, entry);
   if (entry.type !== 'emission' && entry.type !== 'escrow') return undefined;
   return fundsHold(entry, opened?.mesh ?? '') ? undefined : `${entry.by} has not signed it`;
 }
@@ -83,6 +87,7 @@ export function entryProblem(state: LedgerState, entry: LedgerEntry): string | u
   if ((state.opened === undefined) !== (entry.type === 'opened'))
     return state.opened ? 'the ledger was opened before' : 'the ledger was not opened before';
   if (state.unsealed >= SEGMENT - 1 && entry.type !== 'sealed') return `a segment has more than ${SEGMENT} entries`;
+  if (isPayment(entry)) return paymentProblem(state, entry);
   switch (entry.type) {
     case 'opened':
       return undefined;
@@ -121,6 +126,10 @@ export function entryProblem(state: LedgerState, entry: LedgerEntry): string | u
 }
 
 function take(state: LedgerState, entry: LedgerEntry, sequence: number): void {
+  if (isPayment(entry)) {
+    takePayment(state, entry);
+    return;
+  }
   switch (entry.type) {
     case 'opened':
       state.opened = entry;

@@ -55,7 +55,7 @@ function exclusionText({ key, run, reason, at }: Exclusion): Uint8Array {
   return canonicalBytes(['nmc/exclusion/1', key, run, reason, at]);
 }
 
-function holds(text: Uint8Array, sig: string, by: string): boolean {
+export function holds(text: Uint8Array, sig: string, by: string): boolean {
   const [publicKey, signature] = [keyBytes(by), fromHex(sig, 64)];
   return publicKey !== undefined && signature !== undefined && ed25519.verify(text, signature, publicKey);
 }

@@ -1,13 +1,17 @@
 /** What a ledger says, entry after entry: accounts of keys, runs with what they may pay, stretches that are pending. */
 import type { Verdict } from '../wire/audit-verdict.ts';
+import type { Channel } from './channel.ts';
 import type { Coverage } from './coverage.ts';
 import type { EntryOf, FundsEntry, Seal, SignedRecord } from './entry.ts';
 
 export interface Account {
   /** All that it was ever granted. */
   earned: bigint;
-  /** Of what it was granted, and of escrows that came back, what it has not given for runs. */
+  /** What it has: granted, come back or paid to it, and not given away. */
   balance: bigint;
+  /** Transfers and channels that it has signed, and the signature of the last one. */
+  orders: number;
+  order: string;
   excluded: boolean;
   /** Numbers of its entries `pending` that an audit has confirmed, in the order of the audits. */
   readonly matched: number[];
@@ -78,6 +82,8 @@ export interface LedgerState {
   opened: EntryOf<'opened'> | undefined;
   readonly accounts: Map<string, Account>;
   readonly runs: Map<string, RunLedger>;
+  /** Those that are open. */
+  readonly channels: Map<string, Channel>;
   /** Requests that were taken. */
   readonly ids: Set<string>;
   /** Tokens that were ever issued: by runs that operators list, when they are listed. */
@@ -95,7 +101,7 @@ export function accountOf({ accounts }: Pick<LedgerState, 'accounts'>, key: stri
   const known = accounts.get(key);
   if (known) return known;
   const made: Account = {
-    ...{ earned: 0n, balance: 0n, excluded: false, stretches: 0, undelivered: 0 },
+    ...{ earned: 0n, balance: 0n, orders: 0, order: '', excluded: false, stretches: 0, undelivered: 0 },
     ...{ matched: [], mismatches: [], pending: new Map(), refuted: new Set() },
   };
   accounts.set(key, made);

@@ -25,7 +25,7 @@ export interface Answering {
   readonly state: () => SynchronizerState;
   readonly garbage: Garbage;
   readonly records: RecordTickets;
-  readonly ledger: Pick<LedgerKeeper, 'fund' | 'forked'>;
+  readonly ledger: Pick<LedgerKeeper, 'fund' | 'forked' | 'order'>;
   readonly status: (from: number | undefined) => Answers['status'];
   readonly happen: (event: SynchronizerEvent) => void;
   /** Until all that was decided so far is written down and said. */
@@ -56,6 +56,9 @@ export async function answerQuestion(visitor: Visitor, question: Question, at: A
     case 'fork':
       await at.ledger.forked(question.heads);
       return answerTo('fork', {});
+    case 'order':
+      await at.ledger.order(question.order);
+      return answerTo('order', {});
     case 'ledger':
       return answerTo('ledger', { records: fitting(await backplane.chain(LEDGER, question.from, 1000)) });
   }

@@ -142,6 +142,7 @@ export const ANSWERS = {
   /** As the stream has them, with their chain. */
   ledger: object({ records: list(object({ sequence: count, value: text, previous: text, hash: text })) }),
   fund: DONE,
+  order: DONE,
   fork: DONE,
   keys: KEYS,
   allow: DONE,

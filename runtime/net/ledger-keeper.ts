@@ -7,9 +7,11 @@ import { AUDIT_RATE } from '../audit/draw.ts';
 import type { Backplane } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { LedgerBook, NotEntered } from '../ledger/book.ts';
+import { channelDue } from '../ledger/channel-due.ts';
 import { KEPT_COMMIT, KEPT_VERDICT, nextPending } from '../ledger/commits.ts';
 import { nextDue } from '../ledger/due.ts';
 import { LEDGER, type LedgerEntry, type NewEntry } from '../ledger/entry.ts';
+import { isTaken, readOrder } from '../ledger/orders.ts';
 import { authorProblem, entryProblem } from '../ledger/reduce.ts';
 import { runEntryOf } from '../ledger/run-work.ts';
 import type { LedgerState } from '../ledger/state.ts';
@@ -97,11 +99,23 @@ export class LedgerKeeper {
     const known = this.#options.run(funds.run);
     if (!known) throw new UserError('mesh/run', `there is no run ${funds.run}`);
     await this.#enter(async (book) => {
-      if (!book)
-        throw new UserError('mesh/busy', 'this synchronizer does not write the ledger', 'ask again in a while');
+      if (!book) throw notHere();
       if (book.state.ids.has(funds.id)) return;
       if (!book.state.runs.has(funds.run)) await book.add(runEntryOf(known.deployment, known.hash));
       await book.add(funds);
+    });
+  }
+
+  /**
+   * What its author has signed: a transfer, a channel, a voucher. Said again, it is the same order.
+   * @throws UserError `ledger/refused`; as the backplane does
+   */
+  async order(asked: unknown): Promise<void> {
+    const order = readOrder(asked);
+    if (!order) throw new UserError('ledger/refused', 'this is not an entry that its author signs');
+    await this.#enter(async (book) => {
+      if (!book) throw notHere();
+      if (!isTaken(book.state, order)) await book.add(order);
     });
   }
 
@@ -167,7 +181,8 @@ export class LedgerKeeper {
     if (!book.state.opened) return;
     for (const { ended, entry } of book.state.runs.values()) if (!ended) await this.#commits(book, entry.run);
     await this.#exclusions(book);
-    const next = (): NewEntry | undefined => this.#over(book.state) ?? nextDue(book.state, this.#audits);
+    const next = (): NewEntry | undefined =>
+      this.#over(book.state) ?? nextDue(book.state, this.#audits) ?? channelDue(book.state, this.#options.now());
     for (let due = next(); due; due = next()) await book.add(due);
     const now = this.#options.now();
     if (now - this.#sealed < SEAL_MS) return;
@@ -225,6 +240,10 @@ export class LedgerKeeper {
       }
     }
   }
+}
+
+function notHere(): UserError {
+  return new UserError('mesh/busy', 'this synchronizer does not write the ledger', 'ask again in a while');
 }
 
 function verdictEntry({ run, shard, term, from, to, trainer, verdict }: AuditVerdict): NewEntry {

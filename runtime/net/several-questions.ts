@@ -51,6 +51,7 @@ export class SeveralQuestions {
       case 'gc':
       case 'fund':
       case 'fork':
+      case 'order':
       case 'deploy':
       case 'run':
       case 'stop':
@@ -113,7 +114,7 @@ export class SeveralQuestions {
   #target(question: Question, before: string | undefined): string | undefined {
     const { self, present, leading, led, here } = this.#options;
     const { presides, runs } = leading().state;
-    if (['gc', 'fund', 'fork'].includes(question.what)) return presides ? self : present.presider;
+    if (['gc', 'fund', 'fork', 'order'].includes(question.what)) return presides ? self : present.presider;
     const name = question.what === 'deploy' ? question.deployment.run : 'run' in question ? question.run : undefined;
     if (name === undefined || led().includes(name)) return self;
     const run = runs[name];

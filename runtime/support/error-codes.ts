@@ -5,6 +5,7 @@
 
 /** By code: one line, no full stop, no user's names. */
 export const ERROR_CODES = {
+  'answer/format': 'the file does not hold signed answers',
   'border/key': 'a trainer did not sign its key for the borders',
   'border/range': 'a value for another shard is too large for f16',
   'capability/format': 'this is not the record of a machine',
@@ -93,11 +94,13 @@ export const ERROR_CODES = {
   'keys/invites': 'another invite cannot be made',
   'keys/last-operator': 'the last operator cannot be removed',
   'keys/unknown': 'the key is not listed',
+  'ledger/channel': 'there is no such channel',
   'ledger/damaged': 'the ledger of a mesh does not hold',
   'ledger/format': 'this is not a copy of a ledger',
   'ledger/key': 'the ledger has nothing of this key',
   'ledger/none': 'no ledger has been begun',
   'ledger/refused': 'the ledger does not take this entry',
+  'ledger/voucher': 'this is not a voucher',
   'memory/too-small': 'this machine has too little memory for the model',
   'mesh/address': 'this is not an address',
   'mesh/answer': 'the answer does not come from a mesh',
@@ -188,6 +191,7 @@ export const ERROR_CODES = {
   'predict/not-finite': 'an answer of a prediction server is not a finite number',
   'predict/png': 'there is no picture to show',
   'predict/prompt': 'the model cannot go on from this prompt',
+  'predict/server': 'the server did not answer with predictions',
   'predict/text': 'the run does not go on with text',
   'probe/rule': 'this rule has no rate of inference',
   'progress/late': 'a trainer took too long',
@@ -207,6 +211,8 @@ export const ERROR_CODES = {
   'serve/body': 'the request is not a prediction that can be made',
   'serve/insecure': 'the server would answer strangers without encryption',
   'serve/path': 'there is no such path',
+  'serve/payment': 'the prediction is not paid for',
+  'serve/till': 'another process takes vouchers for this key',
   'serve/weights': 'there are no weights to predict with',
   'service/manager': "the system's manager of services refused",
   'simulate/faults': 'the file of faults cannot be used',

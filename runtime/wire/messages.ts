@@ -349,6 +349,8 @@ export type Question =
   | { readonly what: 'ledger'; readonly from: number }
   /** Of an operator: tokens for a run. */
   | { readonly what: 'fund'; readonly funds: SignedFunds }
+  /** Of any listed key: an entry of the ledger that its author has signed. */
+  | { readonly what: 'order'; readonly order: SignedOrder }
   /** Of any listed key: two records of one number in the ledger, both signed by the mesh. */
   | { readonly what: 'fork'; readonly heads: readonly LedgerHead[] }
   /** Listed keys and open invites, those behind `after` in the order of their keys. */
@@ -395,6 +397,11 @@ export interface SignedFunds {
   readonly by: string;
   readonly id: string;
   readonly sig: string;
+}
+
+/** As `runtime/ledger/orders.ts` has the fields of each type. */
+export interface SignedOrder {
+  readonly type: string;
 }
 
 /** One record of a ledger, and what shows that the seal over it covers it. */

@@ -20,6 +20,7 @@ const LEFT_OUT: readonly [RegExp, string][] = [
   [/^service install --? ?(?!--print)/, 'would install it: service-unit.test.ts'],
   [/^mesh init\b|--nats\b/, 'needs servers of NATS: nats-backplane, nats-chain, nats-synchronizer, move.test.ts'],
   [/^mesh verify --accept\b/, 'needs a stream that differs from its copy: nats-chain.test.ts'],
+  [/^predict URL\b/, 'asks a server that is paid: paid-predictions.test.ts'],
   [/^predict RUN --prompt\b/, 'needs a run of a text: text.test.ts'],
   [/^(mesh stretch|audit)\b/, 'needs two runs of some length: mesh-runs.test.ts'],
   [/^ledger\b/, 'reads what another one writes: mesh.test.ts, ledger/commands.test.ts'],

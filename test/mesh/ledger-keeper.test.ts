@@ -8,6 +8,7 @@ import type { KeyPair } from '../../runtime/identity/ed25519.ts';
 import { LEDGER, type LedgerEntry } from '../../runtime/ledger/entry.ts';
 import { signedRecord } from '../../runtime/ledger/segment.ts';
 import { signExclusion, signFunds } from '../../runtime/ledger/signed.ts';
+import { signPayment } from '../../runtime/ledger/signed-payments.ts';
 import { verifyRecords } from '../../runtime/ledger/verify.ts';
 import { type FencedBackplane, fencedBackplane } from '../../runtime/net/fenced-backplane.ts';
 import { LedgerKeeper } from '../../runtime/net/ledger-keeper.ts';
@@ -15,6 +16,7 @@ import type { Verdict } from '../../runtime/wire/audit-verdict.ts';
 import { signState } from '../../runtime/wire/state-signature.ts';
 import { keyOf, keysOf, MESH, OPERATOR, WrittenLedger } from '../support/ledger.ts';
 import { type MemoryBackplane, memoryBackplane } from '../support/memory-backplane.ts';
+import { ledgerWith, opening, voucher } from '../support/payments.ts';
 import { chain } from './simulated.ts';
 
 /** Two shards, 60 batches, a stretch every 5 of them. */
@@ -260,4 +262,29 @@ test('an append whose answer is lost is neither lost nor doubled', async () => {
   expect(ofType(backplane, 'granted')).toHaveLength(5);
   sound(backplane);
   one.write(false);
+});
+
+test('a signed order is entered once, however often it is said; a channel that is over gives back what is left', async () => {
+  const backplane = memoryBackplane();
+  const written = ledgerWith(100, [ANN]);
+  backplane.kept.set(LEDGER, [...written.records]);
+  const at = { now: 1000 };
+  const one = keeper(backplane, at);
+  const channel = opening(written, ANN, BOB, { tokens: 50, expires: 5000 });
+  for (const order of [channel, channel, voucher(channel, 20, ANN), voucher(channel, 20, ANN)]) await one.order(order);
+  await expect(one.order(voucher(channel, 10, ANN))).rejects.toMatchObject({ code: 'ledger/refused' });
+  await expect(one.order({ type: 'granted' })).rejects.toMatchObject({ code: 'ledger/refused' });
+  await one.order(signPayment({ to: keyOf(BOB), tokens: 5, number: 2 }, keyOf(MESH), ANN));
+  await one.look();
+  expect(ofType(backplane, 'settled')).toEqual([]);
+  at.now = 5000;
+  await one.look();
+  expect(ofType(backplane, 'settled')).toMatchObject([{ channel: channel.channel, returned: 30 }]);
+  expect([...sound(backplane).accounts].map(([key, { balance }]) => [key, balance])).toEqual(
+    expect.arrayContaining([
+      [keyOf(ANN), 75n],
+      [keyOf(BOB), 25n],
+    ]),
+  );
+  await one.close();
 });

@@ -37,6 +37,8 @@ export interface Stretch {
 export class WrittenLedger {
   readonly records: ChainedRecord[] = [];
   readonly #reader = new LedgerReader(false);
+  /** Milliseconds since 1970, of the entries that follow. */
+  now = 0;
   #ids = 0;
 
   constructor(window = 2) {
@@ -49,7 +51,7 @@ export class WrittenLedger {
 
   /** @returns why it may not follow */
   problemOf(entry: NewEntry): string | undefined {
-    const whole = { ...entry, at: 0 } as LedgerEntry;
+    const whole = { ...entry, at: this.now } as LedgerEntry;
     return authorProblem(this.state, whole) ?? entryProblem(this.state, whole);
   }
 
@@ -57,7 +59,7 @@ export class WrittenLedger {
     if (this.state.unsealed >= SEGMENT - 1 && entry.type !== 'sealed') this.seal();
     const problem = this.problemOf(entry);
     if (problem !== undefined) throw new Error(`${entry.type}: ${problem}`);
-    const record = chained(LEDGER, this.#reader.head, entryText({ ...entry, at: 0 } as LedgerEntry));
+    const record = chained(LEDGER, this.#reader.head, entryText({ ...entry, at: this.now } as LedgerEntry));
     this.#reader.add(record);
     this.records.push(record);
   }

@@ -58,16 +58,21 @@ export async function* recordsOf(args: LedgerArguments): AsyncGenerator<ChainedR
  * All of it, gone through.
  * @throws UserError `ledger/none`, `ledger/damaged`: nothing is to be said of balances that do not hold
  */
-export async function soundLedger(args: LedgerArguments): Promise<LedgerReader> {
+export function soundLedger(args: LedgerArguments): Promise<LedgerReader> {
+  return readSound(recordsOf(args), args.file === undefined ? [] : [args.file]);
+}
+
+/** @param copy the file that they are from; empty: the mesh. @throws as `soundLedger` */
+export async function readSound(records: AsyncIterable<ChainedRecord>, copy: readonly string[]): Promise<LedgerReader> {
   const reader = new LedgerReader();
-  for await (const record of recordsOf(args)) reader.add(record);
+  for await (const record of records) reader.add(record);
   if (!reader.state.opened && reader.problems.length === 0) throw noLedger();
   const [first] = reader.problems;
   if (!first) return reader;
   throw new UserError(
     'ledger/damaged',
     `the ledger does not hold: record ${first.sequence}: ${first.told}`,
-    `to see all of it: ${nmc`ledger verify ${args.file === undefined ? [] : [args.file]}`}`,
+    `to see all of it: ${nmc`ledger verify ${copy}`}`,
   );
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyText } from '../../identity/key-text.ts';
-import { readEntry } from '../../ledger/entry.ts';
+import { type LedgerEntry, readEntry } from '../../ledger/entry.ts';
 import { forksBetween } from '../../ledger/forks.ts';
 import { signFunds } from '../../ledger/signed.ts';
 import { type Account, spendable } from '../../ledger/state.ts';
@@ -16,6 +16,7 @@ import { printed } from '../../support/printable.ts';
 import { writeStream } from '../../support/safe-files.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { EXIT } from '../shell/command.ts';
+import { channels, close, open, pay, redeem } from './ledger-payments.ts';
 import { lineOf, noLedger, recordsOf, recordsOfFile, soundLedger } from './ledger-source.ts';
 import { copyOf, verifyLedger } from './ledger-verify.ts';
 import { openMeshToLook } from './look-link.ts';
@@ -31,6 +32,7 @@ const ACTIONS: Readonly<Record<LedgerArguments['action'], (args: LedgerArguments
   export: exportLedger,
   fund,
   report,
+  ...{ pay, open, close, redeem, channels },
 };
 
 export default async function (args: LedgerArguments): Promise<number> {
@@ -54,19 +56,31 @@ async function show(args: LedgerArguments): Promise<number> {
 async function receipts(args: LedgerArguments): Promise<number> {
   const key = keyAsked(args);
   const reader = new LedgerReader();
+  const payers = new Map<string, string>();
   for await (const record of recordsOf(args)) {
     reader.add(record);
     const read = readEntry(record.value);
     if (!('entry' in read)) continue;
     const { entry } = read;
-    if (('trainer' in entry && entry.trainer === key) || ('by' in entry && entry.type !== 'sealed' && entry.by === key))
-      write(args, record.sequence, entry);
+    if (isPartOf(entry, key, payers)) write(args, record.sequence, entry);
   }
   if (reader.state.sequence === 0) throw noLedger();
   const [first] = reader.problems;
   if (first) process.stderr.write(printed`record ${first.sequence} does not hold: ${first.told}\n`);
   return first ? EXIT.checkFailed : EXIT.done;
 }
+
+/** @param payers of channels, by name, as far as the ledger was read */
+function isPartOf(entry: LedgerEntry, key: string, payers: Map<string, string>): boolean {
+  if (entry.type === 'sealed') return false;
+  if (entry.type === 'channel') payers.set(entry.channel, entry.by);
+  const payer = 'channel' in entry ? payers.get(entry.channel) : undefined;
+  const keys = [payer, ...(['trainer', 'by', 'to', 'server'] as const).map((name) => (entry as Parties)[name])];
+  return keys.includes(key);
+}
+
+/** Fields of entries that may hold a key. */
+type Parties = { readonly [Name in 'trainer' | 'by' | 'to' | 'server']?: unknown };
 
 function write(args: LedgerArguments, sequence: number, entry: { readonly type: string; readonly at?: number }): void {
   if (args.json) {

@@ -160,6 +160,9 @@ export const AUDIT = {
   ...RUN,
   shard: word('number of a shard'),
   call: word('number of a call of the run, from 0: the stretch that it lies in is done again'),
+  answer: text(
+    `instead of a stretch: file of signed answers, as ${nmc`predict URL --answers FILE`} wrote it; RUN may be a run folder`,
+  ),
 };
 export type AuditArguments = Given<typeof AUDIT>;
 
@@ -206,14 +209,21 @@ export type SimulateArguments = Given<typeof SIMULATE>;
 export const LEDGER_OPTIONS = {
   ...REACH,
   action: choice(
-    ['show', 'verify', 'balance', 'receipts', 'proof', 'export', 'fund', 'report'],
-    'show: all entries; verify [FILE…]: whether it holds; balance, receipts, proof [KEY]; export FILE: a copy; fund RUN: tokens for it; report FILE OTHER: show the mesh that it has signed two ledgers, which ends payments',
+    [
+      ...['show', 'verify', 'balance', 'receipts', 'proof', 'export', 'fund', 'report'],
+      ...['pay', 'open', 'close', 'redeem', 'channels'],
+    ] as const,
+    'show: all entries; verify [FILE…]: whether it holds; balance, receipts, proof [KEY]; export FILE: a copy; fund RUN: tokens for it; report FILE OTHER: show the mesh that it has signed two ledgers, which ends payments; pay KEY N: tokens of this user’s; open KEY N: a channel for a server; close CHANNEL; redeem FILE: a voucher; channels [KEY]: those that are open',
   ),
-  words: words('verify, export, report: files; balance, receipts, proof: a key; fund: a run'),
+  words: words(
+    'verify, export, report, redeem: files; balance, receipts, proof, channels: a key; fund: a run; pay, open: a key and tokens; close: a channel',
+  ),
   file: text('such a copy, read instead of the mesh'),
   fingerprint: text(`key of the mesh, as ${nmc`up`} printed it; remembered; verify: the one that has to have signed`),
   tokens: whole('of fund: how many at most', { least: 1 }),
   emission: flag('of fund: they are issued for this run; without it they are this user’s own'),
+  key: text('of pay, open, close: file of the key whose tokens they are (default: this user’s own)'),
+  expires: text('of open: how long the channel is open, 90m, 2h, 7d (default: 24h)'),
   out: text('of proof: file to write (default: standard output)', { alias: 'o' }),
 };
 export type LedgerArguments = Given<typeof LEDGER_OPTIONS>;
