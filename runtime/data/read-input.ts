@@ -3,8 +3,8 @@
 import { listOf, ofPresent } from '../support/bounded.ts';
 import type { Dataset, Field } from './dataset.ts';
 import { badData } from './formats/bad-data.ts';
-import { MAX_TEXT_BYTES } from './formats/bytes.ts';
-import { parseJsonLines } from './formats/json-lines.ts';
+import { MAX_TEXT_BYTES, readBytes } from './formats/bytes.ts';
+import { objectsOf, parseJsonLines } from './formats/json-lines.ts';
 import { readTable } from './formats/read-table.ts';
 import { tableDataset } from './formats/table.ts';
 import { isText, openTextInput } from './sources/file.ts';
@@ -31,6 +31,24 @@ export async function readInput(
     path === '-' ? parseJsonLines(name, await readAll(name, standardInput), wanted) : await readTable(path, wanted);
   const dataset = tableDataset(name, table, wanted);
   return table.rowNames ? { dataset, names: table.rowNames } : numbered(dataset);
+}
+
+/**
+ * The samples of JSON lines as they stand there, for another program to read.
+ * @param path of a file, or `-`. @throws UserError `data/…`
+ */
+export async function readObjects(
+  path: string,
+  standardInput: AsyncIterable<Uint8Array | string> = process.stdin,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const name = path === '-' ? 'standard input' : path;
+  const text =
+    path === '-'
+      ? await readAll(name, standardInput)
+      : Buffer.from(await readBytes(path, { limit: MAX_TEXT_BYTES })).toString('utf8');
+  const objects = objectsOf(name, text).map(({ object }) => object);
+  if (objects.length === 0) throw badData(name, '', 'no line holds a sample', '{"image": [0, 0, …]} on each line');
+  return objects;
 }
 
 function numbered(dataset: Dataset): Input {

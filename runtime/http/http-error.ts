@@ -9,6 +9,8 @@ export interface HttpErrorOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** The body was not read to its end: what follows on the connection is not a request. */
   readonly closes?: boolean;
+  /** For programs: stands beside the code. */
+  readonly details?: object;
 }
 
 export class HttpError extends Error {
@@ -17,12 +19,14 @@ export class HttpError extends Error {
   readonly code: ErrorCode;
   readonly repair: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly details: object | undefined;
 
   constructor(status: number, code: ErrorCode, message: string, options: HttpErrorOptions = {}) {
     super(message);
     this.status = status;
     this.code = code;
     this.repair = options.repair;
+    this.details = options.details;
     this.headers = { ...options.headers, ...(options.closes ? { connection: 'close' } : {}) };
   }
 }
@@ -34,8 +38,8 @@ export const HARDENED: Readonly<Record<string, string>> = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 };
 
-export function errorBody(code: string, message: string, repair?: string): object {
-  return { error: { code, message, ...(repair === undefined ? {} : { repair: withCommands(repair) }) } };
+export function errorBody(code: string, message: string, repair?: string, details?: object): object {
+  return { error: { code, message, ...(repair === undefined ? {} : { repair: withCommands(repair) }), ...details } };
 }
 
 /** A whole answer, for a connection whose request nothing else answers. */

@@ -10,6 +10,8 @@ import { EnvironmentError } from '../support/errors.ts';
 export interface Loaded {
   /** The loaded weights: a checksum or a hash, shown to clients. */
   readonly version: string;
+  /** Hash of all weights, where answers are signed. */
+  readonly weights?: string;
   readonly plan: Plan;
   /** Names of the classes of the training data, by field, where they are known. */
   readonly classes?: Classes;

@@ -10,11 +10,11 @@ const MAX_SHOWN = 100;
 /** @param log unexpected failures; their words stay on this machine */
 export function answerFailure(error: unknown, reply: FastifyReply, log: (error: unknown) => void): void {
   if (error instanceof HttpError) {
-    const { status, code, message, repair, headers } = error;
+    const { status, code, message, repair, headers, details } = error;
     void reply
       .code(status)
       .headers(headers)
-      .send(errorBody(code, message, repair));
+      .send(errorBody(code, message, repair, details));
   } else if (error instanceof UserError) {
     void reply.code(400).send(errorBody(error.code, error.message, error.repair));
   } else if (error instanceof EnvironmentError) {

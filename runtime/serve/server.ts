@@ -11,23 +11,29 @@ import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { PlanPrediction } from '../../spec/plan.ts';
 import { isLocal } from '../http/hosts.ts';
-import { HttpError } from '../http/http-error.ts';
 import { type Certificate, limitedServer, refuseConnection } from '../http/limited-server.ts';
-import { predictAll } from '../shard/evaluate.ts';
-import { classesOfReads, notFiniteRead, predictedRow } from '../shard/rows.ts';
-import { UserError } from '../support/errors.ts';
+import { answerTo } from './answer.ts';
 import { BodyBudget, type Hold } from './body-budget.ts';
-import { checkedJson } from './checked-json.ts';
 import { FairQueue } from './fair-queue.ts';
 import { clientOf, type GuardOptions, guard } from './guard.ts';
 import { SERVE_LIMITS, type ServeLimits } from './limits.ts';
 import { type ServeMetrics, serveMetrics } from './metrics.ts';
 import { taskSchema } from './openapi.ts';
+import { type Pay, payerOf, type Till } from './paid.ts';
 import type { ReloadingPredictor } from './predictor.ts';
 import { readBody } from './read-body.ts';
 import { answerFailure, answerNoPath } from './refusals.ts';
-import { mostValues, readSamples } from './samples.ts';
 import { whenOver } from './when-over.ts';
+
+/** @returns the text of the header `nmc-answer` */
+export type SignAnswer = (answer: {
+  readonly weights: string;
+  readonly version: string;
+  readonly task: string;
+  /** Both bodies as they are sent. */
+  readonly request: Uint8Array;
+  readonly answer: string;
+}) => string;
 
 export interface ServeOptions extends GuardOptions {
   /** Of the program, for the description. */
@@ -35,13 +41,17 @@ export interface ServeOptions extends GuardOptions {
   /** Then it speaks https. */
   readonly certificate?: Certificate;
   readonly limits?: ServeLimits;
+  /** Then predictions cost something. */
+  readonly till?: Till;
+  /** Then each answer has the server's signed word beside it. */
+  readonly sign?: SignAnswer;
   /** Hears of what should not have happened. */
   readonly log: (error: unknown) => void;
 }
 
 /** Nothing listens yet: call `listen`. */
 export async function predictionServer(predictor: ReloadingPredictor, options: ServeOptions): Promise<FastifyInstance> {
-  const { limits = SERVE_LIMITS, certificate, log } = options;
+  const { limits = SERVE_LIMITS, certificate, log, till, sign } = options;
   const metrics = serveMetrics(predictor);
   const app = fastify({
     logger: false,
@@ -67,10 +77,10 @@ export async function predictionServer(predictor: ReloadingPredictor, options: S
   });
   app.setNotFoundHandler(answerNoPath);
   guard(app, options);
-  const predictions = new Predictions(predictor, metrics, limits);
+  const predictions = new Predictions(predictor, metrics, limits, { till, sign });
   app.addHook('preClose', async () => predictions.close());
   addTasks(app, predictions);
-  addInsight(app, predictor, metrics);
+  addInsight(app, predictor, metrics, till);
   return app;
 }
 
@@ -88,6 +98,14 @@ function addTasks(app: FastifyInstance, predictions: Predictions): void {
 }
 
 const OVER = 'the request is over';
+/** The header of the server's signed word. */
+const ANSWER_HEADER = 'nmc-answer';
+
+interface Answer {
+  readonly body: string;
+  readonly version: string;
+  readonly word?: string;
+}
 
 /** Bodies within their budget, clients in turn, each request with the weights of one moment. */
 class Predictions {
@@ -98,7 +116,17 @@ class Predictions {
   readonly #queue: FairQueue;
   readonly #closing = new AbortController();
 
-  constructor(predictor: ReloadingPredictor, metrics: ServeMetrics, limits: ServeLimits) {
+  readonly #till: Till | undefined;
+  readonly #sign: SignAnswer | undefined;
+
+  constructor(
+    predictor: ReloadingPredictor,
+    metrics: ServeMetrics,
+    limits: ServeLimits,
+    { till, sign }: { readonly till: Till | undefined; readonly sign: SignAnswer | undefined },
+  ) {
+    this.#till = till;
+    this.#sign = sign;
     this.#predictor = predictor;
     this.#metrics = metrics;
     this.#limits = limits;
@@ -116,6 +144,7 @@ class Predictions {
   async answer(task: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const stop = this.#metrics.seconds.startTimer({ task });
     const client = clientOf(request);
+    const pay = await payerOf(this.#till, request);
     const hold = this.#budget.open(client);
     const left = new AbortController();
     whenOver(request.raw, reply.raw, () => {
@@ -125,9 +154,10 @@ class Predictions {
     });
     const bytes = await readBody(request.raw, reply.raw, hold, this.#limits.body, this.#closing.signal);
     // Parsed when it is its turn: what waits is no larger than what was sent.
-    const { body, version } = await this.#queue.run(client, left.signal, () => this.#predict(task, bytes));
+    const { body, version, word } = await this.#queue.run(client, left.signal, () => this.#predict(task, bytes, pay));
     stop();
     this.#watchAnswer(request, reply, hold, body);
+    if (word !== undefined) void reply.header(ANSWER_HEADER, word);
     // Which weights answered: a client can see a reload.
     await reply.header('nmc-weights', version).type('application/json').send(body);
   }
@@ -137,19 +167,14 @@ class Predictions {
     this.#closing.abort();
   }
 
-  #predict(task: string, bytes: Uint8Array): Promise<{ readonly body: string; readonly version: string }> {
-    return this.#predictor.use(async ({ plan, shard, version, classes }) => {
-      const prediction = predictionOf(plan.predictions, task);
-      const names = classesOfReads(plan, prediction, classes);
-      const { dataset, single } = readSamples(checkedJson(bytes, mostValues(prediction)), prediction, bytes.length);
-      const rows: unknown[] = [];
-      for await (const batch of predictAll(shard, prediction, dataset))
-        for (let i = 0; i < batch.count; i++) {
-          refuseNotFinite(notFiniteRead(prediction, batch, i), single ? undefined : batch.first + i + 1);
-          rows.push(predictedRow(prediction, batch, i, names));
-        }
-      this.#metrics.predictions.inc({ task }, rows.length);
-      return { body: JSON.stringify(single ? rows[0] : rows), version };
+  #predict(task: string, bytes: Uint8Array, pay: Pay): Promise<Answer> {
+    return this.#predictor.use(async (loaded) => {
+      const { body, count } = await answerTo(loaded, task, bytes, pay);
+      this.#metrics.predictions.inc({ task }, count);
+      const { version, weights } = loaded;
+      const signed = { version, task, request: bytes, answer: body };
+      const word = weights === undefined ? undefined : this.#sign?.({ ...signed, weights });
+      return { body, version, ...(word === undefined ? {} : { word }) };
     });
   }
 
@@ -161,28 +186,19 @@ class Predictions {
   }
 }
 
-/** JSON has no word for such a number, and a client would take `null` for an answer. */
-function refuseNotFinite(read: string | undefined, sample: number | undefined): void {
-  if (read === undefined) return;
-  const where = sample === undefined ? '' : ` of sample ${sample}`;
-  throw new HttpError(422, 'predict/not-finite', `the prediction${where} is not finite: ${read} has no finite value`, {
-    repair: 'send values like those that the model was trained on',
-  });
-}
-
-function predictionOf(predictions: readonly PlanPrediction[], task: string): PlanPrediction {
-  const found = predictions.find((p) => p.task === task);
-  if (!found) throw new UserError('task/unknown', `the newest weights have no predict block ${task}`);
-  return found;
-}
-
-function addInsight(app: FastifyInstance, predictor: ReloadingPredictor, metrics: ServeMetrics): void {
+function addInsight(
+  app: FastifyInstance,
+  predictor: ReloadingPredictor,
+  metrics: ServeMetrics,
+  till: Till | undefined,
+): void {
   app.after(() => {
     app.get('/healthz', { schema: { summary: 'Whether predictions are possible' } }, ({ raw }) => ({
       ok: true,
       model: predictor.plan.model,
       weights: predictor.version,
       reloads: predictor.reloads,
+      ...(till ? { payment: till.terms } : {}),
       ...(predictor.failure === undefined
         ? {}
         : { newerWeights: isLocal(raw) ? predictor.failure : 'cannot be loaded' }),

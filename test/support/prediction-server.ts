@@ -50,7 +50,10 @@ export async function startPredictionServer(options: TestServerOptions = {}): Pr
     name: 'test',
     newest: async () => '1',
     load: async () =>
-      ({ version: '1', plan: planOf(wide), shard: { run, close: async () => undefined } }) as unknown as Loaded,
+      ({
+        ...{ version: '1', weights: '0'.repeat(64), plan: planOf(wide) },
+        shard: { run, close: async () => undefined },
+      }) as unknown as Loaded,
   });
   const app = await predictionServer(predictor, {
     version: '1',

@@ -16,6 +16,7 @@ import type { AuditArguments } from './options.ts';
 import { historyOf } from './run-history.ts';
 
 export default async function (args: AuditArguments): Promise<number> {
+  if (args.answer !== undefined) return (await import('./audit-answer.ts')).auditAnswers(args, args.answer);
   const shard = numberIn(args.shard, 'shard');
   const call = numberIn(args.call, 'call');
   const device = await commandDevice('auto');

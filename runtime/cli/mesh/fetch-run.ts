@@ -12,6 +12,7 @@ import { joinTilesLate } from '../../shard/tiles.ts';
 import { createRun } from '../../store/create-run.ts';
 import type { JsonValue } from '../../store/run-config.ts';
 import type { RunState } from '../../store/run-folder.ts';
+import type { NamedTensor } from '../../store/safetensors-types.ts';
 import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
 import { folderOf, ownPath } from '../../support/safe-path.ts';
@@ -45,6 +46,15 @@ export function newestManifest(run: FetchedRun): FetchedRun['manifests'][number]
   );
 }
 
+/** Whole, each once: what every shard has of the weights. */
+export function wholeParameters(
+  parts: readonly SavedStates[],
+  programs: readonly { readonly states: readonly State[] }[],
+): NamedTensor[] {
+  const states = programs.flatMap((p) => p.states);
+  return joinTilesLate(once(parts.flatMap((p) => p.parameters)), states);
+}
+
 /** The state of the newest manifest, of all shards together. @param parts of it */
 function stateOf(
   run: FetchedRun,
@@ -64,7 +74,7 @@ function stateOf(
     update: epoch * batches + batch,
     finished: false,
     totals: {},
-    parameters: joinTilesLate(once(parts.flatMap((p) => p.parameters)), states),
+    parameters: wholeParameters(parts, programs),
     auxiliary: joinTilesLate(once(parts.flatMap((p) => p.auxiliary)), states),
   };
 }

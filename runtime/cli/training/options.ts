@@ -69,7 +69,10 @@ export const PREDICT = {
   ...PREDICT_TASK,
   ...LIMIT,
   ...OTHER_FILE,
-  ...RUN_FOLDER,
+  run: word(`run folder, or the address of ${nmc`serve`}: http://HOST:PORT`),
+  pay: text(`of a server: channel that pays it, as ${nmc`ledger open`} has named it`),
+  answers: text(`of a server that signs: file to add its answers to, for ${nmc`audit RUN --answer FILE`}`),
+  max: whole('with --pay: tokens that may be spent at most', { least: 1 }),
   input: text('IDX, NPY, NPZ, CSV, Parquet, text, PNG, a folder of PNGs, or - for JSON lines'),
   png: text("write a picture of the data of the task's check beside the reads"),
   prompt: anyText('a text to go on from, of a model of characters or tokens'),
@@ -121,6 +124,10 @@ export const SERVE = {
   'cert-key': text('its private key (PEM)'),
   host: texts('a name of this machine; may be given several times'),
   tokens: text(`file of ${nmc`keys token new`}: every request then needs a token`),
+  sign: flag('answers come with a word of this user’s key: which weights they are from; with --price always'),
+  price: whole('tokens for the prediction of one sample, paid by vouchers', { least: 1, most: 1_000_000_000 }),
+  ledger: text('of --price: mesh whose ledger counts the tokens (default: that of --mesh)'),
+  'redeem-at': whole('of --price: tokens of one payer that are redeemed together (default: 100)', { least: 1 }),
 };
 export type ServeArguments = Given<typeof SERVE>;
 

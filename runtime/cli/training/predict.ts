@@ -2,10 +2,10 @@
 import { dirname } from 'node:path';
 import type { Plan, PlanPrediction } from '../../../spec/plan.ts';
 import { assertColumns } from '../../data/column-names.ts';
-import { type Classes, type Dataset, slice } from '../../data/dataset.ts';
+import { type Dataset, slice } from '../../data/dataset.ts';
 import { readInput } from '../../data/read-input.ts';
 import { predictAll } from '../../shard/evaluate.ts';
-import { classesOfReads, notFiniteRead, type PredictedRow, predictedRow } from '../../shard/rows.ts';
+import { classesOfReads, notFiniteRead, predictedRow } from '../../shard/rows.ts';
 import { openRun } from '../../store/run-folder.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
@@ -17,12 +17,21 @@ import { watchInterrupt } from '../shell/watch-interrupt.ts';
 import type { PredictArguments } from './options.ts';
 import { otherModel } from './other-model.ts';
 import { predictSheet } from './predict-sheet.ts';
+import { printRow } from './print-row.ts';
 import { openPredictor, type Predictor, selectPrediction } from './run-predictor.ts';
 import { isTextOfRun, textInput } from './text-input.ts';
 import { storedSettings } from './train-settings.ts';
 import { dataOpener, storedClasses, storedDataRecord } from './training-data.ts';
 
 export default async function (args: PredictArguments): Promise<number> {
+  if (isAddress(args.run)) return (await import('./predict-server.ts')).predictAtServer(args, args.run);
+  const ofServer = (['pay', 'max', 'answers'] as const).find((name) => args[name] !== undefined);
+  if (ofServer !== undefined)
+    throw new UserError(
+      'usage/input',
+      `--${ofServer} is of a server, and ${args.run ?? 'a run'} is a folder of this machine`,
+      'name the address of a server, http://HOST:PORT, or leave it out',
+    );
   if (args.prompt !== undefined) {
     const other = (['input', 'png', 'limit'] as const).find((name) => args[name] !== undefined);
     if (other !== undefined)
@@ -92,6 +101,10 @@ export default async function (args: PredictArguments): Promise<number> {
   return EXIT.done;
 }
 
+function isAddress(run: string | undefined): run is string {
+  return run !== undefined && /^https?:\/\//.test(run);
+}
+
 interface Asked {
   readonly prediction: PlanPrediction;
   readonly dataset: Dataset;
@@ -139,36 +152,4 @@ function sayNotFinite(wrong: readonly NotFinite[], samples: number): void {
   process.stderr.write(
     `warning: ${wrong.length} of ${samples} predictions are not finite, the first in ${first.read} of ${first.name} (null in --json)\n`,
   );
-}
-
-function printRow(name: string, row: PredictedRow, asJson: boolean, classes: Classes): void {
-  if (asJson) {
-    emit({ input: name, ...row });
-    return;
-  }
-  const parts = Object.entries(row).flatMap(([read, value]) => {
-    // The name stands for the number.
-    if (Object.hasOwn(classes, read)) return [];
-    if (read.endsWith('_scores') && Array.isArray(value)) {
-      const of = read.slice(0, -'_scores'.length);
-      // Where several classes are read at once, each has scores of its own: too many for a line.
-      return Array.isArray(row[of]) ? [] : bestScores(value as number[], classes[of]);
-    }
-    if (read.endsWith('_class')) return `${read.slice(0, -'_class'.length)} ${named(value)}`;
-    return `${read} ${Array.isArray(value) ? JSON.stringify(value) : String(value)}`;
-  });
-  process.stdout.write(`${name}   ${parts.join('   ')}\n`);
-}
-
-function named(value: unknown): string {
-  return Array.isArray(value) ? JSON.stringify(value) : ((value as string | null) ?? '?');
-}
-
-/** The three best classes: `7: 0.980  9: 0.020  1: 0.000`, by their names where they have some. */
-function bestScores(scores: readonly number[], names: readonly string[] = []): string {
-  const ranked = scores.map((score, label) => ({ score, label })).sort((a, b) => b.score - a.score);
-  return `(${ranked
-    .slice(0, 3)
-    .map(({ score, label }) => `${names[label] ?? label}: ${score.toFixed(3)}`)
-    .join('  ')})`;
 }

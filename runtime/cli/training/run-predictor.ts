@@ -5,6 +5,7 @@ import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { openShards } from '../../shard/shards.ts';
 import { openRun, type Run } from '../../store/run-folder.ts';
+import { weightsHash } from '../../store/weights-hash.ts';
 import { UserError } from '../../support/errors.ts';
 import type { Sized } from '../compiling/sized-functions.ts';
 import { openShardsOf, openShardsOfRun } from '../planning/open-plan.ts';
@@ -14,6 +15,8 @@ export interface Predictor {
   readonly run: Run;
   readonly plan: Plan;
   readonly shard: Shard;
+  /** Hash of the weights, where it was asked for. */
+  readonly weights?: string;
 }
 
 type Calls = (loaded: VerifiedPlan) => Sized | Promise<Sized>;
@@ -21,12 +24,14 @@ type Calls = (loaded: VerifiedPlan) => Sized | Promise<Sized>;
 /**
  * @param calls what will be predicted; every prediction in the plan's batch when absent
  * @param other another file's tasks instead of those that the run was trained with
+ * @param hashes whether the weights are hashed: all of them are read for that
  */
 export async function openPredictor(
   directory: string,
   deviceName: string,
   calls: Calls = asPlanned,
   other?: (run: Run) => Promise<VerifiedPlan>,
+  hashes = false,
 ): Promise<Predictor> {
   const run = openRun(directory);
   const loaded = await other?.(run);
@@ -35,8 +40,11 @@ export async function openPredictor(
   const { plan, sources } = loaded
     ? await openShardsOf(directory, loaded, device, calls)
     : await openShardsOfRun(directory, device, calls);
-  const shard = await run.withParameters((tensors) => openShards(device, sources, () => ({ tensors })));
-  return { run, plan, shard };
+  const opened = await run.withParameters(async (tensors) => ({
+    shard: await openShards(device, sources, () => ({ tensors })),
+    ...(hashes ? { weights: weightsHash(tensors) } : {}),
+  }));
+  return { run, plan, ...opened };
 }
 
 /** The functions that predict: nothing else of a plan is lowered for a predictor. */

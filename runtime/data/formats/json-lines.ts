@@ -10,13 +10,18 @@ import { type Classed, classesOf, takesClasses, WordLabels } from './word-labels
 
 /** @param wanted the fields to read; without it, those of the first line, as f32 */
 export function parseJsonLines(path: string, text: string, wanted: readonly Field[] | undefined): Table {
-  const lines = text.split('\n').map((line, n) => ({ line: line.trim(), number: n + 1 }));
-  const objects = lines.filter(({ line }) => line !== '').map(({ line, number }) => parseLine(path, line, number));
+  const objects = objectsOf(path, text);
   const [first] = objects;
   if (!first) throw badData(path, '', 'no line holds a sample', '{"image": [0, 0, …]} on each line');
   const fields = wanted ?? inferFields(path, first.object);
   if (fields.length === 0) throw badData(path, first.place, 'the object has no field of numbers');
   return objectsTable(path, objects, fields, text.length);
+}
+
+/** The sample of each line. @throws UserError `data/format` */
+export function objectsOf(path: string, text: string): PlacedObject[] {
+  const lines = text.split('\n').map((line, n) => ({ line: line.trim(), number: n + 1 }));
+  return lines.filter(({ line }) => line !== '').map(({ line, number }) => parseLine(path, line, number));
 }
 
 /** @param most characters of all that the objects were read from */

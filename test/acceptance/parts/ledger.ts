@@ -17,6 +17,12 @@ export const ledgerParts: readonly Part[] = [
     takes: '2 minutes',
     run: killedOnNats,
   },
+  {
+    name: 'ledger-payments',
+    what: 'a client pays for predictions, runs out and is refused; no payments make or lose a token',
+    takes: '1 minute',
+    run: paid,
+  },
 ];
 
 async function verified(context: Context): Promise<readonly Row[]> {
@@ -54,6 +60,18 @@ function killed(context: Context): Promise<readonly Row[]> {
 
 function killedOnNats(context: Context): Promise<readonly Row[]> {
   return kills(context, { name: 'ledger-kills-nats', where: 'in a server of NATS', count: 100, store: 'nats' });
+}
+
+async function paid(context: Context): Promise<readonly Row[]> {
+  const suite = {
+    ...{ name: 'ledger-payments', takes: '1 minute' },
+    what: 'a client pays for predictions by vouchers, runs out and is refused; random payments conserve every token',
+    files: () => [
+      ...['test/mesh/paid-predictions.test.ts', 'test/unit/ledger/payments.test.ts'],
+      ...['test/unit/ledger/till.test.ts', 'test/unit/cli/answer-audit.test.ts'],
+    ],
+  };
+  return [await measureSuite(suite, context)];
 }
 
 interface Kills {
