@@ -257,7 +257,7 @@ export interface PlanInputs {
   readonly modules: readonly { readonly path: string; readonly text: string }[];
 }
 
-export interface PlanOptions extends Omit<CutOptions, 'note' | 'passed' | 'quickest'> {
+export interface PlanOptions extends Omit<CutOptions, 'note' | 'passed'> {
   /** One where nothing is said. */
   readonly shards?: number;
   /** One for each shard; as the model's schedule has them where nothing is said. */
@@ -273,7 +273,7 @@ export interface Drafted {
 export function buildPlan(
   staged: Staged,
   inputs: PlanInputs,
-  { shards = 1, machines, old, pinned }: PlanOptions = {},
+  { shards = 1, machines, old, pinned, batchTime }: PlanOptions = {},
   observer: Observer = {},
 ): Drafted | CannotCut {
   const source = { ...inputs, ...staged };
@@ -294,7 +294,7 @@ export function buildPlan(
       ((name: string, program: Program): void =>
         made({ stage: 'program', name, task, print: () => printProgram(program) }));
     const fleet = machines ?? scheduledMachines(staged, shards);
-    const cut = cutModel(staged, fleet, { old, pinned, note, passed, quickest: true });
+    const cut = cutModel(staged, fleet, { old, pinned, note, passed, batchTime });
     if (cut.kind === 'impossible') return cut;
     const programs = cut.split.map((shard) => shard.program);
     const filesOf = lowerEachToCpu(programs, ({ path, bytes }) => observeGraphs(new Map([[path, bytes]]), observer));

@@ -21,7 +21,7 @@ import {
   spreadPieces,
 } from './cut-pieces.ts';
 import type { Machines } from './problem.ts';
-import { isQuicker, mayGain } from './quickest-cut.ts';
+import { type BatchTime, isQuicker, mayGain } from './quickest-cut.ts';
 import type { ScheduledModel } from './scheduled-machines.ts';
 import { assignmentOf, sharedHomes } from './shards/pieces.ts';
 import { type ShardProgram, splitting } from './shards/split.ts';
@@ -57,8 +57,8 @@ export interface CutOptions {
   readonly old?: OldPlaces | undefined;
   /** Of the machines that a mesh file lists, those that have to hold certain nodes. */
   readonly pinned?: ReadonlyMap<string, number> | undefined;
-  /** Whole nodes where shards in lockstep train quicker so, though their shares are less even. */
-  readonly quickest?: boolean;
+  /** Whole nodes where shards in lockstep train quicker so by these times, though their shares are less even. */
+  readonly batchTime?: BatchTime | undefined;
   /** Called with what is being done, since cutting into many shards takes a while. */
   readonly note?: ((doing: string) => void) | undefined;
   /** Called with the program of the whole model behind each pass. */
@@ -75,10 +75,11 @@ const EVEN = 1.045;
 /** Programs of the shards, one for each machine; nothing is written for any device yet. */
 export function cutModel(uncut: Uncut, machines: Machines, options: CutOptions = {}): CutModel | CannotCut {
   const even = evenCut(uncut, machines, options);
-  if (!options.quickest || options.old || even.kind !== 'cut' || even.tiling.size === 0) return even;
+  const { batchTime, old } = options;
+  if (!batchTime || old || even.kind !== 'cut' || even.tiling.size === 0) return even;
   if (!mayGain(even.split, machines)) return even;
   const whole = evenCut({ ...uncut, wholeNodes: true }, machines, { ...options, passed: undefined });
-  return whole.kind === 'cut' && isQuicker(whole.split, even.split, machines) ? whole : even;
+  return whole.kind === 'cut' && isQuicker(whole.split, even.split, machines, batchTime) ? whole : even;
 }
 
 /** Shares as even as they can be. */

@@ -1,7 +1,8 @@
-/** Plans with all their files in memory. */
+/** Plans with all their files in memory, cut as `nmc compile` cuts them. */
 import type { CannotCut } from '../../compiler/6-partition/cannot-cut.ts';
 import { type BuiltPlan, builtOf, draftPlan } from '../../compiler/8-plan/build.ts';
 import { buildPlan, type PlanInputs, type PlanOptions, type Staged } from '../../compiler/compile.ts';
+import { batchTime } from '../../runtime/cli/planning/cut-time.ts';
 
 const INPUTS: PlanInputs = { compiler: 'nmc', modules: [] };
 
@@ -17,7 +18,7 @@ export function builtPlanOrWhyNot(
   options: PlanOptions = {},
   inputs = INPUTS,
 ): { readonly kind: 'plan'; readonly built: BuiltPlan } | CannotCut {
-  const result = buildPlan(staged, inputs, options);
+  const result = buildPlan(staged, inputs, { batchTime, ...options });
   return result.kind === 'draft' ? { kind: 'plan', built: builtOf(result.draft) } : result;
 }
 

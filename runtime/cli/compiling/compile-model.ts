@@ -26,6 +26,7 @@ import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { withProgress } from '../../support/progress.ts';
+import { batchTime } from '../planning/cut-time.ts';
 import { debugLog, timed } from '../shell/debug.ts';
 import { exampleModel } from '../shell/example-model.ts';
 import { compilerName } from '../shell/package-root.ts';
@@ -254,7 +255,7 @@ export function cutPlanOf(model: CheckedModel, staged: Staged, cut: Cut): PlanDr
       `${staged.graph.name} has no node ${unknown}, which the mesh file keeps on ${machines?.list[pinned.get(unknown) ?? 0]?.name}`,
       `name nodes as ${nmc`show FILE --stage graph`} does`,
     );
-  const options = { shards, machines, old, pinned };
+  const options = { shards, machines, old, pinned, batchTime };
   return drafted(
     model,
     withProgress((note) => buildPlan(staged, planInputs(model), options, { ...OBSERVER, note })),

@@ -17,6 +17,7 @@ import {
   selectTask,
 } from '../compiling/compile-model.ts';
 import { assertPipelined, chooseDivision } from '../compiling/microbatches.ts';
+import { batchTime } from '../planning/cut-time.ts';
 import { predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
 import { rated } from '../planning/rated-shard.ts';
 import { EXIT } from '../shell/command.ts';
@@ -45,7 +46,7 @@ export function simulateRates(args: SimulateArguments): number {
   for (const microbatches of given === undefined ? evenMicrobatches(batch) : [given]) {
     const begun = microbatches > 1 ? ahead : 0;
     const staged = { ...buildStagesFor(shards, selected, microbatches), wholeNodes: chosen.wholeNodes, ahead: begun };
-    const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }), { quickest: true });
+    const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }), { batchTime });
     if (cut.kind === 'impossible') throw new UserError('partition/impossible', cut.reason, cut.repair);
     const owners = trainers.map((t) => t.key);
     const found = predictRate(cut.split.map(rated), owners, trainers);

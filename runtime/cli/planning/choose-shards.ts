@@ -12,6 +12,7 @@ import { TRAIN } from '../../../spec/names.ts';
 import { neededMemory } from '../../net/needed-memory.ts';
 import { stretchesOf } from '../../roles/stretch-length.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
+import { batchTime } from './cut-time.ts';
 import { placementNeeds } from './placement-needs.ts';
 import { placeOn, predictRate, type RatedTrainer } from './predict-rate.ts';
 import { type RatedShard, rated } from './rated-shard.ts';
@@ -113,7 +114,7 @@ function cutInto(staged: Staged, shards: number): Cut | undefined {
     const whole = { program, schedule: wholeSchedule(program) };
     return { shards: [{ memory: countMemory(program), flops: 1 }], rated: [rated(whole)] };
   }
-  const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }), { quickest: true });
+  const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }), { batchTime });
   if (cut.kind === 'impossible') return undefined;
   const needs = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, TRAIN) }));
   return { shards: needs, rated: cut.split.map(rated) };

@@ -1,6 +1,5 @@
 /** How fast a plan trains on the machines that it was made for, and how fast one of them would be by itself. */
 import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
-import { TRAIN } from '../../../spec/names.ts';
 import type { Plan, PlanPredicted } from '../../../spec/plan.ts';
 import type { Program } from '../../../spec/program.ts';
 import type { ShardSchedule } from '../../../spec/schedule.ts';
@@ -9,7 +8,7 @@ import { formatCount } from '../../support/format-numbers.ts';
 import type { BatchWork } from '../../wire/deployment.ts';
 import { paysFrom } from './pays-from.ts';
 import { predictRate, type RatedTrainer, waitingAlone } from './predict-rate.ts';
-import { rated, sampleBytes } from './rated-shard.ts';
+import { MAX_SEGMENTS, rated, sampleBytes, segmentsOf } from './rated-shard.ts';
 
 export interface PlanRate {
   readonly samplesPerSecond: number;
@@ -26,8 +25,6 @@ export interface PlanRate {
   readonly paysFrom: number | 'never' | null;
 }
 
-/** Walking through longer schedules takes longer than an answer may. */
-const MAX_SEGMENTS = 20_000;
 /** The same, a dozen times. */
 const MAX_WIDENED_SEGMENTS = 2_000;
 /** A prediction tells no smaller difference. */
@@ -40,7 +37,7 @@ export function planRate(
 ): PlanRate | undefined {
   const { predicted, training } = plan;
   if (!predicted || !training || predicted.machines.length !== shards.length) return undefined;
-  const segments = shards.reduce((sum, { schedule }) => sum + segmentsIn(schedule), 0);
+  const segments = segmentsOf(shards);
   if (segments > MAX_SEGMENTS) return undefined;
   const trainers = predicted.machines.map((machine, i) => trainerOf(machine, String(i), predicted.assumed));
   const owners = trainers.map(({ key }) => key);
@@ -66,13 +63,6 @@ export function planRate(
     alone: alone === undefined ? null : { samplesPerSecond: batch / alone },
     paysFrom: (looks && paying && paysFrom(paying)) || null,
   };
-}
-
-/** That a batch goes through. */
-function segmentsIn({ functions }: ShardSchedule): number {
-  const train = functions.find(({ name }) => name === TRAIN);
-  const once = train?.stages.reduce((sum, { repeat, segments }) => sum + repeat * segments.length, 0) ?? 0;
-  return once * (train?.microbatches ?? 1);
 }
 
 function trainerOf(machine: PlanPredicted['machines'][number], key: string, assumed: string | undefined): RatedTrainer {

@@ -35,6 +35,20 @@ export function shareOf(work: Work, parts: number): Work {
   return { ...work, flops: flops / parts, ...moved, ...handed };
 }
 
+/** Walking through longer schedules takes longer than an answer may. */
+export const MAX_SEGMENTS = 20_000;
+
+/** That a batch goes through, in all shards. */
+export function segmentsOf(shards: readonly Pick<RatedShard, 'schedule'>[]): number {
+  return shards.reduce((sum, { schedule }) => sum + segmentsIn(schedule), 0);
+}
+
+function segmentsIn({ functions }: ShardSchedule): number {
+  const train = functions.find(({ name }) => name === TRAIN);
+  const once = train?.stages.reduce((sum, { repeat, segments }) => sum + repeat * segments.length, 0) ?? 0;
+  return once * (train?.microbatches ?? 1);
+}
+
 /** Bytes of the samples of a batch that the shard is fed. */
 export function sampleBytes({ schedule }: Pick<RatedShard, 'schedule'>): number {
   const { batch = 0, microbatches = 1, inputs = [] } = schedule.functions.find(({ name }) => name === TRAIN) ?? {};
