@@ -111,9 +111,12 @@ async function borderTimes(device: Device): Promise<BorderTimes> {
   }
 }
 
-function better(one: RoundTime | undefined, other: RoundTime): RoundTime {
+/** Of processors and by the clock, each where other work disturbed it less: the least difference of both is of neither. */
+export function better(one: RoundTime | undefined, other: RoundTime): RoundTime {
   if (!one) return other;
-  return { processor: Math.min(one.processor, other.processor), lag: Math.min(one.lag, other.lag) };
+  const clock = Math.min(one.processor + one.lag, other.processor + other.lag);
+  const processor = Math.min(one.processor, other.processor);
+  return { processor, lag: clock - processor };
 }
 
 /** Each from what the others leave over; none of them is less than nothing, whatever disturbed the measurement. */

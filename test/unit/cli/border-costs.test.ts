@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { verify } from '../../../compiler/5-program/verify.ts';
 import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { STATE_BYTES, sharedProgram } from '../../../runtime/cli/measuring/batch-costs.ts';
-import { type BorderTimes, costsOfRounds } from '../../../runtime/cli/measuring/border-costs.ts';
+import { type BorderTimes, better, costsOfRounds } from '../../../runtime/cli/measuring/border-costs.ts';
 import { hasLanes, trains } from '../../../runtime/device/cpu/lanes.ts';
 
 const [TURN, BYTE] = [20e-6, 1e-11];
@@ -93,4 +93,18 @@ test('no cost is negative, and the way of a frame is at most twice its work', ()
   for (const seconds of Object.values(costs)) expect(seconds).toBeGreaterThanOrEqual(0);
   expect(costs.framePath).toBe(2 * costs.frame);
   expect(costsOfRounds({ ...rounds(), few: idle }, 1, { byte: 1, valueByte: 1, stateByte: 1 }).framePath).toBe(0);
+});
+
+test('of two measurements the least work counts and the least time, not the most that went on at once', () => {
+  const [quiet, disturbed] = [
+    { processor: 3, lag: -1 },
+    { processor: 5, lag: -2.5 },
+  ];
+  for (const [one, other] of [
+    [quiet, disturbed],
+    [disturbed, quiet],
+  ] as const)
+    expect(better(one, other)).toEqual(quiet);
+  expect(better(undefined, disturbed)).toBe(disturbed);
+  expect(better({ processor: 3, lag: 2 }, { processor: 4, lag: 0 })).toEqual({ processor: 3, lag: 1 });
 });
