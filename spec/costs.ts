@@ -17,6 +17,8 @@ export interface Costs {
   /** A batch of a trainer's shard, begun and ended, whatever it computes; and each byte of its samples. Absent: nothing. */
   readonly batch?: number;
   readonly sampleByte?: number;
+  /** A row of a batch that is read from the disk, beside its bytes: of data too large for memory. Absent: nothing. */
+  readonly diskRow?: number;
   /**
    * A batch of the only shard of a training by the clock, whatever it computes: its threads and the one that has the
    * samples wake each other. Absent: a `call` and a `batch`.
@@ -114,6 +116,7 @@ export const OPTIONAL_COSTS = [
   'recordByte',
   'flush',
   'aloneBatch',
+  'diskRow',
 ] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */

@@ -11,6 +11,7 @@ import { loadCpu } from '../../device/load-cpu.ts';
 import { stateHash } from '../../net/shard-state.ts';
 import { saveStates } from '../../shard/shard.ts';
 import { borderCosts } from './border-costs.ts';
+import { diskRowCost } from './disk-rows.ts';
 import { farValueByte } from './far-values.ts';
 import { flushCost } from './flush-cost.ts';
 import { type HandoverTimes, handoverTimes } from './handover-costs.ts';
@@ -86,7 +87,16 @@ export async function costsOf(device: Device, large: ProductShape): Promise<Cost
     const turns = turnCosts(handovers, pieces);
     // Frames are the processor's, whatever device a shard is on.
     const borders = await borderCosts(await loadCpu(), handovers.here, { ...pieces, stateByte });
-    return { ...pieces, ...far, stateByte, speedup, ...turns, ...borders, flush: flushCost() };
+    return {
+      ...pieces,
+      ...far,
+      stateByte,
+      speedup,
+      ...turns,
+      ...borders,
+      flush: flushCost(),
+      diskRow: await diskRowCost(),
+    };
   } finally {
     await session.close();
   }

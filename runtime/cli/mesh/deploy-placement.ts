@@ -11,7 +11,7 @@ import type { SavedRun } from '../../training/calls.ts';
 import { aloneRate } from '../planning/alone-rate.ts';
 import type { PlacementNeeds } from '../planning/placement-needs.ts';
 import { predictEpoch } from '../planning/predict-epoch.ts';
-import { placeOn, predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
+import { placeOn, predictPlaced, type RatedTrainer } from '../planning/predict-rate.ts';
 import { type RatedShard, rated } from '../planning/rated-shard.ts';
 import { EXIT } from '../shell/command.ts';
 import { trainingOf } from '../training/train-settings.ts';
@@ -81,11 +81,11 @@ function figuresOf(
   const pacing = { pace: placement.pace, microbatches, ...saved, ...(on ? { on } : {}) };
   const { owners, problem } = placeOn(needs, trainers, pacing);
   const divided = ratedShards(verified);
-  const predicted = problem === undefined ? predictRate(divided, owners, trainers, codec) : undefined;
-  const epoch =
-    run && predicted && predictEpoch({ shards: divided, owners, trainers, codec }, run, 1 / predicted.batchesPerSecond);
+  const onTrainers = { shards: divided, owners, trainers, codec, data: run };
+  const predicted = problem === undefined ? predictPlaced(onTrainers) : undefined;
+  const epoch = run && predicted && predictEpoch(onTrainers, run, 1 / predicted.batchesPerSecond);
   const all = needs.reduce((sum, need) => sum + need.memory, 0);
-  const alone = aloneRate(divided, whole?.(), all, trainers, codec);
+  const alone = aloneRate(divided, whole?.(), all, trainers, codec, run);
   const used = trainers.filter((t) => owners.includes(t.key));
   const nameOf = (key: string | undefined): string | null => trainers.find((t) => t.key === key)?.name ?? null;
   const shards = plan.shards.map((s, i) => ({

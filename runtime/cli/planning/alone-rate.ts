@@ -1,6 +1,6 @@
 /** The rate of one trainer that has a training to itself: a cut over several has to be faster. */
-import { predictRate, type RatedTrainer } from './predict-rate.ts';
-import type { RatedShard } from './rated-shard.ts';
+import { predictPlaced, type RatedTrainer } from './predict-rate.ts';
+import type { RatedShard, TrainingLength } from './rated-shard.ts';
 
 export interface Alone {
   readonly trainer: string;
@@ -21,13 +21,14 @@ export function aloneRate(
   memory: number,
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16',
+  data?: TrainingLength,
 ): Alone | undefined {
   let best: Alone | undefined;
   for (const trainer of trainers) {
     if (trainer.capability.memory < memory) continue;
     for (const cut of whole && shards.length > 1 ? [[whole], shards] : [shards]) {
       const owners = cut.map(() => trainer.key);
-      const found = predictRate(cut, owners, [trainer], codec);
+      const found = predictPlaced({ shards: cut, owners, trainers: [trainer], codec, data });
       if (found && found.batchesPerSecond > (best?.batchesPerSecond ?? 0))
         best = { trainer: trainer.name, shards: cut.length, batchesPerSecond: found.batchesPerSecond };
     }

@@ -19,7 +19,7 @@ import { stretchCostsOn, stretchLength } from '../../roles/stretch-length.ts';
 import { type Modelled, type ModelMachine, type ModelPlace, modelRate } from '../../simulation/rate-model.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
-import { batchWork, NOTHING, type RatedShard, sampleBytes, shareOf } from './rated-shard.ts';
+import { batchWork, feedingOf, NOTHING, type RatedShard, shareOf, type TrainingLength } from './rated-shard.ts';
 import { sharedWork } from './shared-work.ts';
 import { type WorkPieces, workPieces } from './work-pieces.ts';
 
@@ -77,6 +77,8 @@ export interface Placed {
   readonly codec?: 'f32' | 'f16';
   /** Of the shards' whole batches; absent: as their schedules have it. */
   readonly division?: { readonly microbatches: number; readonly ahead: number };
+  /** How long the training is; absent: its data are counted as if they were in memory. */
+  readonly data?: TrainingLength | undefined;
 }
 
 /**
@@ -114,7 +116,7 @@ export function predictCall(placed: Placed, name: string): number | undefined {
   return modelOf(placed, name)?.modelled.batch;
 }
 
-function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, name: string) {
+function modelOf({ shards, owners, trainers, codec = 'f32', division, data }: Placed, name: string) {
   const used = owners.map((key) => trainers.find((t) => t.key === key));
   if (used.some((t) => !t || t.capability.rate <= 0)) return undefined;
   const names = [...new Set(used.map((t) => t?.capability.machine ?? ''))];
@@ -139,7 +141,10 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division }: Placed, 
       schedule: division ? inParts(schedule, parts, division.ahead) : schedule,
       seconds: (segment: string) => secondsOf(work.get(segment) ?? NOTHING, parts, capability, running),
       withFrames: running === 'short',
-      closing: name === TRAIN ? closingOf(state, stretch, sampleBytes(shards[i] as RatedShard), capability) : 0,
+      closing:
+        name === TRAIN
+          ? closingOf(state, stretch, capability) + feedingOf(shards[i] as RatedShard, data, capability)
+          : 0,
       waiting: name === TRAIN && shards.length === 1 ? waitingAlone(capability) : 0,
       machine: names.indexOf(capability.machine),
       place: placeNames.indexOf(placeOf(capability)),
@@ -190,11 +195,9 @@ function byKey(borders: readonly MeasuredBorder[]): NonNullable<WayEnd['borders'
   return Object.fromEntries(borders.map((border) => [border.key, border]));
 }
 
-/** Behind a batch and before the next one. @param state its bytes @param stretch batches between two commitments @param samples their bytes */
-function closingOf(state: number, stretch: number, samples: number, { costs }: Capability): number {
-  if (!costs) return 0;
-  const { batch = 0, sampleByte = 0 } = costs;
-  return secondsOfCommitment(state, costs) / stretch + batch + samples * sampleByte;
+/** Behind a batch. @param state its bytes @param stretch batches between two commitments */
+function closingOf(state: number, stretch: number, { costs }: Pick<Capability, 'costs'>): number {
+  return costs ? secondsOfCommitment(state, costs) / stretch : 0;
 }
 
 /** Of the only shard, behind each batch: by the clock beyond what its run and the batch itself take. */

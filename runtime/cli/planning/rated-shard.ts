@@ -3,8 +3,14 @@ import { countWork, type Work } from '../../../compiler/5-program/cost.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { type Program, sizeOf } from '../../../spec/program.ts';
 import type { ShardSchedule, Stage } from '../../../spec/schedule.ts';
+import { MAX_HELD_COLUMN_BYTES } from '../../net/disk-columns.ts';
+import type { RunLengths } from '../../training/calls.ts';
 import { type BatchWork, ELEMENT_BYTES } from '../../wire/deployment.ts';
+import type { Capability } from '../../wire/messages.ts';
 import { isShort } from '../compiling/short-programs.ts';
+
+/** Samples of a training, each of so many elements where they are sequences. */
+export type TrainingLength = Pick<RunLengths, 'train' | 'sequence'>;
 
 export interface RatedShard {
   readonly program: Program;
@@ -54,6 +60,25 @@ export function sampleBytes({ schedule }: Pick<RatedShard, 'schedule'>): number 
   const { batch = 0, microbatches = 1, inputs = [] } = schedule.functions.find(({ name }) => name === TRAIN) ?? {};
   const bytes = inputs.reduce((sum, { type, shape }) => sum + sizeOf(shape) * ELEMENT_BYTES[type], 0);
   return batch * microbatches * bytes;
+}
+
+/** Rows of a batch that the shard is fed from columns which are too large for memory, a row of each for every sample. */
+export function diskRows({ schedule }: Pick<RatedShard, 'schedule'>, data: TrainingLength | undefined): number {
+  if (!data) return 0;
+  const { batch = 0, microbatches = 1, inputs = [] } = schedule.functions.find(({ name }) => name === TRAIN) ?? {};
+  const all = data.train.length * (data.sequence ?? 1);
+  const onDisk = inputs.filter(({ type, shape }) => all * sizeOf(shape) * ELEMENT_BYTES[type] > MAX_HELD_COLUMN_BYTES);
+  return batch * microbatches * onDisk.length;
+}
+
+/** Seconds before a batch that the shard does not compute: it is begun and ended, and its samples are picked out. */
+export function feedingOf(
+  shard: Pick<RatedShard, 'schedule'>,
+  data: TrainingLength | undefined,
+  { costs }: Pick<Capability, 'costs'>,
+): number {
+  const { batch = 0, sampleByte = 0, diskRow = 0 } = costs ?? {};
+  return batch + sampleBytes(shard) * sampleByte + diskRows(shard, data) * diskRow;
 }
 
 /** Of all microbatches of one batch together. */

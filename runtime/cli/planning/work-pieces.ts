@@ -2,7 +2,7 @@
 import { type CountedSeconds, countedSeconds, type Running } from '../../../spec/costs.ts';
 import type { Modelled } from '../../simulation/rate-model.ts';
 import type { Capability } from '../../wire/messages.ts';
-import { batchWork, type RatedShard, sampleBytes } from './rated-shard.ts';
+import { batchWork, feedingOf, type RatedShard, type TrainingLength } from './rated-shard.ts';
 
 /** Seconds of a batch. */
 export interface WorkPieces extends CountedSeconds {
@@ -27,11 +27,12 @@ const NOTHING: CountedSeconds = { runs: 0, handed: 0, operations: 0, bytes: 0, p
 interface Divided {
   readonly shards: readonly RatedShard[];
   readonly division?: { readonly microbatches: number };
+  readonly data?: TrainingLength | undefined;
 }
 
 /** @param capabilities and `runnings` by shard */
 export function workPieces(
-  { shards, division }: Divided,
+  { shards, division, data }: Divided,
   { spent, processors }: Pick<Modelled, 'spent' | 'processors'>,
   capabilities: readonly Pick<Capability, 'costs'>[],
   runnings: readonly Running[],
@@ -41,7 +42,7 @@ export function workPieces(
     const { costs } = capabilities[i] ?? {};
     if (!costs) continue;
     counted = sumOf(counted, countedSeconds(batchWork(shard, division), costs, runnings[i] ?? 'shard'));
-    batches += (costs.batch ?? 0) + sampleBytes(shard) * (costs.sampleByte ?? 0);
+    batches += feedingOf(shard, data, { costs });
   }
   const { segments, closing, frames, handovers, windows } = spent;
   const { runs, handed, operations, bytes, products } = counted;

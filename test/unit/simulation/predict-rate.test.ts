@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { countWork } from '../../../compiler/5-program/cost.ts';
 import { countBorders } from '../../../compiler/8-plan/borders.ts';
 import { bordersText, placedBorders } from '../../../runtime/cli/mesh/placed-borders.ts';
-import { predictRate, type RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
+import { predictPlaced, predictRate, type RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
 import { batchWork, type RatedShard, rated, sampleBytes } from '../../../runtime/cli/planning/rated-shard.ts';
+import { MAX_HELD_COLUMN_BYTES } from '../../../runtime/net/disk-columns.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
 import { type Costs, FREE, NEAR_BYTES, secondsOfFrame } from '../../../spec/costs.ts';
 import type { OpOrigin } from '../../../spec/names.ts';
@@ -274,6 +275,21 @@ test('each batch is begun and ended, and its samples are picked out', () => {
   const waits = predictRate([whole], ['a'], trainersWith({ call: 1, batch: 2, aloneBatch: 5 }));
   expect(waits?.processorSeconds).toBeCloseTo(3);
   expect(inTwo({ frame: 1, aloneBatch: 9 })).toBeCloseTo(inTwo({ frame: 1 }));
+  // Rows that are read from the disk, where a column of all samples is too large for memory.
+  const onDisk = (length: number): number => {
+    const [a] = trainersWith({ call: 1, diskRow: 2 });
+    const found = predictPlaced({
+      shards: [whole],
+      owners: ['a'],
+      trainers: a ? [a] : [],
+      data: { train: { length } },
+    });
+    return 1 / (found?.batchesPerSecond ?? Number.NaN);
+  };
+  const most = MAX_HELD_COLUMN_BYTES / 4;
+  expect(onDisk(most / 4)).toBeCloseTo(1);
+  expect(onDisk(most / 4 + 1)).toBeCloseTo(1 + 2 * 8);
+  expect(onDisk(most / 2 + 1)).toBeCloseTo(1 + 2 * 2 * 8);
   // Each shard for itself, at once, and samples only where they are read.
   expect(inTwo({ frame: 1, batch: 2 })).toBeCloseTo(inTwo({ frame: 1 }) + 2);
   const fed = halves.map((half) => sampleBytes(half));
