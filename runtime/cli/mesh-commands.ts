@@ -16,6 +16,7 @@ import {
   STOP,
   SYNCHRONIZER,
   UP,
+  VOTE,
 } from './mesh/options.ts';
 import { type Command, command } from './shell/command.ts';
 
@@ -148,6 +149,17 @@ export const meshCommands: readonly Command[] = [
       ['ledger open KEY 100', `a channel for a server: ${nmc`predict URL --pay CHANNEL`} pays by vouchers over it`],
     ],
     load: () => import('./mesh/ledger.ts'),
+  }),
+  command({
+    usage: 'vote <action> [words..]',
+    summary: 'change what a mesh lets those vote on who have earned tokens in it',
+    options: VOTE,
+    examples: [
+      ['vote show', `what is in force since ${nmc`mesh init --charter FILE`}, and what is voted on`],
+      ['vote propose auditRate 0.05', 'do twice as many stretches again'],
+      ['vote cast PROPOSAL yes', 'weighs what this key had earned at the seal before the proposal'],
+    ],
+    load: () => import('./mesh/vote.ts'),
   }),
   command({
     usage: 'keys <action> [key] [name]',

@@ -57,6 +57,14 @@ export class LedgerBook {
     return this.#turn(() => this.#read());
   }
 
+  /** What others have written meanwhile. */
+  readOn(): Promise<LedgerState> {
+    return this.#turn(() => {
+      this.#isStale = true;
+      return this.#read();
+    });
+  }
+
   /** @throws NotEntered where it may not follow; as the backplane does, and then it is not known whether it is written */
   add(entry: NewEntry): Promise<void> {
     return this.#turn(async () => {
@@ -67,11 +75,14 @@ export class LedgerBook {
     });
   }
 
-  /** Signs what is not signed yet, where there is anything. */
-  seal(): Promise<void> {
+  /**
+   * Signs what is not signed yet, where there is anything.
+   * @param always also where there is nothing: votes are counted in seals
+   */
+  seal(always = false): Promise<void> {
     return this.#turn(async () => {
       await this.#read();
-      if (this.state.unsealed > 0) await this.#seal();
+      if (always || this.state.unsealed > 0) await this.#seal();
     });
   }
 

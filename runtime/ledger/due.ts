@@ -4,16 +4,17 @@ import { mayBeExcluded } from './audited.ts';
 import { grantFor, restoredTo } from './earned.ts';
 import type { NewEntry } from './entry.ts';
 import { windowHasPassed } from './reduce.ts';
-import type { LedgerState, PendingStretch, RunLedger } from './state.ts';
+import { type LedgerState, type PendingStretch, type RunLedger, windowOf } from './state.ts';
+import { dueOfVotes } from './votes.ts';
 
 /** The next entry that is due; nothing where none is. A stretch under audit waits for its verdict. */
 export function nextDue(state: LedgerState, audits: Pick<OpenAudits, 'isUnderWay'>): NewEntry | undefined {
-  return excludable(state) ?? settling(state, audits) ?? closing(state);
+  return excludable(state) ?? settling(state, audits) ?? closing(state) ?? dueOfVotes(state);
 }
 
-function excludable({ accounts, opened }: LedgerState): NewEntry | undefined {
-  for (const [trainer, account] of accounts)
-    if (!account.excluded && account.mismatches.length > 0 && mayBeExcluded(account, opened?.window ?? 0))
+function excludable(state: LedgerState): NewEntry | undefined {
+  for (const [trainer, account] of state.accounts)
+    if (!account.excluded && account.mismatches.length > 0 && mayBeExcluded(account, windowOf(state)))
       return { type: 'excluded', trainer, reason: 'mismatches' };
   return undefined;
 }

@@ -18,6 +18,7 @@ import {
 } from '../support/shape.ts';
 import { VERDICTS } from '../wire/audit-verdict.ts';
 import { canonicalBytes, canonicalOf } from '../wire/canonical.ts';
+import { VOTES } from './charter.ts';
 import { at, digits, hash, id, key, positive, signature } from './entry-shapes.ts';
 import { PAYMENTS } from './payment-entries.ts';
 
@@ -80,6 +81,7 @@ export const ENTRY = variants('type', {
   ...PAYMENTS,
   /** Two records of one number, both signed: evidence, and the end of payments. */
   forked: { at, heads: list(object(SIGNED_RECORD)) },
+  ...VOTES,
   sealed: { at, ...SEAL },
 });
 

@@ -1,5 +1,6 @@
 /** Entries that their author signs, and that any listed key may hand in: it does not matter who does. */
 import { follows, object, oneOf, optional } from '../support/shape.ts';
+import { VOTES } from './charter.ts';
 import type { NewEntry } from './entry.ts';
 import { at } from './entry-shapes.ts';
 import { PAYMENTS } from './payment-entries.ts';
@@ -7,7 +8,8 @@ import type { LedgerState } from './state.ts';
 
 /** By type, their fields. */
 const { paid, channel, redeemed, closing } = PAYMENTS;
-const ORDERS = { paid, channel, redeemed, closing };
+const { charter, proposed, voted } = VOTES;
+const ORDERS = { paid, channel, redeemed, closing, charter, proposed, voted };
 
 type OrderType = keyof typeof ORDERS;
 export type Order = Extract<NewEntry, { readonly type: OrderType }>;
@@ -23,7 +25,7 @@ export function readOrder(value: unknown): Order | undefined {
 }
 
 /** Said again, it is the same order: an answer may be lost. */
-export function isTaken({ accounts, channels }: LedgerState, order: Order): boolean {
+export function isTaken({ accounts, channels, governance, ids }: LedgerState, order: Order): boolean {
   switch (order.type) {
     case 'paid':
     case 'channel':
@@ -32,6 +34,12 @@ export function isTaken({ accounts, channels }: LedgerState, order: Order): bool
       return channels.get(order.channel)?.redeemed === BigInt(order.tokens);
     case 'closing':
       return channels.get(order.channel)?.closing === order.sig;
+    case 'charter':
+      return governance?.charter.sig === order.sig;
+    case 'proposed':
+      return ids.has(order.id);
+    case 'voted':
+      return governance?.proposals.get(order.proposal)?.votes.get(order.by) === order.vote;
   }
 }
 

@@ -9,6 +9,7 @@ import { isPayment, paymentAuthorProblem, paymentProblem, takePayment } from './
 import { callsOf } from './run-work.ts';
 import { recordIsSigned, rootOfRecords } from './segment.ts';
 import { exclusionHolds, fundsHold, sealHolds, stretchHolds } from './signed.ts';
+import { voteHolds } from './signed-votes.ts';
 import {
   type Account,
   accountOf,
@@ -17,8 +18,10 @@ import {
   type RunLedger,
   spendable,
   stretchId,
+  windowOf,
 } from './state.ts';
 import { rootOfAccounts } from './tree.ts';
+import { beforeEarning, takeVote, voteProblem } from './votes.ts';
 
 /** Tokens that may ever be issued: sums stay whole numbers that JSON has exactly. */
 const MAX_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
@@ -28,6 +31,7 @@ export function emptyLedger(): LedgerState {
     ...{ sequence: 0, head: '', opened: undefined, accounts: new Map(), runs: new Map(), ids: new Set() },
     channels: new Map(),
     ...{ issued: 0n, fork: undefined, seal: undefined, segment: [], unsealed: 0 },
+    ...{ blocks: 0, governance: undefined, weightsAtSeal: new Map() },
   };
 }
 
@@ -53,6 +57,8 @@ export function reduce(
   if (entry.type === 'sealed' && problem === undefined) {
     state.unsealed = 0;
     state.segment = [];
+    state.blocks++;
+    state.weightsAtSeal.clear();
   } else state.unsealed++;
   state.segment.push(hash);
   state.sequence = sequence;
@@ -78,6 +84,8 @@ export function authorProblem(state: LedgerState, entry: LedgerEntry): string | 
       ? undefined
       : 'the mesh has not signed that it is excluded';
   if (isPayment(entry)) return paymentAuthorProblem(state, entry);
+  if (entry.type === 'charter' || entry.type === 'proposed' || entry.type === 'voted')
+    return voteHolds(entry, opened?.mesh ?? '') ? undefined : `${entry.by} has not signed it`;
   if (entry.type !== 'emission' && entry.type !== 'escrow') return undefined;
   return fundsHold(entry, opened?.mesh ?? '') ? undefined : `${entry.by} has not signed it`;
 }
@@ -120,6 +128,12 @@ export function entryProblem(state: LedgerState, entry: LedgerEntry): string | u
       return runOf(state, entry.run, (run) => closedProblem(state, run, entry));
     case 'forked':
       return forkProblem(state, entry.heads);
+    case 'charter':
+    case 'proposed':
+    case 'voted':
+    case 'decided':
+    case 'applied':
+      return voteProblem(state, entry);
     case 'sealed':
       return sealProblem(state, entry);
   }
@@ -168,6 +182,13 @@ function take(state: LedgerState, entry: LedgerEntry, sequence: number): void {
       return;
     case 'forked':
       state.fork = entry.heads;
+      return;
+    case 'charter':
+    case 'proposed':
+    case 'voted':
+    case 'decided':
+    case 'applied':
+      takeVote(state, entry, sequence);
       return;
     case 'sealed': {
       const { at: _at, type: _type, ...seal } = entry;
@@ -244,7 +265,10 @@ function committed(state: LedgerState, entry: EntryOf<'pending'>, sequence: numb
   const shard = state.runs.get(entry.run)?.shards[entry.shard];
   if (!shard) return;
   const account = accountOf(state, entry.trainer);
-  const pending: PendingStretch = { entry, sequence, index: shard.stretches, matched: false, verdicts: new Set() };
+  const pending: PendingStretch = {
+    ...{ entry, sequence, index: shard.stretches, window: windowOf(state) },
+    ...{ matched: false, verdicts: new Set() },
+  };
   const id = stretchId(entry);
   shard.pending.set(id, pending);
   account.pending.set(id, pending);
@@ -270,10 +294,10 @@ function stretchOf(state: LedgerState, entry: OfStretch): PendingStretch | undef
 }
 
 /** As many stretches of its shard were committed behind it as the window has, or none will be. */
-export function windowHasPassed(state: LedgerState, { entry, index }: PendingStretch): boolean {
+export function windowHasPassed(state: LedgerState, { entry, index, window }: PendingStretch): boolean {
   const run = state.runs.get(entry.run);
   const behind = (run?.shards[entry.shard]?.stretches ?? 0) - index - 1;
-  return run?.ended === true || behind >= (state.opened?.window ?? Number.POSITIVE_INFINITY);
+  return run?.ended === true || behind >= Math.max(window, windowOf(state));
 }
 
 function grantedProblem(state: LedgerState, entry: EntryOf<'granted'>): string | undefined {
@@ -291,6 +315,7 @@ function granted(state: LedgerState, entry: EntryOf<'granted'>): void {
   if (!pending || !run) return;
   const grant = grantFor(run, pending);
   paid(run, pending, grant);
+  beforeEarning(state, entry.trainer);
   const account = accountOf(state, entry.trainer);
   account.earned += grant.tokens;
   account.balance += grant.tokens;
@@ -307,7 +332,7 @@ function excludedProblem(state: LedgerState, { trainer, reason, word }: EntryOf<
   const account: Account | undefined = state.accounts.get(trainer);
   if (account?.excluded) return 'it is excluded already';
   if (reason === 'word') return word ? undefined : 'the mesh has not signed that it is excluded';
-  return account && mayBeExcluded(account, state.opened?.window ?? 0) ? undefined : 'no audits say so';
+  return account && mayBeExcluded(account, windowOf(state)) ? undefined : 'no audits say so';
 }
 
 function restoredProblem(state: LedgerState, run: RunLedger, entry: EntryOf<'restored'>): string | undefined {
@@ -323,6 +348,7 @@ function restored(state: LedgerState, { run: id, trainer, tokens }: EntryOf<'res
   if (!run) return;
   run.restored.add(trainer);
   run.paid += BigInt(tokens);
+  beforeEarning(state, trainer);
   const account = accountOf(state, trainer);
   account.earned += BigInt(tokens);
   account.balance += BigInt(tokens);

@@ -3,6 +3,8 @@ import type { Verdict } from '../wire/audit-verdict.ts';
 import type { Channel } from './channel.ts';
 import type { Coverage } from './coverage.ts';
 import type { EntryOf, FundsEntry, Seal, SignedRecord } from './entry.ts';
+import type { Governance } from './governance.ts';
+import { windowFor } from './window.ts';
 
 export interface Account {
   /** All that it was ever granted. */
@@ -35,6 +37,8 @@ export interface PendingStretch {
   readonly sequence: number;
   /** Stretches of its shard that were committed before it. */
   readonly index: number;
+  /** The window as it was then. */
+  readonly window: number;
   matched: boolean;
   /** What audits have said of it. */
   readonly verdicts: Set<Verdict>;
@@ -95,6 +99,19 @@ export interface LedgerState {
   segment: string[];
   /** Records behind the last seal. */
   unsealed: number;
+  /** Seals so far. */
+  blocks: number;
+  /** Of a mesh that lets its trainers vote. */
+  governance: Governance | undefined;
+  /** Of keys that have earned something since the last seal: what their votes weighed at it. */
+  readonly weightsAtSeal: Map<string, bigint>;
+}
+
+/** Stretches of a shard that follow one before it is paid: as the ledger was opened with, and more at a lower audit rate. */
+export function windowOf({ opened, governance }: Pick<LedgerState, 'opened' | 'governance'>): number {
+  const { auditRate } = governance?.settings ?? {};
+  const first = opened?.window ?? Number.POSITIVE_INFINITY;
+  return auditRate === undefined ? first : Math.max(first, windowFor(auditRate));
 }
 
 export function accountOf({ accounts }: Pick<LedgerState, 'accounts'>, key: string): Account {

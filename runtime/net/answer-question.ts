@@ -3,6 +3,7 @@ import type { Backplane, StreamRecord } from '../backplane/backplane.ts';
 import { LEDGER } from '../ledger/entry.ts';
 import { blobsOfDeployment } from '../roles/named-blobs.ts';
 import type { SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import { nmc } from '../support/command-text.ts';
 import { UserError } from '../support/errors.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
 import type { Deployment } from '../wire/deployment.ts';
@@ -25,7 +26,7 @@ export interface Answering {
   readonly state: () => SynchronizerState;
   readonly garbage: Garbage;
   readonly records: RecordTickets;
-  readonly ledger: Pick<LedgerKeeper, 'fund' | 'forked' | 'order'>;
+  readonly ledger: Pick<LedgerKeeper, 'fund' | 'forked' | 'order' | 'settings'>;
   readonly status: (from: number | undefined) => Answers['status'];
   readonly happen: (event: SynchronizerEvent) => void;
   /** Until all that was decided so far is written down and said. */
@@ -57,6 +58,8 @@ export async function answerQuestion(visitor: Visitor, question: Question, at: A
       await at.ledger.forked(question.heads);
       return answerTo('fork', {});
     case 'order':
+      // All others are their author's own word; a charter is the mesh's.
+      if (question.order.type === 'charter') membership.assertOperator(visitor, 'charter');
       await at.ledger.order(question.order);
       return answerTo('order', {});
     case 'ledger':
@@ -65,6 +68,7 @@ export async function answerQuestion(visitor: Visitor, question: Question, at: A
   membership.assertOperator(visitor, question.what);
   switch (question.what) {
     case 'deploy':
+      assertDeployer(key, at.ledger.settings.deployers);
       return deploy(visitor, question.deployment, at);
     case 'stop':
       known(state(), question.run);
@@ -111,6 +115,16 @@ export async function answerQuestion(visitor: Visitor, question: Question, at: A
     default:
       throw new UserError('mesh/question', 'this question is not answered here');
   }
+}
+
+/** Who may deploy was narrowed by the mesh's own file, or by votes. */
+function assertDeployer(key: string, deployers: readonly string[] | undefined): void {
+  if (!deployers || deployers.includes(key)) return;
+  throw new UserError(
+    'mesh/forbidden',
+    'the votes of this mesh let others deploy, not this key',
+    `who may, and what is voted on: ${nmc`vote show`}`,
+  );
 }
 
 async function deploy(visitor: Visitor, asked: Deployment, at: Answering): Promise<Answers['deploy']> {

@@ -6,6 +6,7 @@ import type { Message } from '../wire/messages.ts';
 import type { Checker } from './checker.ts';
 import type { FencedBackplane } from './fenced-backplane.ts';
 import type { GatewayCounters } from './gateway.ts';
+import type { LedgerKeeperOptions } from './ledger-keeper.ts';
 import type { Membership } from './membership.ts';
 
 /** The ways to trainers, wherever they are connected. */
@@ -33,6 +34,8 @@ export interface LeadingOptions {
   /** A run is as durable as this. */
   readonly stored: (run: StoredRun) => void;
   readonly several?: SeveralLeaders;
+  /** How often the ledger is looked at, and sealed. */
+  readonly ledger?: Pick<LedgerKeeperOptions, 'lookMs' | 'sealMs'>;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
   /** It cannot go on. */
   readonly failed: (error: unknown) => void;

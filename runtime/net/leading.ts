@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
+import type { Settings } from '../ledger/charter.ts';
 import { allotmentOf, isWithin } from '../roles/allotments.ts';
 import { auditsAreOver, isUnderWay } from '../roles/auditing.ts';
 import { emptySynchronizer, isActive, isOver } from '../roles/synchronizer.ts';
@@ -131,7 +132,10 @@ export class Leading {
       hold: (holder, blobs) => this.#garbage.hold(holder, blobs),
       now: wallNow,
     });
-    this.#ledger = new LedgerKeeper({ backplane, keys, log, run: (run) => this.state.runs[run], now: wallNow });
+    this.#ledger = new LedgerKeeper({
+      ...{ backplane, keys, log, run: (run) => this.state.runs[run], now: wallNow, ...options.ledger },
+      governed: (settings) => this.#governed(settings),
+    });
     this.#ledger.audits = {
       isUnderWay: (stretch) => isUnderWay(this.state.runs[stretch.run], stretch),
       areOver: (run) => auditsAreOver(this.state.runs[run]),
@@ -162,6 +166,11 @@ export class Leading {
         ? { ...emptySynchronizer(wallNow()), presides: false, allotted: { version: 0, lines: {} } }
         : emptySynchronizer(wallNow()),
     );
+  }
+
+  /** What was voted holds for draws from here on. */
+  #governed({ auditRate }: Settings): void {
+    if (auditRate !== undefined) this.happen({ kind: 'governed', auditRate });
   }
 
   /** Records may be large, and are of no use behind their audit. */
@@ -230,6 +239,8 @@ export class Leading {
     if (this.#options.several) {
       this.#failed = (error) => this.#fatal(error);
       await this.follow();
+      this.#ledger.follow();
+      void this.#ledger.look();
       return;
     }
     const stored = await this.#store.runs();
@@ -242,6 +253,7 @@ export class Leading {
     });
     this.#failed = (error) => this.#fatal(error);
     this.#ledger.write(true);
+    void this.#ledger.look();
     await readParts(this.#options.backplane, () => Object.values(this.state.runs));
   }
 
@@ -406,7 +418,7 @@ export class Leading {
     clearInterval(this.#sweeps);
     this.#endDamaged();
     this.#events.abandon();
-    this.#ledger.write(false);
+    this.#ledger.leave();
     void this.#work.close();
   }
 

@@ -8,9 +8,11 @@ import type { Backplane } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { LedgerBook, NotEntered } from '../ledger/book.ts';
 import { channelDue } from '../ledger/channel-due.ts';
+import type { Settings } from '../ledger/charter.ts';
 import { KEPT_COMMIT, KEPT_VERDICT, nextPending } from '../ledger/commits.ts';
 import { nextDue } from '../ledger/due.ts';
 import { LEDGER, type LedgerEntry, type NewEntry } from '../ledger/entry.ts';
+import type { Governance } from '../ledger/governance.ts';
 import { isTaken, readOrder } from '../ledger/orders.ts';
 import { authorProblem, entryProblem } from '../ledger/reduce.ts';
 import { runEntryOf } from '../ledger/run-work.ts';
@@ -35,9 +37,13 @@ export interface LedgerKeeperOptions {
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
   /** Of a ledger that begins. */
   readonly window?: number;
+  /** What votes have put in force. */
+  readonly governed?: (settings: Settings) => void;
+  /** Milliseconds between two looks, and for which entries wait for a seal at most. */
+  readonly lookMs?: number;
+  readonly sealMs?: number;
 }
 
-/** Milliseconds between two looks, and for which entries wait for a seal at most. */
 const LOOK_MS = 1000;
 const SEAL_MS = 10_000;
 /** Records read at once. */
@@ -53,7 +59,10 @@ export class LedgerKeeper {
   #book: LedgerBook | undefined;
   #timer: NodeJS.Timeout | undefined;
   #writes = false;
+  #follows = false;
   #sealed = 0;
+  #settings: Settings = {};
+  #since: Governance['since'] = {};
   #audits = NO_AUDITS;
 
   constructor(options: LedgerKeeperOptions) {
@@ -69,26 +78,46 @@ export class LedgerKeeper {
   write(writes: boolean): void {
     if (this.#writes === writes) return;
     this.#writes = writes;
-    clearInterval(this.#timer);
     this.#anew();
-    if (!writes) {
-      this.#options.backplane.part?.(LEDGER);
-      return;
-    }
+    if (!writes) this.#options.backplane.part?.(LEDGER);
+    this.#watch();
+  }
+
+  /** It reads what another one writes, while it does not write itself: what was voted is in force everywhere. */
+  follow(): void {
+    this.#follows = true;
+    this.#watch();
+  }
+
+  /** It does nothing more. */
+  leave(): void {
+    this.#follows = false;
+    this.write(false);
+    clearInterval(this.#timer);
+  }
+
+  #watch(): void {
+    clearInterval(this.#timer);
+    if (!this.#writes && !this.#follows) return;
     this.#sealed = this.#options.now();
-    this.#timer = setInterval(() => void this.look(), LOOK_MS);
+    this.#timer = setInterval(() => void this.look(), this.#options.lookMs ?? LOOK_MS);
     this.#timer.unref();
   }
 
   /** Signs what is not signed yet, and ends. */
   async close(): Promise<void> {
     if (this.#writes) await this.#do((book) => (book.state.opened ? book.seal() : Promise.resolve()));
-    this.write(false);
+    this.leave();
   }
 
   /** Writes what has become of the runs, and what follows from it. A failure is told, and the next look goes on. */
   look(): Promise<void> {
-    return this.#do((book) => this.#look(book));
+    return this.#do((book) => (this.#writes ? this.#look(book) : this.#lookOn(book)));
+  }
+
+  /** As far as it was read. */
+  get settings(): Settings {
+    return this.#settings;
   }
 
   /**
@@ -135,7 +164,9 @@ export class LedgerKeeper {
   #enter(work: (book: LedgerBook | undefined) => Promise<void>): Promise<void> {
     return this.#turn(async () => {
       try {
-        await work(await this.#opened());
+        const book = await this.#opened();
+        await work(this.#writes ? book : undefined);
+        if (book) this.#govern(book.state);
       } catch (error) {
         if (error instanceof NotEntered) throw new UserError('ledger/refused', error.message);
         this.#anew();
@@ -148,7 +179,9 @@ export class LedgerKeeper {
     return this.#turn(async () => {
       try {
         const book = await this.#opened();
-        if (book) await work(book);
+        if (!book) return;
+        await work(book);
+        this.#govern(book.state);
       } catch (error) {
         this.#anew();
         this.#options.log({ event: 'ledger-waits', message: String(error) });
@@ -163,11 +196,11 @@ export class LedgerKeeper {
   }
 
   async #opened(): Promise<LedgerBook | undefined> {
-    if (!this.#writes) return undefined;
+    if (!this.#writes && !this.#follows) return undefined;
     if (!this.#book) {
       const { backplane, keys, now, window = windowFor(AUDIT_RATE) } = this.#options;
       // What another one still writes that presided before comes too late from here on.
-      await backplane.meet?.(LEDGER);
+      if (this.#writes) await backplane.meet?.(LEDGER);
       const book = new LedgerBook({ backplane, keys, now, window });
       await book.read();
       for (const { sequence, told } of book.problems)
@@ -184,10 +217,26 @@ export class LedgerKeeper {
     const next = (): NewEntry | undefined =>
       this.#over(book.state) ?? nextDue(book.state, this.#audits) ?? channelDue(book.state, this.#options.now());
     for (let due = next(); due; due = next()) await book.add(due);
-    const now = this.#options.now();
-    if (now - this.#sealed < SEAL_MS) return;
-    await book.seal();
+    const { now: clock, sealMs = SEAL_MS } = this.#options;
+    const now = clock();
+    if (now - this.#sealed < sealMs) return;
+    await book.seal((book.state.governance?.proposals.size ?? 0) > 0);
     this.#sealed = now;
+  }
+
+  async #lookOn(book: LedgerBook): Promise<void> {
+    await book.readOn();
+  }
+
+  #govern({ governance }: LedgerState): void {
+    if (!governance) return;
+    const { settings, since } = governance;
+    // The number of a record says which value it is, also where all was read again.
+    const names = (['auditRate', 'deployers'] as const).filter((name) => since[name] !== this.#since[name]);
+    [this.#settings, this.#since] = [settings, since];
+    for (const setting of names)
+      this.#options.log({ event: 'governed', record: since[setting], setting, value: settings[setting] });
+    if (names.length > 0) this.#options.governed?.(settings);
   }
 
   /** Of a run whose audits are over nothing waits for followers that do not come. */

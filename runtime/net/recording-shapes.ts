@@ -210,6 +210,7 @@ const EVENT: Shape<SynchronizerEvent> = variants('kind', {
   absent: { run: text },
   overtaken: { run: text },
   presides: { presides: flag },
+  governed: { auditRate: number },
 });
 
 const RECORDED: Shape<RecordedEvent> = {

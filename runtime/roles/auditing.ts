@@ -187,8 +187,11 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
     open: [...before.open, ...audits].slice(-MAX_OPEN),
   });
   // By them, and the secret of the term, it can be seen that it was drawn as it had to be.
+  const rate = work.state.limits.auditRate;
   if (audits.length > 0)
-    work.effects.push({ kind: 'keep', stream: `commit/${id}`, value: { drawn: { term, from, shards: draw.shards } } });
+    work.effects.push({
+      ...{ kind: 'keep', stream: `commit/${id}`, value: { drawn: { term, from, rate, shards: draw.shards } } },
+    });
   for (const audit of audits) ask(work, saved, audit);
 }
 

@@ -298,6 +298,8 @@ export type SynchronizerEvent =
   | { readonly kind: 'absent'; readonly run: string }
   /** A later run, which another one leads, has begun while this one waited. */
   | { readonly kind: 'overtaken'; readonly run: string }
+  /** What was voted is in force from here on. */
+  | { readonly kind: 'governed'; readonly auditRate: number }
   /** It leads the mesh from here on, or no longer. */
   | { readonly kind: 'presides'; readonly presides: boolean }
   /** A placement was not to be had: the run is stored as before, and nothing of that term was told. */

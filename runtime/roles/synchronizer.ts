@@ -78,6 +78,18 @@ function follow(work: Work, saved: StoredRun): void {
   for (const member of members(work)) if (member.draining) dismissIfFree(work, member.key);
 }
 
+/** Draws from here on are by what was voted. */
+function govern(work: Work, { auditRate }: SynchronizerEvent & { kind: 'governed' }): void {
+  work.state = { ...work.state, limits: { ...work.state.limits, auditRate } };
+}
+
+function expel(work: Work, { key, reason }: SynchronizerEvent & { kind: 'expelled' }): Refusal | undefined {
+  const member = work.state.members[key];
+  if (!member) return 'not-a-member';
+  gone(work, member, reason);
+  return undefined;
+}
+
 function absent(work: Work, run: string): void {
   const { [run]: _gone, ...runs } = work.state.runs;
   work.state = { ...work.state, runs };
@@ -152,12 +164,8 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
     case 'drain':
       drainNamed(work, event.name);
       return undefined;
-    case 'expelled': {
-      const member = work.state.members[event.key];
-      if (!member) return 'not-a-member';
-      gone(work, member, event.reason);
-      return undefined;
-    }
+    case 'expelled':
+      return expel(work, event);
     case 'manifest-damaged':
       return dropManifest(work, event.run, event.calls);
     case 'leads':
@@ -176,6 +184,9 @@ function happen(work: Work, event: SynchronizerEvent): Refusal | undefined {
       return undefined;
     case 'overtaken':
       return overtaken(work, event.run);
+    case 'governed':
+      govern(work, event);
+      return undefined;
     case 'presides':
       work.state = { ...work.state, presides: event.presides };
       return undefined;

@@ -95,6 +95,7 @@ export const ERROR_CODES = {
   'keys/last-operator': 'the last operator cannot be removed',
   'keys/unknown': 'the key is not listed',
   'ledger/channel': 'there is no such channel',
+  'ledger/charter': 'what a mesh lets its trainers vote on is missing or wrong',
   'ledger/damaged': 'the ledger of a mesh does not hold',
   'ledger/format': 'this is not a copy of a ledger',
   'ledger/key': 'the ledger has nothing of this key',

@@ -24,6 +24,7 @@ const LEFT_OUT: readonly [RegExp, string][] = [
   [/^predict RUN --prompt\b/, 'needs a run of a text: text.test.ts'],
   [/^(mesh stretch|audit)\b/, 'needs two runs of some length: mesh-runs.test.ts'],
   [/^ledger\b/, 'reads what another one writes: mesh.test.ts, ledger/commands.test.ts'],
+  [/^vote\b/, 'needs tokens that were earned: votes.test.ts, several.test.ts'],
   [/^fmt -$/, 'has no placeholder but standard input'],
   [/^COMMAND --help$/, 'is any command: usage.test.ts'],
 ];

@@ -108,11 +108,12 @@ test('events of several synchronizers are recorded, and replay', () => {
   enter({ kind: 'overtaken', run: 'chain-1' });
   enter({ kind: 'leads', run });
   enter({ kind: 'presides', presides: true });
+  enter({ kind: 'governed', auditRate: 0.05 });
   enter({ kind: 'absent', run: 'other' });
   const pieces = kept(recording.take());
   for (const piece of pieces) expect(shapeProblem(RECORDED_PIECE, piece)).toBeUndefined();
   const steps = [...replay(pieces)];
-  expect(steps).toHaveLength(12);
+  expect(steps).toHaveLength(13);
   expect(steps.filter((s) => s.difference !== undefined)).toEqual([]);
 });
 

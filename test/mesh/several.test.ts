@@ -3,24 +3,31 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
 import { signFunds } from '../../runtime/ledger/signed.ts';
+import { signCharter, signProposal, signVote } from '../../runtime/ledger/signed-votes.ts';
 import { verifyRecords } from '../../runtime/ledger/verify.ts';
 import type { Answers } from '../../runtime/net/answers.ts';
 import type { Visitor } from '../../runtime/net/gateway.ts';
 import { Leading } from '../../runtime/net/leading.ts';
+import type { LeadingOptions } from '../../runtime/net/leading-options.ts';
 import { Membership } from '../../runtime/net/membership.ts';
 import { Several } from '../../runtime/net/several.ts';
 import { TICK_MS } from '../../runtime/roles/synchronizer.ts';
 import { type StoredRun, UNTROUBLED } from '../../runtime/roles/synchronizer-state.ts';
 import type { Deployment } from '../../runtime/wire/deployment.ts';
-import type { Message } from '../../runtime/wire/messages.ts';
+import type { Message, Question } from '../../runtime/wire/messages.ts';
 import { signState } from '../../runtime/wire/state-signature.ts';
+import { keysOf, WrittenLedger } from '../support/ledger.ts';
 import { type MemoryBackplane, memoryBackplane } from '../support/memory-backplane.ts';
 import { waitUntil } from '../support/wait-for.ts';
 import { tinyDeployment } from './hostile/tiny-deployment.ts';
 import { seeded } from './networked.ts';
 import { chain } from './simulated.ts';
 
+type Entered = (Question & { what: 'order' })['order'];
+type Logged = Readonly<Record<string, unknown>>;
+
 const OPERATOR = keyText(keyPairFromSeed(seeded(1)).publicKey);
+const MESH = keyPairFromSeed(seeded(2));
 const LAPSE_MS = 1000;
 const opened: Opened[] = [];
 
@@ -33,11 +40,14 @@ interface Opened {
   readonly several: Several;
   /** By key, what its gateway has sent. */
   readonly sent: ReadonlyMap<string, readonly Message[]>;
+  /** What the one who leads has told. */
+  readonly log: readonly Logged[];
   /** It stops, or dies: then it renews nothing, and answers no more. */
   readonly end: (how?: 'kill') => Promise<void>;
 }
 
-async function open(backplane: MemoryBackplane, port = 1): Promise<Opened> {
+async function open(backplane: MemoryBackplane, port = 1, ledger: LeadingOptions['ledger'] = {}): Promise<Opened> {
+  const log: Logged[] = [];
   const membership = await Membership.open(backplane);
   await membership.allow(OPERATOR, 'operator', 'start');
   const sent = new Map<string, Message[]>();
@@ -65,7 +75,8 @@ async function open(backplane: MemoryBackplane, port = 1): Promise<Opened> {
     },
     lead: (lead) =>
       new Leading({
-        ...{ keys: keyPairFromSeed(seeded(2)), membership, log: nothing, review: nothing, refusedAge: () => ({}) },
+        ...{ keys: MESH, membership, log: (event) => log.push(event), review: nothing, refusedAge: () => ({}) },
+        ledger,
         counters: () => ({ refused: {}, relayedBytes: port, relayedPackets: 0, connections: 0 }),
         failed: (error) => {
           throw error;
@@ -75,7 +86,7 @@ async function open(backplane: MemoryBackplane, port = 1): Promise<Opened> {
   });
   const timer = setInterval(() => several.leading.happen({ kind: 'tick' }), TICK_MS);
   const found: Opened = {
-    ...{ several, sent },
+    ...{ several, sent, log },
     end: async (how) => {
       clearInterval(timer);
       opened.splice(opened.indexOf(found), opened.includes(found) ? 1 : 0);
@@ -214,6 +225,44 @@ test('the ledger is written by the one that leads the mesh, whichever is asked, 
   // Each seals when it ends, and from time to time.
   const written = types().filter((type) => type !== 'sealed');
   expect(written).toEqual(['opened', 'run', 'emission', 'pending', 'pending']);
+});
+
+test('a vote changes the audit rate at one record of the ledger, for every synchronizer, and who may deploy', async () => {
+  const [ann, bob] = [keysOf(11), keysOf(12)];
+  const [mesh, operator] = [keyText(MESH.publicKey), keyPairFromSeed(seeded(1))];
+  const written = new WrittenLedger(2, MESH);
+  written.earnedBy([
+    [ann, 700],
+    [bob, 300],
+  ]);
+  const backplane = memoryBackplane();
+  backplane.kept.set('ledger', [...written.records]);
+  const often = { lookMs: 20, sealMs: 20 };
+  const [one, two] = [await open(backplane, 1, often), await open(backplane, 2, often)];
+  await waitUntil('both', () => [one, two].every(({ several }) => several.gateways.length === 2));
+  const enter = (entry: Entered, by = visitor()): Promise<unknown> =>
+    two.several.answer(by, { what: 'order', order: entry });
+  const viewer: Visitor = { key: keyText(ann.publicKey), role: 'viewer' };
+  const settings = { auditRate: { value: 0.025, least: 0.01, most: 0.2 }, deployers: [OPERATOR, mesh] };
+  const charter = { settings, quorum: 0.5, majority: 0.5, standing: 0.1, voting: 40, delay: 1 };
+  await expect(enter(signCharter(charter, mesh, operator), viewer)).rejects.toMatchObject({ code: 'mesh/forbidden' });
+  await enter(signCharter(charter, mesh, operator));
+  const [faster, narrower] = ['a', 'b'].map((letter) => letter.repeat(32)) as [string, string];
+  await enter(signProposal({ id: faster, setting: 'auditRate', value: 0.05 }, mesh, ann), viewer);
+  await enter(signProposal({ id: narrower, setting: 'deployers', value: [mesh] }, mesh, bob), viewer);
+  for (const proposal of [faster, narrower]) await enter(signVote({ proposal, vote: 'yes' }, mesh, ann), viewer);
+  await expect(enter({ type: 'granted' })).rejects.toMatchObject({ code: 'ledger/refused' });
+  const rates = (): number[] => [one, two].map(({ several }) => several.state.limits.auditRate);
+  expect(rates()).toEqual([0.025, 0.025]);
+  await waitUntil('the change', () => String(rates()) === '0.05,0.05');
+  const records = backplane.kept.get('ledger') ?? [];
+  const applied = records.find(({ value }) => value.includes('"setting":"auditRate"') && value.includes('"applied"'));
+  for (const { log } of [one, two])
+    expect(log.find(({ event, value }) => event === 'governed' && value === 0.05)?.record).toBe(applied?.sequence);
+  expect(verifyRecords(records).state.governance?.settings).toMatchObject({ auditRate: 0.05 });
+  await expect
+    .poll(() => deploy(one, tinyDeployment().deployment, 'late').catch((error: { code?: unknown }) => error.code))
+    .toBe('mesh/forbidden');
 });
 
 test('a record that cannot be read is set aside once, and named everywhere', async () => {

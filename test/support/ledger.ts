@@ -39,10 +39,12 @@ export class WrittenLedger {
   readonly #reader = new LedgerReader(false);
   /** Milliseconds since 1970, of the entries that follow. */
   now = 0;
+  readonly #mesh: KeyPair;
   #ids = 0;
 
-  constructor(window = 2) {
-    this.add({ type: 'opened', mesh: keyOf(MESH), window });
+  constructor(window = 2, mesh = MESH) {
+    this.#mesh = mesh;
+    this.add({ type: 'opened', mesh: keyOf(mesh), window });
   }
 
   get state(): LedgerState {
@@ -65,7 +67,7 @@ export class WrittenLedger {
   }
 
   seal(): void {
-    this.add({ type: 'sealed', ...signSeal(nextSeal(this.state), MESH) });
+    this.add({ type: 'sealed', ...signSeal(nextSeal(this.state), this.#mesh) });
   }
 
   run(shards: readonly bigint[], { run = 'run', epochs = 1, train = 100, others = 0 } = {}): void {
@@ -73,8 +75,27 @@ export class WrittenLedger {
   }
 
   funds(type: 'emission' | 'escrow', tokens: number, by: KeyPair, run = 'run'): NewEntry {
-    const id = (++this.#ids).toString(16).padStart(32, '0');
-    return signFunds({ type, run, tokens, id }, keyOf(MESH), by);
+    return signFunds({ type, run, tokens, id: this.id() }, keyOf(this.#mesh), by);
+  }
+
+  /** Of a request. */
+  id(): string {
+    return (++this.#ids).toString(16).padStart(32, '0');
+  }
+
+  /** A run that has ended, by which each key has earned so many tokens, and a seal behind it. */
+  earnedBy(shares: readonly (readonly [KeyPair, number])[], run = 'run'): void {
+    const all = shares.reduce((sum, [, tokens]) => sum + tokens, 0);
+    this.run([1n], { run, train: all });
+    this.add(this.funds('emission', all, OPERATOR, run));
+    let from = 0;
+    for (const [i, [trainer, tokens]] of shares.entries()) {
+      if (tokens > 0) this.add(this.stretch({ run, shard: 0, term: i + 1, from, to: from + tokens, trainer }));
+      from += tokens;
+    }
+    this.add({ type: 'ended', run });
+    this.settle();
+    this.seal();
   }
 
   stretch({ run = 'run', shard, term = 1, from, to, trainer }: Stretch): NewEntry {

@@ -13,7 +13,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   audit: ['training', 'wire'],
   backplane: ['support', 'wire'],
   // One stream of a backplane, whichever that is.
-  ledger: ['support', 'identity', 'training', 'wire', 'backplane'],
+  ledger: ['support', 'identity', 'training', 'wire', 'backplane', 'audit'],
   shard: ['support', 'store', 'device', 'data', 'training'],
   plan: ['support', 'device', 'shard'],
   roles: ['wire', 'training', 'audit'],

@@ -9,7 +9,7 @@ import { UserError } from '../../support/errors.ts';
 import { parsedJson } from '../../support/parsed-json.ts';
 import { count, follows, object, text } from '../../support/shape.ts';
 import { openMeshToLook } from './look-link.ts';
-import type { LedgerArguments } from './options.ts';
+import type { LedgerArguments, ReachArguments } from './options.ts';
 
 const RECORD = object({ sequence: count, value: text, previous: text, hash: text });
 
@@ -40,8 +40,11 @@ export async function* recordsOfFile(path: string): AsyncGenerator<ChainedRecord
   }
 }
 
+/** A mesh, or a copy of its ledger. */
+type Source = ReachArguments & Pick<LedgerArguments, 'file'>;
+
 /** The file that was named, or else the mesh. */
-export async function* recordsOf(args: LedgerArguments): AsyncGenerator<ChainedRecord> {
+export async function* recordsOf(args: Source): AsyncGenerator<ChainedRecord> {
   if (args.file !== undefined) {
     yield* recordsOfFile(args.file);
     return;
@@ -58,7 +61,7 @@ export async function* recordsOf(args: LedgerArguments): AsyncGenerator<ChainedR
  * All of it, gone through.
  * @throws UserError `ledger/none`, `ledger/damaged`: nothing is to be said of balances that do not hold
  */
-export function soundLedger(args: LedgerArguments): Promise<LedgerReader> {
+export function soundLedger(args: Source): Promise<LedgerReader> {
   return readSound(recordsOf(args), args.file === undefined ? [] : [args.file]);
 }
 

@@ -11,6 +11,7 @@ import { UserError } from '../../support/errors.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { EXIT } from '../shell/command.ts';
+import { giveCharter } from './mesh-charter.ts';
 import { collectGarbage } from './mesh-gc.ts';
 import { replayRecords } from './mesh-replay.ts';
 import { fetchStretch } from './mesh-stretch.ts';
@@ -18,6 +19,7 @@ import { showNatsProgram } from './nats-program.ts';
 import type { MeshFileArguments } from './options.ts';
 
 export default async function (args: MeshFileArguments): Promise<number> {
+  if (args.action === 'init' && args.charter !== undefined) return giveCharter(args, args.charter);
   // The client of NATS is loaded for this alone.
   if (args.action === 'init') return (await import('./mesh-init.ts')).initialiseMesh(args);
   if (args.action === 'verify') return (await import('./mesh-verify.ts')).verifyMesh(args);

@@ -228,6 +228,20 @@ export const LEDGER_OPTIONS = {
 };
 export type LedgerArguments = Given<typeof LEDGER_OPTIONS>;
 
+export const VOTE = {
+  ...REACH,
+  action: choice(
+    ['propose', 'cast', 'show'],
+    'propose SETTING VALUE: auditRate 0.05, or deployers KEY[,KEY…]; cast PROPOSAL yes|no; show: what is in force, and what is voted on',
+  ),
+  words: words('propose: a setting and its value; cast: a proposal, and yes or no'),
+  key: text(
+    'propose, cast: file of the key that has earned tokens (default: of the trainer that joined, else this user’s)',
+  ),
+  file: text('show: a copy of the ledger, read instead of the mesh'),
+};
+export type VoteArguments = Given<typeof VOTE>;
+
 /** Uses of one invite. */
 export const MAX_INVITE_USES = 10_000;
 
@@ -261,7 +275,7 @@ export const MESH_FILE = {
   ...REACH,
   action: choice(
     ['record', 'gc', 'replay', 'init', 'stretch', 'verify', 'move', 'nats'],
-    'record: make the file; gc: remove blobs of a mesh that no run names any more; replay: do stretches again from records; init: prepare servers of NATS to keep a mesh; stretch: fetch such a record; verify: compare the copies of its streams; move: carry a stopped mesh into NATS or back; nats: the nats-server of this machine',
+    'record: make the file; gc: remove blobs of a mesh that no run names any more; replay: do stretches again from records; init: prepare servers of NATS to keep a mesh, or give a mesh that runs its charter; stretch: fetch such a record; verify: compare the copies of its streams; move: carry a stopped mesh into NATS or back; nats: the nats-server of this machine',
   ),
   records: words(
     `what ${nmc`doctor --json`} wrote; replay: records of one stretch, below a trainer's folder; stretch: RUN SHARD TERM CALL`,
@@ -278,6 +292,9 @@ export const MESH_FILE = {
   name: text('init, verify, move: name of the mesh in that account (default: mesh)'),
   replicas: whole('init: servers that keep each record (default: 3 in a cluster, else 1)', { least: 1, most: 5 }),
   'max-blobs': whole('init: MB that all blobs may take (default: as much as the account may)', { least: 1 }),
+  charter: text(
+    'init: file that says what those may vote on who have earned tokens, and between which bounds; for good',
+  ),
   monitor: texts('init: http://HOST:PORT where a server tells how it is set up; may be given several times'),
   state: text('verify, move: folder of the synchronizer (default: as it has)'),
   to: text('move: nats, or embedded (the state folder)'),

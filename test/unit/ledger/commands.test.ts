@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { ChainedRecord } from '../../../runtime/backplane/backplane.ts';
+import { signCharter, signProposal, signVote } from '../../../runtime/ledger/signed-votes.ts';
 import { keyOf, keysOf, MESH, OPERATOR, WrittenLedger } from '../../support/ledger.ts';
 import { nmcInProcess } from '../../support/nmc-in-process.ts';
 import { removeFolder } from '../../support/remove-folder.ts';
@@ -93,6 +94,39 @@ test('two copies with two heads are named with who has signed both', async () =>
   expect(lines).toMatchObject([{ forks: [{ sequence: at + 1, heads: [{ by: keyOf(MESH) }, { by: keyOf(MESH) }] }] }]);
   // One that ends earlier is the same ledger.
   expect((await ledger('verify', copy, file('short.jsonl', records.slice(0, 7)))).code).toBe(0);
+});
+
+test('votes are shown from a copy, with what is in force since which record', async () => {
+  const voted = new WrittenLedger(2);
+  const settings = { auditRate: { value: 0.025, least: 0.01, most: 0.2 } };
+  const charter = { settings, quorum: 0.5, majority: 0.5, standing: 0.1, voting: 1, delay: 1 };
+  voted.add(signCharter(charter, keyOf(MESH), OPERATOR));
+  voted.earnedBy([[ANN, 70]]);
+  const [id, next] = [voted.id(), voted.id()];
+  voted.add(signProposal({ id, setting: 'auditRate', value: 0.05 }, keyOf(MESH), ANN));
+  voted.add(signVote({ proposal: id, vote: 'yes' }, keyOf(MESH), ANN));
+  for (let i = 0; i < 4; i++) {
+    voted.seal();
+    voted.settle();
+  }
+  voted.add(signProposal({ id: next, setting: 'auditRate', value: 0.1 }, keyOf(MESH), ANN));
+  const path = file('voted.jsonl', voted.records);
+  const since = voted.records.findIndex(({ value }) => value.includes('"applied"')) + 1;
+  const { stdout } = await nmcInProcess('vote', 'show', '--file', path, '--json');
+  expect(stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))).toMatchObject([
+    { event: 'governance', settings: { auditRate: 0.05 }, since: { auditRate: since } },
+    { proposal: id, setting: 'auditRate', value: 0.05, state: 'applied', yes: 70, no: 0, of: 70, record: since },
+    { proposal: next, state: 'voting', yes: 0, of: 70 },
+  ]);
+  const shown = await nmcInProcess('vote', 'show', '--file', path);
+  expect(shown.stdout).toContain(`in force  auditRate 0.05, since record ${since}\n`);
+  expect((await nmcInProcess('vote', 'show', '--file', copy)).stderr).toContain('ledger/charter');
+  for (const words of [
+    ['propose', 'auditRate', 'much'],
+    ['propose', 'rate', '1'],
+    ['cast', id, 'maybe'],
+  ])
+    expect((await nmcInProcess('vote', ...words)).code).toBe(2);
 });
 
 test('a file that is not a copy is refused with a repair', async () => {

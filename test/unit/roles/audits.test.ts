@@ -22,6 +22,16 @@ const TOTALS = (shard: number): Record<string, number> => (shard === 0 ? { 'sum.
 /** A stretch is each call that changes a state, and the evaluation behind an epoch. */
 const ends = (driver: Driver, from: number): number => stretchEnd(driver.run.deployment, from);
 
+test('a voted audit rate holds from the next draw on', () => {
+  const driver = sealedBoth(mesh(['a', 'b', 'c'], 0), 0);
+  expect(asked(driver)).toEqual([]);
+  driver.enter({ kind: 'governed', auditRate: 1 });
+  sealedBoth(driver, ends(driver, 0));
+  expect(asked(driver).map(({ from }) => from)).toEqual([ends(driver, 0), ends(driver, 0)]);
+  const kept = driver.effects.flatMap((e) => (e.kind === 'keep' ? [e.value as { drawn?: { rate?: number } }] : []));
+  expect(kept.flatMap(({ drawn }) => drawn?.rate ?? [])).toEqual([1]);
+});
+
 type Drawn = Pick<WaitingDraw, 'term' | 'from' | 'shards'>;
 
 /** Trainers that seal; every stretch is drawn unless a rate is given. */

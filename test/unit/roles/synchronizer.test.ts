@@ -103,6 +103,7 @@ const EVENTS: Readonly<Record<string, (mesh: Driver) => unknown>> = {
   'a later run of another leader that has begun': (mesh) => mesh.enter({ kind: 'overtaken', run: RUN }),
   'the absence of another run': (mesh) => mesh.enter({ kind: 'absent', run: 'other' }),
   'the lead of the mesh': (mesh) => mesh.enter({ kind: 'presides', presides: true }),
+  'a vote on audits': (mesh) => mesh.enter({ kind: 'governed', auditRate: 0.5 }),
   'what other runs were given': (mesh) => mesh.enter({ kind: 'allotted', version: 1, lines: {} }),
   'the refusal of a placement': (mesh) => mesh.enter({ kind: 'outbid', term: mesh.run.term, before: unplaced(mesh) }),
   'the refusal of an old placement': (mesh) => mesh.enter({ kind: 'outbid', term: 0, before: unplaced(mesh) }),
@@ -376,6 +377,9 @@ const RULES: Rules<Phase> = {
   'the lead of the mesh': {
     otherwise: 'nothing',
   },
+  'a vote on audits': {
+    otherwise: 'nothing',
+  },
   'what other runs were given': {
     otherwise: 'nothing',
   },
@@ -406,6 +410,7 @@ const phases = Object.keys(PHASES) as Phase[];
 /** A new kind of event does not type-check until it is here. */
 const KINDS: Readonly<Record<SynchronizerEvent['kind'], true>> = {
   ...{ tick: true, message: true, disconnected: true, alive: true, signs: true, measured: true, deploy: true },
+  governed: true,
   ...{ stop: true, verified: true, checked: true, drain: true, expelled: true, 'manifest-damaged': true, close: true },
   ...{ leads: true, follows: true, allotted: true, outbid: true, absent: true, overtaken: true, presides: true },
   ...{ pledged: true, audited: true },
