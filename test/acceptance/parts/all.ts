@@ -1,5 +1,6 @@
 /** All parts of `npm run accept`, in its order. */
 import type { Part } from '../row.ts';
+import { attackParts } from './attacks.ts';
 import { benchPart } from './bench.ts';
 import { bordersPart } from './borders.ts';
 import { casesPart } from './cases.ts';
@@ -54,6 +55,7 @@ export const parts: readonly Part[] = [
   fanOutPart,
   ...natsParts,
   ...ledgerParts,
+  ...attackParts,
   ...memoryParts,
   generatePart,
   cortexPart,
