@@ -144,6 +144,9 @@ export class LedgerKeeper {
     if (!order) throw new UserError('ledger/refused', 'this is not an entry that its author signs');
     await this.#enter(async (book) => {
       if (!book) throw notHere();
+      // Its ledger is begun by who lists a run, or gives it a charter.
+      if (!book.state.opened && order.type !== 'charter')
+        throw new NotEntered(`${order.type}: no ledger has been begun`);
       if (!isTaken(book.state, order)) await book.add(order);
     });
   }

@@ -9,6 +9,7 @@ import { LEDGER, type LedgerEntry } from '../../runtime/ledger/entry.ts';
 import { signedRecord } from '../../runtime/ledger/segment.ts';
 import { signExclusion, signFunds } from '../../runtime/ledger/signed.ts';
 import { signPayment } from '../../runtime/ledger/signed-payments.ts';
+import { signVote } from '../../runtime/ledger/signed-votes.ts';
 import { verifyRecords } from '../../runtime/ledger/verify.ts';
 import { type FencedBackplane, fencedBackplane } from '../../runtime/net/fenced-backplane.ts';
 import { LedgerKeeper } from '../../runtime/net/ledger-keeper.ts';
@@ -65,6 +66,8 @@ test('nothing is written before a run pays; then every stretch that was committe
   const one = keeper(backplane, at);
   await commits(backplane, 0, ANN, [5, 10]);
   await one.look();
+  const early = signVote({ proposal: 'a'.repeat(32), vote: 'yes' }, keyOf(MESH), ANN);
+  await expect(one.order(early)).rejects.toMatchObject({ code: 'ledger/refused' });
   expect(recordsOf(backplane)).toEqual([]);
   await one.fund(order('a'));
   await commits(backplane, 0, ANN, [15, 20]);

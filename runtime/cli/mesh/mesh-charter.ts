@@ -19,7 +19,7 @@ const EXAMPLE =
 
 /** @throws UserError `file/missing`, `ledger/charter`, `ledger/refused` */
 export async function giveCharter(args: MeshFileArguments, path: string): Promise<number> {
-  if (args.nats)
+  if (args.nats?.length)
     throw new UserError(
       'usage',
       '--charter is given to a mesh that runs, --nats prepares one that does not',

@@ -129,6 +129,18 @@ test('votes are shown from a copy, with what is in force since which record', as
     expect((await nmcInProcess('vote', ...words)).code).toBe(2);
 });
 
+test('a charter is refused with what is wrong with it', async () => {
+  const path = join(folder, 'charter.json');
+  const init = async (text: string): Promise<string> => {
+    writeFileSync(path, text);
+    return (await nmcInProcess('mesh', 'init', '--charter', path)).stderr;
+  };
+  const low = '{"settings":{"auditRate":{"value":0.02,"least":0.001,"most":0.2}},"quorum":0.3,"majority":0.5,';
+  expect(await init(`${low}"standing":0.01,"voting":1,"delay":1}`)).toMatch(/ledger\/charter.*auditRate: 0.01 ≤ least/);
+  expect(await init('{}')).toContain("must have required property 'settings'");
+  expect((await nmcInProcess('mesh', 'init', '--charter', join(folder, 'none'))).stderr).toContain('file/missing');
+});
+
 test('a file that is not a copy is refused with a repair', async () => {
   const none = join(folder, 'none.jsonl');
   expect((await nmcInProcess('ledger', 'verify', none)).stderr).toContain('file/missing');
