@@ -102,6 +102,7 @@ const STATUS: Shape<MeshStatus> = object({
       work: optional(list(object({ run: text, shards: list(count) }))),
       link: optional(object({ upload: number, download: number, roundTrip: number, age: number })),
       borders: optional(list(object({ key: text, name: text, rate: number, roundTrip: number, age: number }))),
+      audited: optional(object({ rate: number, suspicion: number, why: text })),
     }),
   ),
   lost: optional(list(object({ name: text, key: text, ago: number, why: text }))),

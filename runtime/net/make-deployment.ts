@@ -1,12 +1,14 @@
 /** A deployment from a plan and its data: everything in blobs, and the record that names them. */
 import { randomBytes } from 'node:crypto';
 import type { PlanTraining } from '../../spec/plan.ts';
-import type { ShardFunction } from '../../spec/schedule.ts';
+import type { ShardFunction, ShardSchedule } from '../../spec/schedule.ts';
 import type { Standardization } from '../data/statistics.ts';
 import type { VerifiedPlan } from '../plan/verify-plan.ts';
 import type { TrainingData } from '../shard/trainable.ts';
 import { batchesOf, usualSnapshots } from '../training/calls.ts';
 import { runOf } from '../training/run.ts';
+import { MAX_SEEN } from '../validation/border-watch.ts';
+import { messageRanges } from '../validation/message-ranges.ts';
 import type { BlobRef, Deployment, ShardNeeds } from '../wire/deployment.ts';
 import { bytesOf, dataRefs } from './data-refs.ts';
 import { LazyBlobs } from './lazy-blobs.ts';
@@ -50,6 +52,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
   const { evaluations, sequence, epsilon } = runOf(plan, training, data, epochs);
   const batches = batchesOf({ train: data.train, batch: training.batch });
   const remembering = rememberedBy(verified);
+  const ranges = messageRanges(verified.programs, schedules);
   const deployment: Deployment = {
     run: `${
       plan.model
@@ -69,6 +72,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
         ...source.placement?.needs[i],
         reads: readsOf(schedule, evaluations),
         totals: totalsOf(schedule, evaluations),
+        ...rangesFor(schedule, ranges),
       };
     }),
     ...dataRefs(plan, training, data, blobs),
@@ -116,6 +120,20 @@ function rememberedBy({ programs, schedules }: Pick<VerifiedPlan, 'programs' | '
     return schedules[i]?.functions.filter(changes).map((f) => f.name) ?? [];
   });
   return new Set(names);
+}
+
+function rangesFor(
+  { shard, messages }: ShardSchedule,
+  known: ReturnType<typeof messageRanges>,
+): Pick<ShardNeeds, 'ranges'> {
+  const ranges = messages.flatMap(({ id, to }) => {
+    const range = to === shard ? known.get(id) : undefined;
+    if (!range) return [];
+    const { low, high } = range;
+    return [{ message: id, ...(Number.isFinite(low) ? { low } : {}), ...(Number.isFinite(high) ? { high } : {}) }];
+  });
+  // More are not watched.
+  return ranges.length > 0 ? { ranges: ranges.slice(0, MAX_SEEN) } : {};
 }
 
 function scheduleOf(schedules: VerifiedPlan['schedules'], shard: number): VerifiedPlan['schedules'][number] {

@@ -6,6 +6,7 @@ import { fairSharesOf, heldByTrainer, shareOf } from '../roles/sharing.ts';
 import { startEstimate } from '../roles/start-estimate.ts';
 import { isActive } from '../roles/synchronizer.ts';
 import type { RunState, SynchronizerState } from '../roles/synchronizer-state.ts';
+import { rateFor, standingOf } from '../roles/watching.ts';
 import { allCalls, batchesOf, callAt } from '../training/calls.ts';
 import type { Capability } from '../wire/messages.ts';
 import type { GatewayCounters } from './gateway.ts';
@@ -123,6 +124,15 @@ export interface BorderStatus {
   readonly age: number;
 }
 
+/** How closely a trainer is looked at. */
+export interface WatchStatus {
+  /** Share of its stretches that is done again. */
+  readonly rate: number;
+  /** 0 … 1, and of what. */
+  readonly suspicion: number;
+  readonly why: string;
+}
+
 /** One of several synchronizers. */
 export interface SynchronizerStatus {
   readonly address: string;
@@ -156,6 +166,8 @@ export interface MeshStatus {
     readonly link?: LinkStatus;
     /** Direct connections to other trainers that were measured; absent: none. */
     readonly borders?: readonly BorderStatus[];
+    /** Absent: it does not seal its stretches. */
+    readonly audited?: WatchStatus;
   }[];
   /** Trainers that have gone without a word. */
   readonly lost?: readonly LostMember[];
@@ -193,20 +205,23 @@ export function trainersStatus(state: SynchronizerState): MeshStatus['trainers']
   const members = Object.values(state.members).filter((m) => m.name !== '');
   const work = workByTrainer(state);
   const held = heldByTrainer(state);
-  return members.map(({ name, key, pid, connected, draining, refused, capability, measured, version, seen }) => ({
-    name,
-    key,
-    state: !connected ? 'silent' : draining ? 'leaving' : work.has(key) ? 'training' : 'idle',
-    pid: pid ?? null,
-    refused,
-    capability: withLink(capability, measured),
-    ...(measured ? { link: linkStatus(measured, state.now) } : {}),
-    ...bordersStatus(state, key),
-    version: version ?? null,
-    heard: Math.max(0, state.now - seen) / 1000,
-    used: held.get(key)?.memory ?? 0,
-    work: listed(work.get(key) ?? []),
-  }));
+  return members.map(
+    ({ name, key, pid, connected, draining, refused, capability, measured, version, seen, audits }) => ({
+      name,
+      key,
+      state: !connected ? 'silent' : draining ? 'leaving' : work.has(key) ? 'training' : 'idle',
+      pid: pid ?? null,
+      refused,
+      capability: withLink(capability, measured),
+      ...(measured ? { link: linkStatus(measured, state.now) } : {}),
+      ...bordersStatus(state, key),
+      ...(audits ? { audited: watchStatus(state, key) } : {}),
+      version: version ?? null,
+      heard: Math.max(0, state.now - seen) / 1000,
+      used: held.get(key)?.memory ?? 0,
+      work: listed(work.get(key) ?? []),
+    }),
+  );
 }
 
 /** Of those that own a shard. */
@@ -236,6 +251,11 @@ function bordersStatus(state: SynchronizerState, key: string): { readonly border
     return { key: to, name, rate, roundTrip, age: Math.max(0, state.now - at) / 1000 };
   });
   return borders.length > 0 ? { borders } : {};
+}
+
+function watchStatus(state: SynchronizerState, key: string): WatchStatus {
+  const { suspicion, why } = standingOf(state, key);
+  return { rate: rateFor(state, key), suspicion, why };
 }
 
 function linkStatus({ at, ...link }: MeasuredLink, now: number): LinkStatus {

@@ -24,6 +24,7 @@ import {
   text,
   variants,
 } from '../support/shape.ts';
+import type { RunWatch } from '../validation/standing.ts';
 import { messageSchema } from '../wire/message-schema.ts';
 import type { Exchange, Message, ShardReport } from '../wire/messages.ts';
 import { LINES } from './allotments-entry.ts';
@@ -129,6 +130,21 @@ const AUDITS: Shape<RunAudits> = object({
   over: flag,
 });
 
+const FIGURES_SEEN = object({
+  rms: number,
+  largest: number,
+  zeros: number,
+  repeated: number,
+  copied: number,
+  along: number,
+});
+
+const WATCH: Shape<RunWatch> = object({
+  borders: dictionary(object({ past: list(FIGURES_SEEN), sketch: list(number) })),
+  states: dictionary(object({ past: list(object({ calls: count, hash: text })), again: count })),
+  keys: dictionary(object({ looked: count, suspicion: number, why: text, term: number, from: number })),
+});
+
 const RUN: Shape<RunState> = object({
   ...STORED_FIELDS,
   exchanges: dictionary(EXCHANGE),
@@ -143,6 +159,7 @@ const RUN: Shape<RunState> = object({
   clock: number,
   foreign: optional(flag),
   audits: optional(AUDITS),
+  watch: optional(WATCH),
 });
 
 const STATE: Shape<SynchronizerState> = object({

@@ -48,7 +48,7 @@ export interface BordersOptions {
    */
   readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
   /** @returns why the shard refuses it */
-  readonly deliver: (frame: Frame) => string | undefined;
+  readonly deliver: (frame: Frame, from: number) => string | undefined;
   /** Where the shard's time is counted. */
   readonly times?: TickTimes;
   /** Something was delivered, or there is room again. */
@@ -203,7 +203,7 @@ export class ShardBorders {
     this.#carry(from, received.packets);
     for (const frame of received.frames) {
       const before = this.#times.enter('decoding');
-      const refusal = this.#outsideSchedule(frame) ?? this.#options.deliver(frame);
+      const refusal = this.#outsideSchedule(frame) ?? this.#options.deliver(frame, from);
       this.#times.leave(before);
       if (refusal === undefined) continue;
       // The judge has no schedule, and the frame before it is not kept: it cannot be decided who is right.

@@ -142,7 +142,10 @@ export class ShardHost {
       times: this.#times,
       log: this.#log,
       // What comes out of a channel is finite.
-      deliver: (frame) => this.deliver(frame, true),
+      deliver: (frame, from) => {
+        this.#log?.delivered(frame, from);
+        return this.deliver(frame, true);
+      },
     });
   }
 

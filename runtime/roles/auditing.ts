@@ -15,6 +15,7 @@ import { exclude } from './faults.ts';
 import { beginsBehind } from './ownership.ts';
 import { commit } from './parts.ts';
 import type { Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
+import { rateFor, watchStretch, watchVerdict } from './watching.ts';
 import { isActive, isOver, nameOf, runs, type Work } from './work.ts';
 
 /** Milliseconds behind the first seal of a stretch: then it is drawn without those that have not come. */
@@ -107,7 +108,8 @@ function withSeal(work: Work, run: RunState, received: SealOf, key: string): Ref
     terms: { ...audits.terms, [term]: withPledge(known, shard, calls, next) },
     draws: [...audits.draws.filter((d) => d !== before), draw].slice(-MAX_DRAWS),
   });
-  drawWhereReady(work, saved);
+  watchStretch(work, saved, { ...received, seen: received.seen ?? [] }, known.owners);
+  drawWhereReady(work, work.state.runs[run.deployment.run] ?? saved);
   return undefined;
 }
 
@@ -170,12 +172,15 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
   const sealedShards = Object.entries(draw.shards).map(([shard, seal]) => ({ shard: Number(shard), ...seal }));
   const seed = seedOf({ run: id, term, from }, secret, sealedShards);
   const audits: Audit[] = [];
+  const rates: Record<string, number> = {};
   for (const trainer of new Set(sealedShards.map(({ key }) => key))) {
     const own = sealedShards.filter(({ key }) => key === trainer);
     // Without the record of one of them the others cannot be done again.
     if (own.length < owners.filter((key) => key === trainer).length) continue;
     const broken = own.some((seal) => seal.broken);
-    if (!broken && !isDrawn(seed, trainer, work.state.limits.auditRate)) continue;
+    const rate = rateFor(work.state, trainer);
+    rates[trainer] = rate;
+    if (!broken && !isDrawn(seed, trainer, rate)) continue;
     const shards = own.map(({ shard, hash, windows }) => ({ shard, hash, windows }));
     const times = { since: work.now, asked: work.now, away: false, second: false };
     audits.push({ term, from, to: own[0]?.calls ?? from, trainer, shards, ...times });
@@ -190,7 +195,9 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
   const rate = work.state.limits.auditRate;
   if (audits.length > 0)
     work.effects.push({
-      ...{ kind: 'keep', stream: `commit/${id}`, value: { drawn: { term, from, rate, shards: draw.shards } } },
+      kind: 'keep',
+      stream: `commit/${id}`,
+      value: { drawn: { term, from, rate, rates, shards: draw.shards } },
     });
   for (const audit of audits) ask(work, saved, audit);
 }
@@ -333,6 +340,7 @@ function closed(work: Work, run: RunState, audit: Audit, verdict: Verdict, found
   const saved = { ...run, audits: { ...(run.audits ?? NO_AUDITS), open } };
   if (verdict === 'match') work.setRun(saved);
   else work.saveRun(saved);
+  watchVerdict(work, saved, audit, verdict);
   const { shard, call, what, why } = found;
   work.log(id, {
     ...{ event: 'audit', epoch: term, from, calls: to, key: trainer, trainer: nameOf(work, trainer), verdict },

@@ -29,8 +29,9 @@ function commitOf({ run, term, shard }: HostedShard, states: Commit['states']): 
   return { type: 'commit', run, term, shard, states };
 }
 
-/** Seals in one message. */
+/** Seals in one message, and what they have seen of borders. */
 const MAX_SEALS = 256;
+const MAX_SEEN = 2048;
 
 /** Those of one shard and term in as few messages as they fit into. */
 export function sealsTogether(sealed: readonly Sealed[]): Sealed[] {
@@ -41,11 +42,17 @@ export function sealsTogether(sealed: readonly Sealed[]): Sealed[] {
     const name = `${run}/${term}/${shard}`;
     const before = byShard.get(name);
     const together = { ...message, seals: [...(before?.seals ?? []), ...message.seals] };
-    if (together.seals.length < MAX_SEALS) byShard.set(name, together);
+    if (hasRoom(together)) byShard.set(name, together);
     else {
       full.push(together);
       byShard.delete(name);
     }
   }
   return [...full, ...byShard.values()];
+}
+
+/** For another seal. */
+function hasRoom({ seals }: Sealed): boolean {
+  const seen = seals.reduce((sum, seal) => sum + (seal.seen?.length ?? 0), 0);
+  return seals.length < MAX_SEALS && seen < MAX_SEEN;
 }

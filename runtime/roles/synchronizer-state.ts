@@ -1,5 +1,6 @@
 /** Knowledge of a synchronizer. The part of a run that `StoredRun` names is durable before anyone is told of it. */
 import type { Checked, CheckResult, KeptEpoch, RunEvent } from '../../spec/run-events.ts';
+import type { RunWatch } from '../validation/standing.ts';
 import type { AuditsOver, AuditVerdict } from '../wire/audit-verdict.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
@@ -161,6 +162,8 @@ export interface RunState extends StoredRun {
   readonly foreign?: boolean;
   /** Of stretches that are drawn, and looked at; not there before a trainer has sealed one. */
   readonly audits?: RunAudits;
+  /** What its stretches look like; not there before a trainer has sealed one. */
+  readonly watch?: RunWatch;
 }
 
 /** Memory of trainers that one run has been given. */

@@ -71,6 +71,8 @@ export interface ShardNeeds {
   /** Of a training batch; absent in deployments of older versions, as `sends` is. */
   readonly work?: BatchWork;
   readonly sends?: readonly Sends[];
+  /** Values that messages for it can have, by the plan: those that may have any are left out. */
+  readonly ranges?: readonly { readonly message: number; readonly low?: number; readonly high?: number }[];
   /** Columns of the data that it reads, for each check those that it feeds or compares. */
   readonly reads?: { readonly train: readonly string[]; readonly checks: readonly (readonly string[])[] };
   /** Names of the sums that it may report. */

@@ -173,6 +173,27 @@ export interface Seal {
   /** Its number for the draw, and the pledge of the one for the next stretch. */
   readonly nonce: string;
   readonly next: string;
+  /** Of its neighbours' frames; absent: it has not looked. */
+  readonly seen?: readonly SeenBorder[];
+}
+
+/** What a shard has seen of the frames of one message of a neighbour, in one stretch. */
+export interface SeenBorder {
+  /** `Message.id`, and the shard that it comes from. */
+  readonly message: number;
+  readonly from: number;
+  readonly frames: number;
+  /** Root of the mean square of the values, and the largest amount. */
+  readonly rms: number;
+  readonly largest: number;
+  /** Shares of the values: those that are zero, and those that lie beyond the range that the plan gives them. */
+  readonly zeros: number;
+  readonly beyond: number;
+  /** Shares of the frames: those that the same message had before, and those that another shard has sent. */
+  readonly repeated: number;
+  readonly copied: number;
+  /** The direction of the sum of all frames: each value in one of so many places, by its place in the frame. */
+  readonly sketch: readonly number[];
 }
 
 /** Of one shard, in their order. */

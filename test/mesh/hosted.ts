@@ -41,6 +41,7 @@ import type {
 import { shardName } from '../../runtime/roles/trainer-state.ts';
 import { EventQueue } from '../../runtime/simulation/event-queue.ts';
 import { ownPath, type SafePath } from '../../runtime/support/safe-path.ts';
+import type { RunWatch } from '../../runtime/validation/standing.ts';
 import type { AuditVerdict } from '../../runtime/wire/audit-verdict.ts';
 import { canonicalBytes } from '../../runtime/wire/canonical.ts';
 import type { Deployment } from '../../runtime/wire/deployment.ts';
@@ -102,6 +103,8 @@ export interface HostedResult {
   /** Of audits, and the keys that they have ended. */
   readonly verdicts: readonly AuditVerdict[];
   readonly revoked: readonly string[];
+  /** What trainers have seen of each other, as the synchronizer holds it. */
+  readonly watch: RunWatch | undefined;
   readonly deployment: Deployment;
   readonly blob: (hash: string) => Uint8Array;
 }
@@ -314,6 +317,7 @@ class HostedMesh {
     return {
       verdicts,
       revoked,
+      watch: this.#sync.state.runs[deployment.run]?.watch,
       run: this.#run,
       states,
       manifests,

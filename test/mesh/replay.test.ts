@@ -364,6 +364,13 @@ test('a mesh draws stretches behind their seals, and excludes a trainer that has
   const after = run.verdicts.filter(({ term }) => term === 2);
   expect(new Set(after.map(({ verdict }) => verdict))).toEqual(new Set(['match']));
   expect(run.log.map((e) => e.event)).toContain('not-undone');
+  // Seals tell what came over the borders, and what was done again counts as a look.
+  const { borders = {}, keys = {} } = run.watch ?? {};
+  expect(new Set(Object.keys(borders).map((name) => name.split('/').slice(0, 2).join(' > ')))).toEqual(
+    new Set(['0 > 1', '0 > 2', '1 > 0', '1 > 2', '2 > 0', '2 > 1']),
+  );
+  for (const { past } of Object.values(borders)) for (const { rms } of past) expect(rms).toBeGreaterThan(-10);
+  for (const { trainer } of after) expect(keys[trainer]?.looked).toBeGreaterThan(3);
 });
 
 function recordedOf(laziness: Laziness, fromBatch: number, lazy: number): Promise<Recorded> {

@@ -11,19 +11,21 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   http: ['support'],
   wire: ['support', 'identity', 'training'],
   audit: ['training', 'wire'],
+  // What makes a trainer suspicious, which draws audits.
+  validation: ['training', 'wire', 'audit'],
   backplane: ['support', 'wire'],
   // One stream of a backplane, whichever that is.
   ledger: ['support', 'identity', 'training', 'wire', 'backplane', 'audit'],
   shard: ['support', 'store', 'device', 'data', 'training'],
   plan: ['support', 'device', 'shard'],
-  roles: ['wire', 'training', 'audit'],
+  roles: ['wire', 'training', 'audit', 'validation'],
   // What runs the roles: the ports it is given make it real or not.
   driver: ['training', 'wire', 'shard', 'roles'],
   simulation: ['training', 'wire', 'shard', 'roles', 'driver', 'audit'],
   serve: ['support', 'device', 'data', 'http', 'shard', 'training', 'driver'],
   net: [
     ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],
-    ...['roles', 'driver', 'audit', 'ledger'],
+    ...['roles', 'driver', 'audit', 'ledger', 'validation'],
   ],
   browser: ['support', 'device', 'data', 'shard', 'training', 'plan'],
   // All commands: they put the rest together.
@@ -45,7 +47,7 @@ export function layerProblem(from: string, to: string): string | undefined {
 }
 
 /** Folders whose code gives the same for the same input: what they are told is all that they know. */
-export const PURE: readonly string[] = ['training', 'roles', 'wire', 'audit'];
+export const PURE: readonly string[] = ['training', 'roles', 'wire', 'audit', 'validation'];
 
 /** Modules of Node that such code may use: they compute. */
 export const PURE_MODULES: readonly string[] = ['node:buffer', 'node:crypto', 'node:util'];

@@ -211,6 +211,7 @@ function trainerLines(trainers: MeshStatus['trainers']): string[] {
         row(t.name, state, t.version ?? '-', lent, linkText(t.capability)),
         ...workLines(t.work),
         ...borderLines(t.borders),
+        ...auditedLines(t),
       ];
     }),
   ];
@@ -237,6 +238,14 @@ function borderLines(borders: MeshStatus['trainers'][number]['borders'] = []): s
   });
   const rest = borders.length - parts.length;
   return wrapped(['  directly', ...parts, ...(rest > 0 ? [`and ${rest} more`] : [])], 4);
+}
+
+/** Of those that work, and of those that are suspicious. */
+function auditedLines({ audited, state }: MeshStatus['trainers'][number]): string[] {
+  if (!audited || (state !== 'training' && audited.suspicion === 0)) return [];
+  const { rate, suspicion, why } = audited;
+  const rated = `  audited in ${formatPercent(rate)} of its stretches`;
+  return wrapped(suspicion === 0 ? [rated] : [rated, `suspicion ${suspicion.toFixed(2)}: ${why}`], 4);
 }
 
 function cell(text: string, width: number): string {

@@ -10,8 +10,10 @@ import type { Device } from '../../device/device.ts';
 import type { SavedStates } from '../../shard/shard.ts';
 import type { SafePath } from '../../support/safe-path.ts';
 import { allCalls } from '../../training/calls.ts';
+import type { Frame } from '../../training/frame.ts';
 import { stretchBegin, stretchEnd } from '../../training/stretches.ts';
 import type { Totals } from '../../training/totals.ts';
+import { BorderWatch, type Range } from '../../validation/border-watch.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { FrameLog } from '../../wire/frame-log.ts';
 import { sha256 } from '../../wire/hash.ts';
@@ -96,6 +98,8 @@ interface OpenRecord {
   /** Windows that have not come, and those that have. */
   readonly awaited: Set<string>;
   readonly windows: SealedWindow[];
+  /** What is seen of the frames that came. */
+  readonly watch: BorderWatch;
   signed?: SignedState;
   entries: number;
   begun: boolean;
@@ -110,6 +114,7 @@ const LARGE_BYTES = 64 * 1024;
 export class StretchLog implements FrameLog {
   readonly #options: LogOptions;
   readonly #mostPending: number;
+  readonly #ranges: ReadonlyMap<number, Range>;
   readonly #open = new Map<number, OpenRecord>();
   readonly #closing = new Set<Promise<void>>();
   #completing: Promise<unknown> = Promise.resolve();
@@ -125,6 +130,13 @@ export class StretchLog implements FrameLog {
 
   constructor(options: LogOptions) {
     this.#options = options;
+    const { ranges = [] } = options.deployment.needs[options.shard] ?? {};
+    this.#ranges = new Map(
+      ranges.map(({ message, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY }) => [
+        message,
+        { low, high },
+      ]),
+    );
     this.#mostPending = maxPendingBytes(options.deployment, options.shard);
   }
 
@@ -207,6 +219,12 @@ export class StretchLog implements FrameLog {
     const number = numberBytes(from);
     record.entries++;
     record.file.append(entryHead('taken', number.length + packet.length), number, packet);
+  }
+
+  /** A frame of a neighbour that another trainer has, as it goes to the shard. */
+  delivered(frame: Frame, from: number): void {
+    if (!this.#options.seals) return;
+    this.#recordOf(frame.callIndex)?.watch.take(frame, from, this.#ranges.get(frame.message));
   }
 
   signed(call: number, from: number, signature: Uint8Array): void {
@@ -302,13 +320,14 @@ export class StretchLog implements FrameLog {
   }
 
   /** Its windows are all there, and it lies on the disk: nothing of it can be changed any more. */
-  #seal({ from, to: calls, signed, windows }: OpenRecord, term: number): void {
+  #seal({ from, to: calls, signed, windows, watch }: OpenRecord, term: number): void {
     const { seals, shard, deployment } = this.#options;
     if (!seals || !signed) return;
     const place = { run: deployment.run, shard, term };
     const nonce = seals.numberOf({ ...place, from });
     const next = pledgeOf(seals.numberOf({ ...place, from: calls }));
-    const seal = { from, calls, state: signed, windows: windowsHash(windows), nonce, next };
+    const seen = watch.seen();
+    const seal = { from, calls, state: signed, windows: windowsHash(windows), nonce, next, seen };
     seals.bound({ type: 'sealed', ...place, seals: [seal] });
   }
 
@@ -351,6 +370,7 @@ export class StretchLog implements FrameLog {
       path,
       awaited: new Set<string>(),
       windows: [],
+      watch: new BorderWatch(),
     };
     this.#open.set(from, made);
     return made;

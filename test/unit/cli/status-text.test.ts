@@ -123,3 +123,16 @@ test('nmc status has the direct ways of a trainer below it, the fastest first, i
   expect(text).toContain('and 4 more');
   expect(text.split('\n').filter((line) => line.length > 80)).toEqual([]);
 });
+
+test('nmc status says how often a trainer is audited, and of what it is suspicious', () => {
+  const why = 'frames of shard 1 for shard 2 are all zero, which they were not';
+  const textOf = (trainer: object): string =>
+    statusText({ ...STATUS, trainers: [{ ...A, ...trainer }] }, false, '0.3.0');
+  expect(textOf({ audited: { rate: 0.25, suspicion: 0, why: '' } })).toContain(
+    '  audited in 25.0 % of its stretches\n',
+  );
+  expect(textOf({ state: 'idle', audited: { rate: 0.4, suspicion: 0.8, why } }).replaceAll(/\s+/g, ' ')).toContain(
+    `audited in 40.0 % of its stretches suspicion 0.80: ${why} `,
+  );
+  expect(textOf({ state: 'idle', audited: { rate: 0.025, suspicion: 0, why: '' } })).not.toContain('audited');
+});

@@ -1,0 +1,19 @@
+/** How many of a trainer's stretches are done again. Pure. */
+import { AUDIT_RATE_FLOOR } from '../audit/draw.ts';
+import type { Standing } from './standing.ts';
+
+/** Of a key of which nothing was done again; each stretch that was, halves it, down to the rate of all. */
+export const NEW_KEY_RATE = 0.25;
+/** Of a key that is as suspicious as can be: a neighbour that lies about it costs the mesh no more than that. */
+export const SUSPECT_RATE = 0.5;
+
+/**
+ * No history of a trainer makes it less than the rate of all, nor that less than the floor.
+ * @param rate of all trainers
+ */
+export function auditRateOf({ looked, suspicion }: Pick<Standing, 'looked' | 'suspicion'>, rate: number): number {
+  const least = Math.max(rate, AUDIT_RATE_FLOOR);
+  const fresh = NEW_KEY_RATE / 2 ** looked;
+  const suspect = suspicion > 0 ? least + (SUSPECT_RATE - least) * suspicion : least;
+  return Math.min(1, Math.max(least, fresh, suspect));
+}

@@ -1,0 +1,134 @@
+/**
+ * How closely each trainer of a run is looked at. What its neighbours have seen of its frames, and the hashes of its
+ * states, make it suspicious or not; that draws audits and does nothing else. Audits alone clear it. Pure.
+ */
+import type { Verdict } from '../wire/audit-verdict.ts';
+import type { SeenBorder } from '../wire/messages.ts';
+import { type BorderHistory, judged, NO_HISTORY, type Unusual } from './history.ts';
+
+/** What is left of a suspicion behind a stretch in which nothing is unusual. */
+const FADES = 0.9;
+/** Below it there is none. */
+const FORGOTTEN = 0.01;
+/** Behind so many stretches in a row whose states were there before a shard is taken for one that does not learn. */
+export const PATIENCE = 8;
+/** Hashes of states that a shard is held against. */
+const MAX_STATES = 16;
+
+export interface Standing {
+  /** Stretches of it that were done again and not found wrong. */
+  readonly looked: number;
+  /** 0 … 1. */
+  readonly suspicion: number;
+  /** Of what, in words; empty where there is no suspicion. */
+  readonly why: string;
+  /** Of the newest stretch that was unusual. */
+  readonly term: number;
+  readonly from: number;
+}
+
+export const UNKNOWN: Standing = { looked: 0, suspicion: 0, why: '', term: -1, from: -1 };
+
+export interface StateHistory {
+  /** The newest last. */
+  readonly past: readonly { readonly calls: number; readonly hash: string }[];
+  /** Stretches in a row behind which it was one that was there before. */
+  readonly again: number;
+}
+
+/** Of one run. */
+export interface RunWatch {
+  /** By the shard that has sent it, the one that has seen it, and the message. */
+  readonly borders: Readonly<Record<string, BorderHistory>>;
+  /** By shard. */
+  readonly states: Readonly<Record<number, StateHistory>>;
+  /** By key. */
+  readonly keys: Readonly<Record<string, Standing>>;
+}
+
+export const NO_WATCH: RunWatch = { borders: {}, states: {}, keys: {} };
+
+/** What one shard has sealed of a stretch. */
+export interface SealedStretch {
+  readonly shard: number;
+  readonly term: number;
+  readonly from: number;
+  /** At its end: behind the last call that changed it. */
+  readonly state: { readonly calls: number; readonly hash: string };
+  readonly seen: readonly SeenBorder[];
+}
+
+/** @param owners of the term, by shard */
+export function withStretch(watch: RunWatch, sealed: SealedStretch, owners: readonly string[]): RunWatch {
+  const own = owners[sealed.shard] ?? '';
+  const { unusual, history } = judgedState(watch.states[sealed.shard], sealed);
+  let keys = { ...watch.keys, [own]: faded(watch.keys[own] ?? UNKNOWN) };
+  keys = suspected(keys, own, sealed, unusual);
+  const borders = { ...watch.borders };
+  for (const seen of sealed.seen) {
+    const sender = owners[seen.from];
+    // A trainer is not a witness of its own frames.
+    if (sender === undefined || sender === own) continue;
+    const name = borderName(seen.from, sealed.shard, seen.message);
+    const found = judged(borders[name] ?? NO_HISTORY, seen);
+    borders[name] = found.history;
+    const why = found.unusual && `frames of shard ${seen.from} for shard ${sealed.shard} ${found.unusual.why}`;
+    keys = suspected(keys, sender, sealed, found.unusual && { score: found.unusual.score, why: why ?? '' });
+  }
+  return { borders, states: { ...watch.states, [sealed.shard]: history }, keys };
+}
+
+/** A state that was there before; of a shard that has no weights, or whose weights have never moved, it says nothing. */
+function judgedState(
+  { past, again }: StateHistory = { past: [], again: 0 },
+  { shard, state }: SealedStretch,
+): { unusual?: Unusual; history: StateHistory } {
+  // The run may have gone back: what is done again gives the same states again.
+  const before = past.filter(({ calls }) => calls < state.calls);
+  const next = [...before, { calls: state.calls, hash: state.hash }].slice(-MAX_STATES);
+  const at = before.findLastIndex(({ hash }) => hash === state.hash);
+  const moves = before.some(({ hash }) => hash !== before[0]?.hash);
+  if (at < 0 || !moves || again >= PATIENCE) return { history: { past: next, again: at < 0 ? 0 : again } };
+  const how = at === before.length - 1 ? 'has not moved' : `is the one of call ${before[at]?.calls ?? 0} again`;
+  return {
+    unusual: { score: 1, why: `the state of shard ${shard} ${how}` },
+    history: { past: next, again: again + 1 },
+  };
+}
+
+type Keys = RunWatch['keys'];
+
+function suspected(keys: Keys, key: string, { term, from }: SealedStretch, unusual: Unusual | undefined): Keys {
+  const before = keys[key] ?? UNKNOWN;
+  if (!unusual || unusual.score < before.suspicion) return { ...keys, [key]: before };
+  return { ...keys, [key]: { ...before, suspicion: unusual.score, why: unusual.why, term, from } };
+}
+
+function faded(standing: Standing): Standing {
+  const suspicion = standing.suspicion * FADES;
+  return suspicion < FORGOTTEN ? { ...standing, suspicion: 0, why: '' } : { ...standing, suspicion };
+}
+
+/** A stretch of a trainer that was done again. */
+export interface LookedAt {
+  readonly trainer: string;
+  readonly term: number;
+  readonly from: number;
+}
+
+/**
+ * Only a match clears what was unusual, and only one of that stretch or a later one. What could not be compared counts
+ * as a look: a trainer of another class of device would be asked for one record in four for ever, and never be cleared.
+ */
+export function withVerdict(watch: RunWatch, looked: LookedAt, verdict: Verdict): RunWatch {
+  if (verdict === 'mismatch' || verdict === 'undelivered') return watch;
+  const before = watch.keys[looked.trainer] ?? UNKNOWN;
+  const counted = { ...before, looked: before.looked + 1 };
+  const isBehind = looked.term > before.term || (looked.term === before.term && looked.from >= before.from);
+  if (verdict !== 'match' || !isBehind) return { ...watch, keys: { ...watch.keys, [looked.trainer]: counted } };
+  return { ...watch, keys: { ...watch.keys, [looked.trainer]: { ...counted, suspicion: 0, why: '' } } };
+}
+
+function borderName(from: number, to: number, message: number): string {
+  return `${from}/${to}/${message}`;
+}

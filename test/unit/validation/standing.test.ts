@@ -1,0 +1,104 @@
+/** How suspicious a trainer is, of what, and how often it is audited for that. */
+import { describe, expect, test } from 'vitest';
+import { AUDIT_RATE, AUDIT_RATE_FLOOR } from '../../../runtime/audit/draw.ts';
+import { auditRateOf, NEW_KEY_RATE, SUSPECT_RATE } from '../../../runtime/validation/audit-rate.ts';
+import {
+  NO_WATCH,
+  type RunWatch,
+  type Standing,
+  UNKNOWN,
+  withStretch,
+  withVerdict,
+} from '../../../runtime/validation/standing.ts';
+import type { SeenBorder } from '../../../runtime/wire/messages.ts';
+import { stream } from '../../../spec/random.ts';
+
+const OWNERS = ['a', 'b'];
+const SKETCH = Array.from({ length: 16 }, () => 0.25);
+const SEEN = { message: 3, from: 0, frames: 10, rms: 2, largest: 9, zeros: 0, beyond: 0, repeated: 0, copied: 0 };
+
+/** Shard 1 has seen this of shard 0; states move on. */
+function stretch(watch: RunWatch, at: number, more: Partial<SeenBorder> = {}, hash = `state ${at}`): RunWatch {
+  const seen = [{ ...SEEN, sketch: SKETCH, ...more }];
+  const place = { term: 1, from: at };
+  const next = withStretch(watch, { ...place, shard: 1, state: { calls: at + 1, hash: `other ${at}` }, seen }, OWNERS);
+  return withStretch(next, { ...place, shard: 0, state: { calls: at + 1, hash }, seen: [] }, OWNERS);
+}
+
+/** Sizes that differ by some percent from stretch to stretch. */
+function usual(stretches: number): RunWatch {
+  const rng = stream(1, 'sizes');
+  let watch = NO_WATCH;
+  for (let at = 0; at < stretches; at++) watch = stretch(watch, at, { rms: 2 + 0.1 * rng.normal(at) });
+  return watch;
+}
+
+const of = (watch: RunWatch, key: string): Standing => watch.keys[key] ?? UNKNOWN;
+
+describe('suspicion', () => {
+  test('is not of what is as it was, and not of a shard that only saw it', () => {
+    const watch = usual(100);
+    expect([of(watch, 'a').suspicion, of(watch, 'b').suspicion]).toEqual([0, 0]);
+    expect(of(stretch(watch, 100, { rms: 3.2 }), 'b').suspicion).toBe(0);
+  });
+
+  test.each([
+    ['ten times as large', { rms: 20, largest: 90 }, /shard 0 for shard 1 are 1\d\.\d times as large/],
+    ['half as large again', { rms: 3, largest: 13.5 }, /are 1\.\d times as large/],
+    ['all zero', { rms: 0, largest: 0, zeros: 1 }, /all zero/],
+    ['copies of earlier ones', { repeated: 0.5 }, /repeat earlier ones in 50 % of cases/],
+    ['those of another shard', { copied: 0.1 }, /another shard in 10 % of cases/],
+    ['beyond what a node can have', { beyond: 0.001 }, /cannot have/],
+    ['negative', { sketch: SKETCH.map((n) => -n) }, /point to elsewhere/],
+  ] as const)('is of frames that are %s', (_, more, why) => {
+    const { suspicion, why: said } = of(stretch(usual(20), 20, more), 'a');
+    expect(suspicion).toBeGreaterThan(0.2);
+    expect(said).toMatch(why);
+  });
+
+  test('is of a state that has not moved, or was there before; not of one that never moves, or is done again', () => {
+    expect(of(stretch(usual(5), 5, {}, 'state 4'), 'a')).toMatchObject({ why: 'the state of shard 0 has not moved' });
+    expect(of(stretch(usual(5), 5, {}, 'state 2'), 'a').why).toBe('the state of shard 0 is the one of call 3 again');
+    let still = NO_WATCH;
+    for (let at = 0; at < 5; at++) still = stretch(still, at, {}, 'none');
+    expect(of(still, 'a').suspicion).toBe(0);
+    // The run has gone back to call 2.
+    expect(of(stretch(usual(5), 2), 'a').suspicion).toBe(0);
+  });
+
+  test('fades, is cleared by a match of that stretch or a later one, and by nothing else', () => {
+    const watch = stretch(usual(20), 20, { rms: 20 });
+    // Its own seal comes behind the one of the neighbour that has seen it.
+    expect(of(watch, 'a').suspicion).toBe(0.9);
+    expect(of(stretch(watch, 21), 'a').suspicion).toBeCloseTo(0.81);
+    const looked = { trainer: 'a', term: 1, from: 20 };
+    expect(of(withVerdict(watch, { ...looked, from: 19 }, 'match'), 'a').suspicion).toBe(0.9);
+    for (const verdict of ['mismatch', 'inconclusive', 'undelivered'] as const)
+      expect(of(withVerdict(watch, looked, verdict), 'a').suspicion).toBe(0.9);
+    const cleared = withVerdict(watch, looked, 'match');
+    expect(of(cleared, 'a')).toMatchObject({ suspicion: 0, looked: 1 });
+    // It was right: it may stay where it is.
+    expect(of(stretch(cleared, 21, { rms: 20 }), 'a').suspicion).toBe(0);
+  });
+
+  test('is not of what becomes larger from stretch to stretch', () => {
+    let watch = usual(20);
+    for (let at = 20; at < 60; at++) watch = stretch(watch, at, { rms: 2 * 1.05 ** (at - 20) });
+    expect(of(watch, 'a').suspicion).toBe(0);
+  });
+});
+
+test('the rate is high for new keys and suspicious ones, and never below that of all, nor that below the floor', () => {
+  const rate = (looked: number, suspicion = 0, all = AUDIT_RATE) => auditRateOf({ looked, suspicion }, all);
+  expect([0, 1, 2, 3, 4, 1000].map((looked) => rate(looked))).toEqual([
+    NEW_KEY_RATE,
+    NEW_KEY_RATE / 2,
+    NEW_KEY_RATE / 4,
+    NEW_KEY_RATE / 8,
+    AUDIT_RATE,
+    AUDIT_RATE,
+  ]);
+  expect(rate(1000, 1)).toBe(SUSPECT_RATE);
+  expect(rate(1000, 0.5)).toBeCloseTo((SUSPECT_RATE + AUDIT_RATE) / 2);
+  expect([rate(1000, 0, 0), rate(1000, 1, 1)]).toEqual([AUDIT_RATE_FLOOR, 1]);
+});
