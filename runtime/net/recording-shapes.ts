@@ -184,6 +184,7 @@ const STATE: Shape<SynchronizerState> = object({
     parts: number,
     differences: number,
     auditRate: number,
+    newKeyRate: optional(number),
   }),
 });
 

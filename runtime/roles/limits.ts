@@ -28,6 +28,8 @@ export interface Limits {
   readonly differences: number;
   /** Of the stretches of each trainer that are done again. */
   readonly auditRate: number;
+  /** At least, of those of a key of which none was done again; absent: `NEW_KEY_RATE`. */
+  readonly newKeyRate?: number;
 }
 
 export const LIMITS: Limits = {

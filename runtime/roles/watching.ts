@@ -36,5 +36,6 @@ export function standingOf({ runs }: Pick<SynchronizerState, 'runs'>, key: strin
 
 /** Which share of its stretches is done again. */
 export function rateFor(state: Pick<SynchronizerState, 'runs' | 'limits'>, key: string): number {
-  return auditRateOf(standingOf(state, key), state.limits.auditRate);
+  const { auditRate, newKeyRate } = state.limits;
+  return auditRateOf(standingOf(state, key), auditRate, newKeyRate);
 }

@@ -10,10 +10,15 @@ export const SUSPECT_RATE = 0.5;
 /**
  * No history of a trainer makes it less than the rate of all, nor that less than the floor.
  * @param rate of all trainers
+ * @param newKeys of keys of which nothing was done again
  */
-export function auditRateOf({ looked, suspicion }: Pick<Standing, 'looked' | 'suspicion'>, rate: number): number {
+export function auditRateOf(
+  { looked, suspicion }: Pick<Standing, 'looked' | 'suspicion'>,
+  rate: number,
+  newKeys = NEW_KEY_RATE,
+): number {
   const least = Math.max(rate, AUDIT_RATE_FLOOR);
-  const fresh = NEW_KEY_RATE / 2 ** looked;
+  const fresh = newKeys / 2 ** looked;
   const suspect = suspicion > 0 ? least + (SUSPECT_RATE - least) * suspicion : least;
   return Math.min(1, Math.max(least, fresh, suspect));
 }

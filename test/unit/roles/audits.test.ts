@@ -10,10 +10,13 @@ import {
   MARKS_WINDOW_MS,
 } from '../../../runtime/roles/auditing.ts';
 import type { AskedAudit, SynchronizerEffect, SynchronizerEvent } from '../../../runtime/roles/synchronizer-state.ts';
+import { rateFor, standingOf } from '../../../runtime/roles/watching.ts';
 import { simulate } from '../../../runtime/simulation/simulation.ts';
 import { lastChange } from '../../../runtime/training/calls.ts';
 import { stretchEnd } from '../../../runtime/training/stretches.ts';
+import { NEW_KEY_RATE, SUSPECT_RATE } from '../../../runtime/validation/audit-rate.ts';
 import type { AuditVerdict } from '../../../runtime/wire/audit-verdict.ts';
+import type { Seal } from '../../../runtime/wire/messages.ts';
 import { checkedChain, Driver, hash, RUN } from '../../mesh/hostile/role-driver.ts';
 import { chain } from '../../mesh/simulated.ts';
 
@@ -36,17 +39,25 @@ type Drawn = Pick<WaitingDraw, 'term' | 'from' | 'shards'>;
 
 /** Trainers that seal; every stretch is drawn unless a rate is given. */
 function mesh(trainers = ['a', 'b', 'c'], auditRate = 1): Driver {
-  const driver = new Driver(trainers, checkedChain(), { auditRate });
+  const driver = new Driver(trainers, checkedChain(), { auditRate, newKeyRate: auditRate });
   for (const name of trainers) driver.join(name, { audits: true });
   return driver.start();
 }
 
 /** By one shard, as its owner seals it. */
-function seal(driver: Driver, shard: number, from: number, more: { nonce?: string; state?: string } = {}): Driver {
+function seal(
+  driver: Driver,
+  shard: number,
+  from: number,
+  more: { nonce?: string; state?: string; seen?: Seal['seen'] } = {},
+): Driver {
   const calls = ends(driver, from);
   const state = { calls: lastChange(driver.run.deployment, calls), hash: more.state ?? hash('a'), sig: '' };
   const numbers = { nonce: more.nonce ?? nonceOf(shard, from), next: pledgeOf(nonceOf(shard, calls)) };
-  return driver.ofShard(shard, { type: 'sealed', seals: [{ from, calls, state, windows: hash('b'), ...numbers }] });
+  return driver.ofShard(shard, {
+    type: 'sealed',
+    seals: [{ from, calls, state, windows: hash('b'), ...numbers, ...(more.seen ? { seen: more.seen } : {}) }],
+  });
 }
 
 const nonceOf = (shard: number, from: number): string => `number of ${shard} for ${from}`;
@@ -161,6 +172,30 @@ describe('a draw', () => {
     // Two states of one call: one of them is a lie.
     seal(driver, 0, 0);
     expect(seal(driver, 0, 0, { state: hash('e') }).refused).toBe('a-lie');
+  });
+});
+
+describe('the rate of a trainer', () => {
+  const rateOf = (driver: Driver, shard: number): number => rateFor(driver.state, driver.run.owners[shard] ?? '');
+
+  test('begins high, falls with each stretch that was right, and rises where a neighbour sees what is unusual', () => {
+    const driver = mesh(['a', 'b', 'c'], 0.025);
+    driver.state = { ...driver.state, limits: { ...driver.state.limits, newKeyRate: NEW_KEY_RATE } };
+    expect(rateOf(driver, 0)).toBe(NEW_KEY_RATE);
+    const border = { message: 1, from: 0, frames: 4, zeros: 0, beyond: 0, repeated: 0, copied: 0 };
+    const sees = (rms: number) => [{ ...border, rms, largest: 3 * rms, sketch: Array(16).fill(0.25) }];
+    for (let from = 0; from < 8; from++) seal(seal(driver, 0, from), 1, from, { seen: sees(from < 7 ? 1 : 10) });
+    expect(standingOf(driver.state, driver.run.owners[0] ?? '')).toMatchObject({ suspicion: 1, from: 7 });
+    expect([rateOf(driver, 0), rateOf(driver, 1)]).toEqual([SUSPECT_RATE, NEW_KEY_RATE]);
+    expect([driver.run.marks, revoked(driver), driver.run.excluded]).toEqual([undefined, [], []]);
+  });
+
+  test('is kept with what was drawn', () => {
+    const driver = mesh();
+    sealedBoth(driver, 0);
+    const kept = driver.effects.flatMap((e) => (e.kind === 'keep' ? [e.value] : []));
+    const [a = '', b = ''] = driver.run.owners;
+    expect(kept).toContainEqual({ drawn: expect.objectContaining({ rates: { [a]: 1, [b]: 1 } }) });
   });
 });
 
