@@ -1,12 +1,21 @@
 /** Threads of a CPU that share a batch of training, their number and the part that each of them runs. */
 import { gradientName, LANE, STEP } from '../../../spec/names.ts';
-import type { Block, Input, Program, ProgramFunction, State, Update } from '../../../spec/program.ts';
+import {
+  type Block,
+  type Input,
+  type Program,
+  type ProgramFunction,
+  type State,
+  sizeOf,
+  type Update,
+} from '../../../spec/program.ts';
 import type { TrainTask } from '../../3-check/checked.ts';
 import type { Graph } from '../../4-graph/graph.ts';
 import type { AtRest } from '../../5-program/arrivals.ts';
 import { BlockBuilder, createNames } from '../../5-program/builder.ts';
 import { noisyPart } from '../../5-program/chance.ts';
-import { methodOf } from '../../5-program/method.ts';
+import { parameterStates } from '../../5-program/lower.ts';
+import { type Method, methodOf } from '../../5-program/method.ts';
 import { batchNode } from '../../5-program/over-batch.ts';
 import { masksOf } from '../../5-program/sparse-weights.ts';
 import { lowerRule, moveBy, openTraining, totalsBy } from '../../5-program/train-parts.ts';
@@ -20,10 +29,32 @@ const MIN_LANE_SAMPLES = 16;
 /** In larger models a product has work for all threads, and every lane would hold a copy of all weights. */
 const MAX_LANE_LINKS = 256;
 
+/** So many weights are handed over and moved twice in the time that is saved by sharing one value of a sweep. */
+const WEIGHTS_OF_A_VALUE = 2;
+
 /** @returns 1 where a batch is better left whole, or does not divide */
-export function lanesFor({ links }: Pick<Graph, 'links'>, { batch }: Pick<TrainTask, 'batch'>): number {
-  const samples = batch / LANES;
-  return links.length <= MAX_LANE_LINKS && Number.isInteger(samples) && samples >= MIN_LANE_SAMPLES ? LANES : 1;
+export function lanesFor(graph: Graph, task: Pick<TrainTask, 'batch' | 'method'>): number {
+  const samples = task.batch / LANES;
+  const divides = Number.isInteger(samples) && samples >= MIN_LANE_SAMPLES;
+  return divides && graph.links.length <= MAX_LANE_LINKS && sharesMore(graph, task) ? LANES : 1;
+}
+
+/**
+ * Whether lanes share more than they hand over: values, as often as they are worked out, against a gradient of every
+ * weight. By backpropagation of dense links all weights are read once for every sample, and handing gradients over and
+ * moving all weights twice takes as long as the products.
+ */
+function sharesMore(graph: Graph, task: Pick<TrainTask, 'batch' | 'method'>): boolean {
+  const predicted = new Set(graph.links.map((l) => l.target));
+  const values = graph.nodes.reduce((sum, n) => sum + (predicted.has(n.name) ? sizeOf(n.shape) : 0), 0);
+  const weights = parameterStates(graph).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return WEIGHTS_OF_A_VALUE * task.batch * values * sweepsOf(graph, methodOf(task)) >= weights;
+}
+
+/** How often a batch works out all values, at most. */
+function sweepsOf({ links }: Graph, method: Method): number {
+  if ('steps' in method) return 1 + method.steps;
+  return method.rule === 'bp' ? 1 : 1 + links.length;
 }
 
 /** What the lanes of a training are made from. */

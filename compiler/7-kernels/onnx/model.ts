@@ -5,6 +5,7 @@ export type OnnxType = 'float' | 'uint8' | 'int32' | 'int64' | 'bool';
 const TYPE_CODES: Readonly<Record<OnnxType, number>> = { float: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
 const IR_VERSION = 9;
 const OPSET = 20;
+const MICROSOFT = 'com.microsoft';
 
 export type OnnxAttribute = number | { readonly float: number } | readonly number[] | string;
 
@@ -58,7 +59,9 @@ export function encodeModel(graph: OnnxGraph<OnnxPort>, metadata?: ReadonlyMap<s
   const opset = (domain: string, version: number): ProtoWriter => new ProtoWriter().text(1, domain).varint(2, version);
   const model = new ProtoWriter().varint(1, IR_VERSION).text(2, 'nmc').message(7, body).message(8, opset('', OPSET));
   // What is exported says which operators it needs; a plan's own graphs are run by one library only.
-  if (!metadata || graph.nodes.some((node) => node.domain !== undefined)) model.message(8, opset('com.microsoft', 1));
+  if (!metadata || graph.nodes.some((node) => node.domain !== undefined)) model.message(8, opset(MICROSOFT, 1));
+  const others = graph.nodes.flatMap(({ domain = '' }) => (domain === '' || domain === MICROSOFT ? [] : [domain]));
+  for (const domain of new Set(others)) model.message(8, opset(domain, 1));
   for (const [key, value] of metadata ?? []) model.message(14, new ProtoWriter().text(1, key).text(2, value));
   return model.finish();
 }

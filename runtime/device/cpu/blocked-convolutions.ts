@@ -15,7 +15,7 @@ type Model = InstanceType<typeof onnx.ModelProto>;
 type Graph = NonNullable<Model['graph']>;
 type Node = NonNullable<Graph['node']>[number];
 
-const DOMAIN = 'com.microsoft.nchwc';
+export const BLOCKED_DOMAIN = 'com.microsoft.nchwc';
 /** Channels of a block on processors that have such kernels. */
 const BLOCKS = [16, 8];
 /** A kernel of fewer places does too little between laying out and laying back. */
@@ -66,7 +66,7 @@ function rewritten(model: Model, kernels: ReadonlyMap<string, readonly number[]>
   });
   return onnx.ModelProto.encode({
     ...model,
-    opsetImport: [...(model.opsetImport ?? []), { domain: DOMAIN, version: 1 }],
+    opsetImport: [...(model.opsetImport ?? []), { domain: BLOCKED_DOMAIN, version: 1 }],
     graph: { ...graph, node: nodes, initializer: [...(graph?.initializer ?? []), ...sizes.values()] },
   }).finish();
 }
@@ -110,13 +110,13 @@ function blocked(
     ];
   });
   const picture = once(`blocked:${x}`, () => [
-    { opType: 'ReorderInput', domain: DOMAIN, input: [x], output: [`blocked:${x}`] },
+    { opType: 'ReorderInput', domain: BLOCKED_DOMAIN, input: [x], output: [`blocked:${x}`] },
   ]);
   const made = `blocked:made ${y}`;
-  nodes.push({ ...node, domain: DOMAIN, input: [picture, weights, ...bias], output: [made] });
+  nodes.push({ ...node, domain: BLOCKED_DOMAIN, input: [picture, weights, ...bias], output: [made] });
   nodes.push({
     opType: 'ReorderOutput',
-    domain: DOMAIN,
+    domain: BLOCKED_DOMAIN,
     input: [made],
     output: [y],
     attribute: [{ name: 'channels', type: onnx.AttributeProto.AttributeType.INT, i: to }],

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Device, DeviceSession, Executable } from '../device.ts';
 import { inTime, markStuck } from '../stuck.ts';
-import { hasLanes, openInLanes, openInTurns, trains } from './lanes.ts';
+import { hasLanes, openInLanes, openInOneLane, openInTurns, trainsInLanes, trainsInOneLane } from './lanes.ts';
 import { startOf } from './messages.ts';
 import { besideQuick } from './quick.ts';
 import { valuesThere } from './stayed.ts';
@@ -34,11 +34,13 @@ export const cpuDevice: Device = {
 function openInThreads(executable: Executable): DeviceSession {
   if (!hasLanes(executable)) return openInThread(executable);
   const half = startOf(executable, Math.max(1, Math.floor(THREADS / 2)));
-  return trains(executable) ? openInLanes(executable, half) : openInTurns(half);
+  return trainsInLanes(executable) ? openInLanes(executable, half) : openInTurns(half);
 }
 
 function openInThread(executable: Executable): DeviceSession {
-  const thread = startThread(startOf(executable, THREADS));
+  const start = startOf(executable, THREADS);
+  if (trainsInOneLane(executable)) return openInOneLane(executable, start);
+  const thread = startThread(start);
   return {
     ...sessionOn(thread),
     computed: () => thread.computed(),

@@ -6,13 +6,14 @@
 
 import * as ort from 'onnxruntime-node';
 import { type CpuKernel, type CpuManifest, pairExport } from '../../../spec/cpu-manifest.ts';
-import { isGradientName, LANE, STEP } from '../../../spec/names.ts';
+import { isGradientName, LANE, STEP, TRAIN } from '../../../spec/names.ts';
 import type { Shape } from '../../../spec/program.ts';
 import { sizeOf } from '../../../spec/program.ts';
 import { evaluateScalar } from '../../../spec/scalars.ts';
 import type { Position, RunInput } from '../device.ts';
 import { largestTile, type PlacedTile, placedTiles } from './gradient-tiles.ts';
 import { Layouts } from './laid-out.ts';
+import type { LaneRun, WholeRun } from './lane-run.ts';
 import type { GraphSplitter } from './large-gradients.ts';
 import { manifestsIn } from './manifest.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
@@ -68,21 +69,6 @@ interface Bound {
   readonly loaded: Loaded;
   readonly feeds: Record<string, ort.Tensor>;
   readonly fetches: Record<string, ort.Tensor>;
-}
-
-/** The share of each batch that a lane takes, and the step that both lanes take together. */
-export interface LaneRun {
-  /**
-   * All results of this lane's last share, its gradients among them, as they lie in memory one after the other; behind
-   * them memory for those of the other lane.
-   */
-  readonly own: Float32Array;
-  readonly other: Float32Array;
-  share(position: Position): Promise<void>;
-  /** Puts together what is not a gradient. @param first results of the first lane, as `own` has them */
-  sum(first: Float32Array, second: Float32Array, results: Readonly<Record<string, Float32Array>>): void;
-  /** Moves the weights by the sum of both lanes' gradients. @param first `own` or `other` of the first lane */
-  step(first: Float32Array, second: Float32Array, position: Position): void;
 }
 
 interface LoadedKernel {
@@ -258,10 +244,18 @@ export class CpuEngine {
     return results;
   }
 
-  laneManifest(): CpuManifest {
-    const manifest = this.#manifests.get(LANE);
-    if (!manifest) throw new Error('the plan has no lanes');
+  manifestOf(name: string): CpuManifest {
+    const manifest = this.#manifests.get(name);
+    if (!manifest) throw new Error(`the plan has no cpu form of ${name}`);
     return manifest;
+  }
+
+  /** @param inputs of a batch: the same memory for every batch */
+  async whole(inputs: Readonly<Record<string, RunInput>>): Promise<WholeRun> {
+    const loaded = await this.#load(TRAIN);
+    const bound = this.#bind(loaded, inputs);
+    return (position, known) =>
+      this.#runAll(bound, position, () => known((result) => dataOf(placeOf(loaded.results, result))));
   }
 
   /** @param inputs of a lane's share: the same memory for every batch */
@@ -320,12 +314,16 @@ export class CpuEngine {
     return { loaded, feeds, fetches };
   }
 
-  /** The graph, and behind it all that moves weights. */
-  async #runAll(bound: Bound, position: Position): Promise<void> {
+  /**
+   * The graph, and behind it all that moves weights.
+   * @param known called when the results are there
+   */
+  async #runAll(bound: Bound, position: Position, known?: () => void): Promise<void> {
     const { loaded, feeds } = bound;
     const { places, late } = loaded;
     const addressesOf = (field: string): readonly number[] => [placeOf(places.fields, field).address];
     const made = await this.#runGraph(bound, position);
+    known?.();
     this.#runKernels(loaded, position, addressesOf);
     for (const { inputs, output, session, tiles, kernels } of late) {
       const sides = Object.fromEntries(inputs.map((name) => [name, made[name] ?? feeds[name] ?? NO_TENSOR]));
@@ -424,9 +422,9 @@ export class CpuEngine {
   async #open(name: string): Promise<Loaded> {
     const split = this.#split.get(name);
     const graph = split ? split.graph : this.#files.get(`cpu/${name}.onnx`);
-    const manifest = this.#manifests.get(name);
+    const manifest = this.manifestOf(name);
     const places = this.#places.get(name);
-    if (!manifest || !places) throw new Error(`the plan has no cpu form of ${name}`);
+    if (!places) throw new Error(`${name} has no places`);
     const session = graph && (await this.#openSession(graph));
     const module = this.#files.get(`cpu/${name}.wasm`);
     const results = resultsOf(manifest, places);

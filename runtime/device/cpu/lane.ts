@@ -1,37 +1,39 @@
-/**
- * One of two threads that train together. Each takes half of every batch with one thread of ONNX Runtime (small
- * products and element-wise work use two cores better apart than together), gives its gradients to the other, and
- * moves its own copy of the weights by both, added in the order of the lanes: the copies stay equal, bit for bit.
- */
+/** A thread of ONNX Runtime that takes its share of every batch, or all of it, past its messages. */
+import { LANE, TRAIN } from '../../../spec/names.ts';
 import type { RunInput } from '../device.ts';
-import type { CpuEngine, LaneRun } from './engine.ts';
+import type { CpuEngine } from './engine.ts';
 import { Meeting } from './meeting.ts';
 import type { LaneStart } from './messages.ts';
-import { CONTROL, halvesOf, positionOf, SLOTS, type Slot, slotsIn, takeHalf } from './slots.ts';
+import { SharedBatches } from './shared-batches.ts';
+import { type BatchWork, CONTROL, SLOTS, type Slot, shareOf, slotsIn, takeShare } from './slots.ts';
+import { WholeBatches } from './whole-batches.ts';
 
 /** A command that waits for each batch sends the next one within this time. */
 const LINGER_MILLISECONDS = 1;
 
 export class Lane {
-  readonly #engine: CpuEngine;
+  /** What its batches run. */
+  readonly name: string;
   readonly #index: 0 | 1;
   readonly #control: Int32Array;
-  readonly #exchange: Float32Array;
   readonly #slots: readonly Slot[];
   readonly #inputs: Record<string, RunInput>;
   readonly #meeting: Meeting;
+  readonly #work: BatchWork;
   #finished = 0;
-  #work: LaneRun | undefined;
 
-  constructor(engine: CpuEngine, start: LaneStart) {
-    this.#engine = engine;
-    this.#index = start.index;
-    this.#control = new Int32Array(start.control);
-    this.#meeting = new Meeting(this.#control, 2);
-    this.#exchange = new Float32Array(start.exchange);
-    const manifest = engine.laneManifest();
-    this.#slots = slotsIn(start.slots, manifest);
-    this.#inputs = halvesOf(manifest);
+  constructor(engine: CpuEngine, { index, control, exchange, slots }: LaneStart) {
+    this.#index = index;
+    this.#control = new Int32Array(control);
+    const lanes = exchange ? 2 : 1;
+    this.#meeting = new Meeting(this.#control, lanes);
+    this.name = exchange ? LANE : TRAIN;
+    const manifest = engine.manifestOf(this.name);
+    this.#slots = slotsIn(slots, manifest, lanes);
+    this.#inputs = shareOf(manifest);
+    this.#work = exchange
+      ? new SharedBatches({ engine, index, inputs: this.#inputs, exchange, meeting: this.#meeting })
+      : new WholeBatches(engine, this.#inputs);
   }
 
   /**
@@ -64,27 +66,13 @@ export class Lane {
     }
   }
 
-  /** The results are known before the weights have moved: the next batch is on its way meanwhile. */
   async #run(slot: Slot): Promise<void> {
-    const position = positionOf(slot);
-    takeHalf(slot, this.#index, this.#inputs);
-    this.#work ??= await this.#engine.lane(this.#inputs);
-    const { own, other, share, sum, step } = this.#work;
-    await share(position);
-    // Two halves of the exchange take turns, so that one meeting a batch is enough.
-    const turn = (this.#finished % 2) * 2 * own.length;
-    const part = (lane: number): Float32Array =>
-      this.#exchange.subarray(turn + lane * own.length, turn + (lane + 1) * own.length);
-    part(this.#index).set(own);
-    this.#meeting.meet();
-    this.#finished++;
-    if (this.#index === 0) {
-      sum(part(0), part(1), slot.results);
+    takeShare(slot, this.#index, this.#inputs);
+    await this.#work.run(slot, () => {
+      this.#finished++;
+      if (this.#index > 0) return;
       Atomics.store(this.#control, CONTROL.done, this.#finished);
       Atomics.notify(this.#control, CONTROL.done);
-    }
-    other.set(part(1 - this.#index));
-    if (this.#index === 0) step(own, other, position);
-    else step(other, own, position);
+    });
   }
 }

@@ -1,4 +1,7 @@
-/** The command's end of two threads that share every training batch; anything else goes to them in turn. */
+/**
+ * The command's end of two threads that share every training batch, or of one that takes it whole; anything else goes to
+ * them in turn.
+ */
 
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import { LANE, STEP, TRAIN } from '../../../spec/names.ts';
@@ -21,8 +24,14 @@ export function hasLanes({ program, files }: Executable): boolean {
   return inProgram && files.has(`cpu/${STEP}.json`) && !files.has(`cpu/${STEP}.onnx`);
 }
 
-/** Whether it can be trained, too: what only predicts brings no graph for a share of a batch. */
-export const trains = ({ files }: Executable): boolean => files.has(`cpu/${LANE}.onnx`);
+/** Whether its batches can be trained on in lanes: what only predicts brings no graph for a share of one. */
+export const trainsInLanes = ({ files }: Executable): boolean => files.has(`cpu/${LANE}.onnx`);
+
+/** Whether one lane can take whole batches: all that is read of a batch goes through the graph. */
+export function trainsInOneLane({ files }: Executable): boolean {
+  const bytes = files.get(`cpu/${TRAIN}.json`);
+  return bytes !== undefined && readManifest(bytes).kernelFields.length === 0;
+}
 
 /** The same two threads where nothing is trained: predictions give the same bits. */
 export function openInTurns(start: WorkerStart): DeviceSession {
@@ -53,10 +62,27 @@ export function openInLanes({ files }: Executable, start: WorkerStart): DeviceSe
   const manifest = readManifest(files.get(`cpu/${LANE}.json`) ?? new Uint8Array());
   const control = new SharedArrayBuffer(CONTROL_BYTES);
   const exchange = new SharedArrayBuffer(4 * resultBytes(manifest));
-  const slots = new SharedArrayBuffer(slotBytes(manifest));
-  const lanes = ([0, 1] as const).map((index) => openLane({ ...start, lane: { index, control, exchange, slots } }));
-  const [first, second] = lanes as [OpenLane, OpenLane];
-  const batches = new Batches([first, second], new Int32Array(control), slotsIn(slots, manifest));
+  const slots = new SharedArrayBuffer(slotBytes(manifest, 2));
+  const open = (index: 0 | 1): OpenLane => openLane({ ...start, lane: { index, control, exchange, slots } });
+  return sessionOf([open(0), open(1)], new Int32Array(control), slotsIn(slots, manifest, 2));
+}
+
+/** One thread that trains on whole batches. @param start what it runs */
+export function openInOneLane({ files }: Executable, start: WorkerStart): DeviceSession {
+  const manifest = readManifest(files.get(`cpu/${TRAIN}.json`) ?? new Uint8Array());
+  const control = new SharedArrayBuffer(CONTROL_BYTES);
+  const slots = new SharedArrayBuffer(slotBytes(manifest, 1));
+  const lane = openLane({ ...start, lane: { index: 0, control, slots } });
+  return sessionOf([lane], new Int32Array(control), slotsIn(slots, manifest, 1));
+}
+
+function sessionOf(
+  lanes: readonly [OpenLane, ...OpenLane[]],
+  control: Int32Array,
+  slots: readonly Slot[],
+): DeviceSession {
+  const [first] = lanes;
+  const batches = new Batches(lanes, control, slots);
   let turn = 0;
   return {
     write: async (state, values) => {
@@ -71,7 +97,7 @@ export function openInLanes({ files }: Executable, start: WorkerStart): DeviceSe
     run: (name, inputs, position) => {
       if (name === TRAIN) return batches.run(inputs, position);
       const copies = copied(inputs);
-      const { ask } = turn++ % 2 ? second : first;
+      const { ask } = lanes[turn++ % lanes.length] ?? first;
       return batches.behind(() => ask({ kind: 'run', name, inputs: copies, position }, buffersOf(copies)));
     },
     prepare: (name) => {

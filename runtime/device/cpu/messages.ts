@@ -7,7 +7,7 @@ export interface WorkerStart {
   readonly states: readonly EngineState[];
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly threads: number;
-  /** Where this thread is one of two that share every batch. */
+  /** Where batches come to this thread past its messages. */
   readonly lane?: LaneStart;
 }
 
@@ -15,8 +15,11 @@ export interface LaneStart {
   readonly index: 0 | 1;
   /** See `CONTROL`. */
   readonly control: SharedArrayBuffer;
-  /** Results of both lanes, their gradients among them, for batches of even and odd number. */
-  readonly exchange: SharedArrayBuffer;
+  /**
+   * Results of both lanes, their gradients among them, for batches of even and odd number; absent where this one takes
+   * whole batches.
+   */
+  readonly exchange?: SharedArrayBuffer;
   /** See `Slot`. */
   readonly slots: SharedArrayBuffer;
 }

@@ -1,5 +1,5 @@
 /**
- * Batches on their way to two lanes and back, in memory that the command and both lanes share: a message between
+ * Batches on their way to one lane or two and back, in memory that the command and the lanes share: a message between
  * threads costs as much as a tenth of a small network's batch, and wakes who receives it at the worst moment.
  *
  * A slot holds the whole batch, its position and, when it is done, its results. They are used in turn. A lane that has
@@ -40,13 +40,22 @@ export interface Slot {
   readonly messages: Int32Array;
 }
 
-/** @param lane what a lane runs: its inputs are halves */
-export function slotBytes(lane: CpuManifest): number {
-  return SLOTS * layout(lane).bytes;
+/** What a lane does with a batch, its share of which lies in its inputs already. */
+export interface BatchWork {
+  /** @param done its results are in the slot: the next batch is on its way while the weights move */
+  run(slot: Slot, done: () => void): Promise<void>;
 }
 
-export function slotsIn(buffer: SharedArrayBuffer, lane: CpuManifest): readonly Slot[] {
-  const { bytes, fields, results, position, messages } = layout(lane);
+/**
+ * @param lane what a lane runs: its inputs are its share of a batch's
+ * @param lanes that share each batch
+ */
+export function slotBytes(lane: CpuManifest, lanes: number): number {
+  return SLOTS * layout(lane, lanes).bytes;
+}
+
+export function slotsIn(buffer: SharedArrayBuffer, lane: CpuManifest, lanes: number): readonly Slot[] {
+  const { bytes, fields, results, position, messages } = layout(lane, lanes);
   return Array.from({ length: SLOTS }, (_, i) => {
     const at = i * bytes;
     return {
@@ -60,7 +69,7 @@ export function slotsIn(buffer: SharedArrayBuffer, lane: CpuManifest): readonly 
         ]),
       ),
       position: new Float64Array(buffer, at + position, POSITION),
-      messages: new Int32Array(buffer, at + messages, 2),
+      messages: new Int32Array(buffer, at + messages, lanes),
     };
   });
 }
@@ -73,7 +82,7 @@ interface Layout {
   readonly messages: number;
 }
 
-function layout(lane: CpuManifest): Layout {
+function layout(lane: CpuManifest, lanes: number): Layout {
   let bytes = 0;
   const room = (size: number): number => {
     const offset = bytes;
@@ -81,7 +90,7 @@ function layout(lane: CpuManifest): Layout {
     return offset;
   };
   const fields = lane.fields.map(({ field, type, shape }) => {
-    const elements = 2 * sizeOf(shape);
+    const elements = lanes * sizeOf(shape);
     return { name: field, type, elements, offset: room(elements * ARRAYS[type].BYTES_PER_ELEMENT) };
   });
   const results = lane.outputs.flatMap((o) => {
@@ -91,7 +100,7 @@ function layout(lane: CpuManifest): Layout {
     return [{ name: o.result, elements, offset: room(elements * Float32Array.BYTES_PER_ELEMENT) }];
   });
   const position = room(POSITION * Float64Array.BYTES_PER_ELEMENT);
-  const messages = room(2 * Int32Array.BYTES_PER_ELEMENT);
+  const messages = room(lanes * Int32Array.BYTES_PER_ELEMENT);
   return { bytes, fields, results, position, messages };
 }
 
@@ -105,16 +114,16 @@ export function fillSlot(slot: Slot, inputs: Readonly<Record<string, RunInput>>,
   slot.position.set([batch, batches, step ?? Number.NaN, tick ?? Number.NaN]);
 }
 
-/** A lane's half of the inputs, copied to where it keeps them. */
-export function takeHalf(slot: Slot, lane: 0 | 1, into: Readonly<Record<string, RunInput>>): void {
+/** A lane's share of the inputs, copied to where it keeps them. */
+export function takeShare(slot: Slot, lane: 0 | 1, into: Readonly<Record<string, RunInput>>): void {
   for (const [name, place] of Object.entries(into)) {
     const whole = slot.inputs[name];
     if (whole) place.set(whole.subarray(lane * place.length, (lane + 1) * place.length));
   }
 }
 
-/** Memory for a lane's halves: ONNX Runtime reads none that threads share. */
-export function halvesOf({ fields }: CpuManifest): Record<string, RunInput> {
+/** Memory for a lane's share: ONNX Runtime reads none that threads share. */
+export function shareOf({ fields }: CpuManifest): Record<string, RunInput> {
   return Object.fromEntries(fields.map(({ field, type, shape }) => [field, new ARRAYS[type](sizeOf(shape))]));
 }
 

@@ -1,7 +1,7 @@
 /** A thread of the CPU device: ONNX Runtime blocks its caller, so the command's own thread does not call it. */
 
 import { parentPort } from 'node:worker_threads';
-import { LANE, TRAIN } from '../../../spec/names.ts';
+import { TRAIN } from '../../../spec/names.ts';
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { freeNow } from '../../support/free-now.ts';
 import { carryOutOn } from './carry-out.ts';
@@ -79,7 +79,12 @@ function engineOf({ engine = 0 }: Request): Opened {
 async function carryOut(request: Request): Promise<Value> {
   if (request.kind === 'open') {
     const { states, files, threads, lane } = request.start;
-    const engine = new CpuEngine(states, files, { threads, split: await splitterOf(files) });
+    // Nothing else waits for a turn of a lane's event loop but its messages, and those a batch waits for.
+    const engine = new CpuEngine(states, files, {
+      threads,
+      split: await splitterOf(files),
+      atOnce: lane !== undefined,
+    });
     const values = new StayingValues(engine);
     opened.set(request.engine ?? 0, { engine, lane: lane && new Lane(engine, lane), values });
     return undefined;
@@ -87,7 +92,7 @@ async function carryOut(request: Request): Promise<Value> {
   const { engine, lane, values } = engineOf(request);
   switch (request.kind) {
     case 'prepare':
-      return carryOutOn(engine, lane && request.name === TRAIN ? { ...request, name: LANE } : request);
+      return carryOutOn(engine, lane && request.name === TRAIN ? { ...request, name: lane.name } : request);
     case 'write':
       await carryOutOn(engine, request);
       freeNow(request.values);

@@ -4,7 +4,7 @@ import { verify } from '../../../compiler/5-program/verify.ts';
 import { lowerToCpu } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { STATE_BYTES, sharedProgram } from '../../../runtime/cli/measuring/batch-costs.ts';
 import { type BorderTimes, better, costsOfRounds } from '../../../runtime/cli/measuring/border-costs.ts';
-import { hasLanes, trains } from '../../../runtime/device/cpu/lanes.ts';
+import { hasLanes, trainsInLanes } from '../../../runtime/device/cpu/lanes.ts';
 
 const [TURN, BYTE] = [20e-6, 1e-11];
 const STREAM = 200e-6;
@@ -74,7 +74,7 @@ test('threads share the batches of the only shard that is measured', () => {
   const program = sharedProgram(16);
   verify(program);
   const executable = { program, files: lowerToCpu(program) };
-  expect([hasLanes(executable), trains(executable)]).toEqual([true, true]);
+  expect([hasLanes(executable), trainsInLanes(executable)]).toEqual([true, true]);
 });
 
 test('no cost is negative, and the way of a frame is at most twice its work', () => {

@@ -27,9 +27,19 @@ test('a program has no lanes where its rule cannot be divided, or where they wou
 });
 
 test('a CPU uses two lanes from 16 samples each, and none for a large model', () => {
-  expect([30, 31, 32, 33, 34].map((batch) => lanesFor(graph, { batch }))).toEqual([1, 1, 2, 1, 2]);
+  expect([30, 31, 32, 33, 34].map((batch) => lanesFor(graph, { batch, method: il }))).toEqual([1, 1, 2, 1, 2]);
   const [link] = graph.links;
   if (!link) throw new Error('no link');
-  const models = [256, 257].map((length) => ({ links: Array.from({ length }, () => link) }));
-  expect(models.map((model) => lanesFor(model, { batch: 32 }))).toEqual([2, 1]);
+  const models = [256, 257].map((length) => ({
+    ...graph,
+    links: Array.from({ length }, () => ({ ...link, weights: [] })),
+  }));
+  expect(models.map((model) => lanesFor(model, { batch: 32, method: il }))).toEqual([2, 1]);
+});
+
+test('a CPU leaves a batch whole that hands over more weights than it shares values', () => {
+  const dense = chain([784, 128, 128, 10], { act: tanh });
+  const lanes = (method: typeof il, batch: number): number => lanesFor(dense, { batch, method });
+  expect([lanes(il, 128), lanes(call('learn.z_il', {}), 256), lanes(call('learn.bp', {}), 128)]).toEqual([2, 2, 1]);
+  expect(lanes(call('learn.bp', {}), 1024)).toBe(2);
 });
