@@ -118,7 +118,7 @@ export class Till {
     const cost = price * predictions;
     const owed = this.#spent(channel) + (this.#aside.get(channel) ?? 0) + cost;
     if (!Number.isSafeInteger(owed) || voucher.tokens < owed)
-      throw new NotPaid(`${predictions} predictions cost ${cost} tokens: with them the channel owes ${owed}`, {
+      throw new NotPaid(`${predictions} at ${price} tokens each: with them the channel owes ${owed}`, {
         ...{ ...this.terms, channel, owed },
       });
     this.#setAside(channel, cost);

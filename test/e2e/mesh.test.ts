@@ -8,7 +8,7 @@ import { isProcessAlive } from '../../runtime/support/process-alive.ts';
 import { writeClassFolders } from '../support/class-folders.ts';
 import { signalProcess } from '../support/end-process.ts';
 import { largestDifference, TestMesh, weightHashes } from '../support/mesh.ts';
-import { jsonLines, nmc, temporaryFolder, writeTiny } from '../support/nmc.ts';
+import { jsonLines, nmc, type Outcome, temporaryFolder, writeTiny } from '../support/nmc.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const folder = temporaryFolder();
@@ -119,6 +119,47 @@ test('a listed run pays its trainers all of its tokens, and a copy of the ledger
   await mesh.json('ledger', 'export', 'ledger.jsonl');
   const copy = await nmc(['ledger', 'verify', 'ledger.jsonl', '--json'], { cwd: folder, env: mesh.env });
   expect([copy.code, jsonLines(copy)]).toMatchObject([0, [{ copies: [{ problems: [], mesh: mesh.up.key }] }]]);
+}, 120_000);
+
+test('a client pays for predictions with what a trainer has earned, runs out and is refused', async () => {
+  const [most] = (await mesh.json('ledger', 'balance')).sort((a, b) => Number(b.balance) - Number(a.balance));
+  const payer = mesh.up.trainers.find(({ key }) => key === most?.key)?.name ?? '';
+  const serve = ['serve', '--run', 'fetched', '--price', '2', '--ledger', mesh.up.address, '--port', '0', '--json'];
+  let server: ChildProcess | undefined;
+  let ended: Promise<Outcome> | undefined;
+  const { address, payment } = await new Promise<{ address: string; payment: { server: string } }>(
+    (resolve, reject) => {
+      ended = nmc(serve, {
+        ...{
+          cwd: folder,
+          env: mesh.env,
+          onStart: (child) => {
+            server = child;
+          },
+        },
+        onLine: (line) => resolve(JSON.parse(line)),
+      });
+      ended.then(({ stderr }) => reject(new Error(`it has ended: ${stderr}`)), reject);
+    },
+  );
+  const key = join('state', 'trainers', payer, 'key.json');
+  const [opened] = await mesh.json('ledger', 'open', payment.server, '4', '--key', key);
+  const sample = JSON.stringify({ image: Array.from({ length: 784 }, (_, i) => i % 5) });
+  const asked = await nmc(
+    ['predict', address, '--input', '-', '--pay', String(opened?.channel), '--answers', 'answers.jsonl'],
+    {
+      ...{ cwd: folder, env: mesh.env, input: `${sample}\n${sample}\n${sample}\n` },
+    },
+  );
+  expect([asked.code, asked.stdout.trim().split('\n').length]).toEqual([2, 2]);
+  expect(asked.stderr).toContain(
+    '1 sample is not predicted: one costs 2 tokens, and 4 of the 4 tokens of the channel are spent',
+  );
+  server?.kill('SIGINT');
+  expect((await ended)?.code).toBe(0);
+  expect(await mesh.json('ledger', 'balance', payment.server)).toMatchObject([{ earned: '0', balance: '4' }]);
+  const [audited] = jsonLines(await nmc(['audit', 'fetched', '--answer', 'answers.jsonl', '--json'], { cwd: folder }));
+  expect(audited).toMatchObject({ verdict: 'match', by: payment.server });
 }, 120_000);
 
 test('another trainer takes over after kill -9, and the weights are the same', async () => {

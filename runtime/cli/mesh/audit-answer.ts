@@ -1,35 +1,18 @@
 /** `nmc audit RUN --answer FILE`: whether answers of a server come from the weights that it has named, and whether these are the newest. */
 import { existsSync } from 'node:fs';
-import { answerTo } from '../../serve/answer.ts';
 import type { Loaded } from '../../serve/predictor.ts';
 import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
-import { parsedJson } from '../../support/parsed-json.ts';
 import { printed } from '../../support/printable.ts';
-import { answerHolds } from '../../wire/signed-answer.ts';
 import { allSizes, prepareSizes } from '../compiling/sized-functions.ts';
 import { EXIT } from '../shell/command.ts';
 import { openPredictor } from '../training/run-predictor.ts';
 import { storedClasses } from '../training/training-data.ts';
-import { compared, type Difference } from './compare-answers.ts';
+import { type Found, isSigned, type Verdict, verdictOf } from './answer-verdict.ts';
 import type { AuditArguments } from './options.ts';
 import { amongSnapshots } from './serve-mesh.ts';
 import { answersIn, type SignedAnswer } from './signed-answers.ts';
-
-/**
- * `match`: what these weights give, to the bit or (`near`) within what devices differ by. `stale`: so, of weights that are
- * not the newest any more. `weights`: of none that the run keeps. `forged`: the server has not signed it. `mismatch`: these
- * weights give something else.
- */
-type Verdict = 'match' | 'near' | 'stale' | 'weights' | 'forged' | 'mismatch';
-
-interface Found {
-  readonly verdict: Verdict;
-  readonly difference?: Difference;
-  /** Of a stale answer: the snapshot that it is from. */
-  readonly version?: string;
-}
 
 export async function auditAnswers(args: AuditArguments, file: string): Promise<number> {
   if (args.shard !== undefined)
@@ -49,11 +32,11 @@ export async function auditAnswers(args: AuditArguments, file: string): Promise<
 async function verdictsOf(args: AuditArguments, answers: readonly SignedAnswer[]): Promise<readonly Found[]> {
   const found: Found[] = [];
   answers.forEach((answer, i) => {
-    if (!answerHolds(answer.word, bytesOf(answer))) found[i] = { verdict: 'forged' };
+    if (!isSigned(answer)) found[i] = { verdict: 'forged' };
   });
   const compareAll = async (loaded: Loaded, isNewest: boolean): Promise<true | undefined> => {
     for (const [i, answer] of answers.entries())
-      if (!found[i] && answer.word.weights === loaded.weights) found[i] = await again(loaded, answer, isNewest);
+      if (!found[i] && answer.word.weights === loaded.weights) found[i] = await verdictOf(loaded, answer, isNewest);
     return answers.every((_, i) => found[i]) ? true : undefined;
   };
   const run = args.run ?? '';
@@ -71,19 +54,6 @@ async function inFolder(folder: string, use: (loaded: Loaded, isNewest: boolean)
   } finally {
     await opened.shard.close();
   }
-}
-
-async function again(loaded: Loaded, answer: SignedAnswer, isNewest: boolean): Promise<Found> {
-  const { task } = answer.word;
-  const own = await answerTo(loaded, task, bytesOf(answer).request);
-  const difference = own.body === answer.answer ? undefined : compared(parsedJson(answer.answer), parsedJson(own.body));
-  if (difference && !difference.isNear) return { verdict: 'mismatch', difference };
-  if (!isNewest) return { verdict: 'stale', version: loaded.version };
-  return difference ? { verdict: 'near', difference } : { verdict: 'match' };
-}
-
-function bytesOf({ request, answer }: SignedAnswer): { readonly request: Uint8Array; readonly answer: Uint8Array } {
-  return { request: Buffer.from(request), answer: Buffer.from(answer) };
 }
 
 function tell(

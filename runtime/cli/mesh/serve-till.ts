@@ -103,7 +103,8 @@ class FollowedLedger {
   }
 
   channel(id: string): ReturnType<LedgerFollower['state']['channels']['get']> {
-    return this.#failed ? undefined : this.#follower.state.channels.get(id);
+    // Of a ledger with two heads nothing is paid any more.
+    return this.#failed || this.#follower.state.fork ? undefined : this.#follower.state.channels.get(id);
   }
 
   /** @returns key of the mesh */

@@ -75,7 +75,7 @@ function runOut({ purse, price, server }: Paying, left: number): UserError {
   const isBounded = tokens - spent >= price;
   return new UserError(
     'serve/payment',
-    `${left} samples are not predicted: one costs ${price} tokens, and ${
+    `${left === 1 ? '1 sample is' : `${left} samples are`} not predicted: one costs ${price} tokens, and ${
       isBounded ? 'that is more than --max leaves' : `${spent} of the ${tokens} tokens of the channel are spent`
     }`,
     isBounded ? 'give a larger --max' : `open another channel: ${nmc`ledger open ${server} ${100 * price}`}`,

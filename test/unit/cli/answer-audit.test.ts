@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { verdictOf } from '../../../runtime/cli/mesh/answer-verdict.ts';
 import { compared } from '../../../runtime/cli/mesh/compare-answers.ts';
 import { openPredictor } from '../../../runtime/cli/training/run-predictor.ts';
 import { answerTo } from '../../../runtime/serve/answer.ts';
@@ -29,12 +30,13 @@ beforeAll(async () => {
   await predictor.shard.close();
 }, 30_000);
 
+const exchangeOf = (said: string) => ({ request: Buffer.from(request), answer: Buffer.from(said) });
+
 /** A file of one answer. */
 function written(said: string, of = weights, signed = said): string {
   const word = { weights: of, version: '1', task: 'classify', at: 1000 };
   const path = join(folder, 'answers.jsonl');
-  const exchange = { request: Buffer.from(request), answer: Buffer.from(signed) };
-  const line = { format: 'nmc/answer/1', request, answer: said, word: signAnswer(word, exchange, SERVER) };
+  const line = { format: 'nmc/answer/1', request, answer: said, word: signAnswer(word, exchangeOf(signed), SERVER) };
   writeFileSync(path, `${JSON.stringify(line)}\n`);
   return path;
 }
@@ -63,6 +65,14 @@ test('an answer of other weights, one that the weights do not give, and one that
     code: 1,
     verdict: 'forged',
   });
+});
+
+test('an answer of weights that are not the newest is stale', async () => {
+  const { run: _run, ...opened } = await openPredictor(join(folder, 'run'), 'reference', undefined, undefined, true);
+  const word = signAnswer({ weights, version: '1', task: 'classify', at: 1000 }, exchangeOf(answer), SERVER);
+  const verdict = await verdictOf({ version: '120', ...opened }, { request, answer, word }, false);
+  expect(verdict).toEqual({ verdict: 'stale', version: '120' });
+  await opened.shard.close();
 });
 
 test('a file that holds no answers is refused', async () => {
