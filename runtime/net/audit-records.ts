@@ -1,12 +1,25 @@
 /** A stretch that was drawn, done again from the records that its trainer has brought, and held against its seals. */
+import { chainProblem, linkOf, MAX_LINKS, stepsOf } from '../audit/chain.ts';
 import { windowsHash } from '../audit/seal.ts';
+import { DRAWS, DRAWS_AGAIN } from '../audit/tolerance.ts';
 import type { Device } from '../device/device.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import { UserError } from '../support/errors.ts';
-import type { AuditAnswer, AuditRequest } from './auditor.ts';
+import type { AuditAnswer, AuditRequest, StepRequest } from './auditor.ts';
+import { compareStep } from './compare-step.ts';
 import { openRecord, type StretchRecord } from './records/read-record.ts';
-import { type KnownOfRun, replayStretch } from './records/replay.ts';
+import {
+  type KnownOfRun,
+  notKnown,
+  notOfClass,
+  notTogether,
+  replayStretch,
+  unsignedText,
+  unsignedWindows,
+} from './records/replay.ts';
+import { decodeReproduction, MAX_SHOWN_BYTES } from './records/reproduction.ts';
 import type { BlobSource } from './shard-data.ts';
+import { assertBegun, shownProblem } from './shown-step.ts';
 
 export interface AuditPorts {
   /** Where the blob of a record lies. */
@@ -19,7 +32,55 @@ export interface AuditPorts {
 }
 
 /** A record that cannot be trusted has not been delivered. */
-export async function auditRecords(request: AuditRequest, ports: AuditPorts): Promise<AuditAnswer> {
+export function auditRecords(request: AuditRequest, ports: AuditPorts): Promise<AuditAnswer> {
+  return withRecords(request, ports, async (records) => {
+    const { deployment } = request;
+    const { device, version, blob, sourceOf } = ports;
+    const other = notOfClass(records, { deployment, device, version });
+    const why = notTogether(records) ?? notKnown(records, knownOf(request));
+    if (other !== undefined && why === undefined) return ofOtherClass(records, request, other);
+    const found = await replayStretch(records, {
+      ...{ deployment, device, version, blob, sourceOf },
+      known: knownOf(request),
+    });
+    if (found.verdict !== 'mismatch') return found;
+    const { verdict, shard, call, what } = found;
+    return { verdict, shard, call, what };
+  });
+}
+
+/** What it has bound itself to, and what it has shown of it, of a trainer whose device gives other bits. */
+export function auditStep(request: StepRequest, ports: AuditPorts): Promise<AuditAnswer> {
+  return withRecords(request, ports, async (records) => {
+    const { deployment, chains, step, from, to, seed, second } = request;
+    const why = notTogether(records) ?? notKnown(records, knownOf(request));
+    if (why !== undefined) return { verdict: 'inconclusive', why };
+    const unsigned = unsignedWindows(records, deployment);
+    const ends = stepsOf(deployment, from, to);
+    const shown = decodeReproduction(await ports.blob(request.shown, Number.POSITIVE_INFINITY));
+    const problem =
+      chainProblem(chains, endsOf(records), ends.length - 1) ?? shownProblem(shown, records, { chains, step, ends });
+    if (problem !== undefined) return { verdict: 'undelivered', why: problem };
+    const { device, blob, sourceOf } = ports;
+    const repeating = { deployment, device, blob, sourceOf };
+    if (from === 0) await assertBegun(records, repeating);
+    const [begin = from, end = to] = ends.slice(step, step + 2);
+    const drawn = { seed: Number.parseInt(seed.slice(0, 8), 16) + Number(second), draws: second ? DRAWS_AGAIN : DRAWS };
+    const found = await compareStep({ records, shown: shown.shards, begin, end, ...drawn }, repeating);
+    const { ratio, shard, call, what } = found;
+    if (ratio > 1) return { verdict: 'mismatch', shard, call, what };
+    if (found.blind) return { verdict: 'inconclusive', why: 'devices of the two classes may be too far apart in it' };
+    if (unsigned > 0) return { verdict: 'inconclusive', why: unsignedText(unsigned) };
+    const classes = `${records[0]?.head.device.kind} by ${device.name}`;
+    return { verdict: 'match', why: `${classes}: ${ratio.toPrecision(2)} of what they may be apart` };
+  });
+}
+
+async function withRecords(
+  request: AuditRequest,
+  ports: AuditPorts,
+  judge: (records: readonly StretchRecord[]) => Promise<AuditAnswer>,
+): Promise<AuditAnswer> {
   const records: StretchRecord[] = [];
   try {
     for (const { record } of request.shards) records.push(openRecord(ports.pathOf(record)));
@@ -34,15 +95,7 @@ export async function auditRecords(request: AuditRequest, ports: AuditPorts): Pr
       const shard = request.shards[signedTwice]?.shard ?? 0;
       return { verdict: 'mismatch', shard, call: request.to, what: 'state' };
     }
-    const { deployment } = request;
-    const { device, version, blob, sourceOf } = ports;
-    const found = await replayStretch(records, {
-      ...{ deployment, device, version, blob, sourceOf },
-      known: knownOf(request),
-    });
-    if (found.verdict !== 'mismatch') return found;
-    const { verdict, shard, call, what } = found;
-    return { verdict, shard, call, what };
+    return await judge(records);
   } catch (error) {
     if (error instanceof UserError && error.code === 'record/damaged')
       return { verdict: 'undelivered', why: error.message };
@@ -50,6 +103,19 @@ export async function auditRecords(request: AuditRequest, ports: AuditPorts): Pr
   } finally {
     for (const record of records) record.close();
   }
+}
+
+function ofOtherClass(records: readonly StretchRecord[], request: AuditRequest, why: string): AuditAnswer {
+  const count = stepsOf(request.deployment, request.from, request.to).length - 1;
+  // All that it does in a batch is one run of its device: nothing in between can be changed.
+  if (request.deployment.shards === 1) return { verdict: 'inconclusive', why: `${why}, and it has no borders` };
+  const isTooLarge = count > MAX_LINKS || records.some((record) => record.state().bytes > MAX_SHOWN_BYTES);
+  if (isTooLarge) return { verdict: 'inconclusive', why: `${why}, and it is too large to be shown` };
+  return { verdict: 'inconclusive', why, steps: { count, ends: endsOf(records) } };
+}
+
+function endsOf(records: readonly StretchRecord[]): { readonly shard: number; readonly link: string }[] {
+  return records.map(({ head, end }) => ({ shard: head.shard, link: linkOf(end.signed.hash, end.totals) }));
 }
 
 /** Of another stretch, or with other windows than were sealed: these cannot be chosen any more. */

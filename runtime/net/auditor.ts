@@ -1,4 +1,5 @@
 /** Does stretches again from their records: a port, as it needs the plan's compiler and a device. */
+import type { ShardChain } from '../audit/chain.ts';
 import type { Verdict } from '../wire/audit-verdict.ts';
 import type { Deployment } from '../wire/deployment.ts';
 
@@ -21,6 +22,19 @@ export interface AuditRequest {
   readonly begins: { readonly calls: number; readonly hashes: readonly string[] };
 }
 
+/** One step of the stretch, which its trainer has done again and shown. */
+export interface StepRequest extends AuditRequest {
+  /** What it had bound itself to before the step was drawn. */
+  readonly chains: readonly ShardChain[];
+  readonly step: number;
+  /** Blob of what it shows. */
+  readonly shown: string;
+  /** Of the draw. */
+  readonly seed: string;
+  /** It has come out otherwise before. */
+  readonly second: boolean;
+}
+
 /** `undelivered`: a record is not that of what was sealed. */
 export interface AuditAnswer {
   readonly verdict: Verdict;
@@ -29,8 +43,18 @@ export interface AuditAnswer {
   readonly call?: number;
   readonly what?: string;
   readonly why?: string;
+  /**
+   * It was computed on another class of device: how many steps the stretch has, of which one can be compared, and what each
+   * shard's last link has to be.
+   */
+  readonly steps?: {
+    readonly count: number;
+    readonly ends: readonly { readonly shard: number; readonly link: string }[];
+  };
 }
 
 export interface Auditor {
   audit(request: AuditRequest): Promise<AuditAnswer>;
+  /** What `audit` has found to be of another class. */
+  auditStep(request: StepRequest): Promise<AuditAnswer>;
 }

@@ -1,21 +1,28 @@
 /** Records of a trainer's stretches, brought into the mesh for those whose tickets the synchronizer has signed. */
 import { createHash } from 'node:crypto';
+import { UserError } from '../support/errors.ts';
 import { openForReadingSoon } from '../support/safe-files.ts';
 import type { SafePath } from '../support/safe-path.ts';
-import type { Recorded } from '../wire/messages.ts';
-import { type Ticket, ticketProblem } from '../wire/ticket.ts';
+import { hex, sha256 } from '../wire/hash.ts';
+import type { Again, Recorded } from '../wire/messages.ts';
+import { type StretchName, type Ticket, ticketProblem } from '../wire/ticket.ts';
 import type { StreamedBlob } from './bring-blob.ts';
 import type { RecordStore } from './records/record-store.ts';
-import type { Pieces } from './send-blob.ts';
+import type { Reproducer } from './reproducer.ts';
+import { type Pieces, piecesOf } from './send-blob.ts';
 
 export interface RecordBringerOptions {
   readonly store: Pick<RecordStore, 'find'>;
   /** Its key, while there is a connection. */
   readonly synchronizer: () => string | undefined;
   readonly put: (content: StreamedBlob) => Promise<string>;
+  /** Does stretches again. */
+  readonly reproducer?: Pick<Reproducer, 'shown'>;
   readonly say: (message: Recorded) => void;
   readonly log: (event: Readonly<Record<string, unknown>>) => void;
 }
+
+type Answered = Omit<Recorded, 'type' | keyof StretchName>;
 
 /** Wanted and not brought yet. */
 const MAX_WAITING = 8;
@@ -31,20 +38,41 @@ export class RecordBringer {
   }
 
   /** One after the other; each is answered, with a blob or without. */
-  wanted(ticket: Ticket): void {
+  wanted(ticket: Ticket, again?: Again): void {
     if (this.#waiting >= MAX_WAITING) {
-      this.#answer(ticket, undefined);
+      this.#answer(ticket, again ? { again: 'later' } : {});
       return;
     }
     this.#waiting++;
     this.#last = this.#last.then(async () => {
-      this.#answer(ticket, await this.#brought(ticket));
+      if (again) this.#answer(ticket, await this.#again(ticket, again));
+      else {
+        const blob = await this.#brought(ticket);
+        this.#answer(ticket, blob === undefined ? {} : { blob });
+      }
       this.#waiting--;
     });
   }
 
-  #answer({ run, shard, term, from }: Ticket, blob: string | undefined): void {
-    this.#options.say({ type: 'record', run, shard, term, from, ...(blob === undefined ? {} : { blob }) });
+  #answer({ run, shard, term, from }: Ticket, said: Answered): void {
+    this.#options.say({ type: 'record', run, shard, term, from, ...said });
+  }
+
+  async #again(ticket: Ticket, again: Again): Promise<Answered> {
+    const { synchronizer, put, reproducer, log } = this.#options;
+    const seen = { synchronizer: synchronizer() ?? '', bearer: ticket.bearer, now: Number.NEGATIVE_INFINITY };
+    const problem = ticketProblem(ticket, ticket, seen);
+    if (problem !== undefined) log({ event: 'ticket-refused', problem });
+    if (problem !== undefined || !reproducer) return { again: 'shown' };
+    try {
+      const shown = await reproducer.shown(ticket, again);
+      if (!shown) return { again: 'shown' };
+      const content = { hash: hex(sha256(shown)), bytes: shown.length, pieces: () => piecesOf(shown) };
+      return { blob: await put(content), again: 'shown' };
+    } catch (error) {
+      log({ event: 'record-not-brought', message: String(error) });
+      return { again: error instanceof UserError && error.code === 'plan/memory' ? 'later' : 'shown' };
+    }
   }
 
   async #brought(ticket: Ticket): Promise<string | undefined> {

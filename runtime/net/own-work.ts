@@ -33,7 +33,11 @@ export class OwnWork {
   readonly #audits: OwnAudits;
   #closed = false;
 
-  constructor(backplane: Backplane, checker: Pick<Checker, 'check' | 'audit'> | undefined, options: OwnWorkOptions) {
+  constructor(
+    backplane: Backplane,
+    checker: Pick<Checker, 'check' | 'audit' | 'auditStep'> | undefined,
+    options: OwnWorkOptions,
+  ) {
     this.#verifier = new PartVerifier(backplane);
     this.#checker = checker;
     this.#options = options;
@@ -44,6 +48,7 @@ export class OwnWork {
       done,
       key: keyText(audits.keys.publicKey),
       auditor: checker,
+      blob: (hash) => backplane.getBlob(hash),
     });
   }
 

@@ -5,7 +5,7 @@ import type { SynchronizerState } from '../roles/synchronizer-state.ts';
 import { UserError } from '../support/errors.ts';
 import { Recent } from '../support/recent.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import type { Message, Recorded } from '../wire/messages.ts';
+import type { Again, Message, Recorded } from '../wire/messages.ts';
 import { type StretchName, signTicket, type Ticket, ticketProblem } from '../wire/ticket.ts';
 import { Slots } from './slots.ts';
 import { mostBytes, patienceFor, stretchName } from './ticket-rights.ts';
@@ -69,7 +69,7 @@ export class RecordTickets {
     this.#assertGood(ticket, holder.key);
     this.#deploymentOf(ticket);
     const release = await this.#slots.take(holder.key);
-    if (!release) throw new UserError('mesh/busy', 'too many records are asked for at once', 'ask again in a while');
+    if (!release) throw busy();
     try {
       const known = this.#known.get(stretchName(ticket));
       const there = known === undefined ? undefined : await this.#options.recordBytes(known, ticket);
@@ -84,9 +84,35 @@ export class RecordTickets {
     }
   }
 
+  /**
+   * What a trainer shows that has done the stretch again, without a step only what it binds itself to.
+   * @returns its blob; nothing where its program cannot
+   * @throws UserError as `bring`
+   */
+  async bringAgain(
+    holder: { readonly key: string },
+    ticket: Ticket,
+    { trainer, ...again }: Again & { readonly trainer: string },
+  ): Promise<string | undefined> {
+    this.#assertGood(ticket, holder.key);
+    if (!this.#options.state().members[trainer]?.again) return undefined;
+    const release = await this.#slots.take(holder.key);
+    if (!release) throw busy();
+    try {
+      const blob = await this.#askOf(trainer, ticket, again);
+      if (blob === undefined) throw missing(ticket);
+      this.#options.hold(holder, [blob]);
+      return blob;
+    } finally {
+      release();
+    }
+  }
+
   /** What a trainer says of a record that was wanted. */
   heard(trainer: string, said: Recorded): void {
-    this.#pending.get(pendingName(trainer, said))?.settle(said.blob);
+    const pending = this.#pending.get(pendingName(trainer, said, said.again !== undefined));
+    if (said.again === 'later') pending?.fail();
+    else pending?.settle(said.blob);
   }
 
   /** The trainer is not connected any more. */
@@ -117,13 +143,18 @@ export class RecordTickets {
 
   /** @returns the blob; nothing where the trainer does not keep the record */
   async #ask(ticket: Ticket): Promise<string | undefined> {
-    const { owners, send, state, patience } = this.#options;
-    const trainer = (await owners(ticket.run, ticket.term))?.[ticket.shard];
+    const trainer = (await this.#options.owners(ticket.run, ticket.term))?.[ticket.shard];
     if (trainer === undefined) throw missing(ticket);
+    return this.#askOf(trainer, ticket);
+  }
+
+  async #askOf(trainer: string, ticket: Ticket, again?: Again): Promise<string | undefined> {
+    const { send, state, patience } = this.#options;
     const member = state().members[trainer];
     if (!member?.connected || !member.records) throw away(ticket);
-    const name = pendingName(trainer, ticket);
+    const name = pendingName(trainer, ticket, again !== undefined);
     const longest = patienceFor(mostBytes(this.#deploymentOf(ticket)), patience);
+    const wanted = { type: 'wanted', ticket, ...(again ? { again } : {}) } as const;
     return new Promise((resolve, reject) => {
       const end = (): void => {
         clearTimeout(timer);
@@ -142,13 +173,17 @@ export class RecordTickets {
         resolve(blob);
       };
       this.#pending.set(name, { trainer, settle, fail });
-      if (!before && !send(trainer, { type: 'wanted', ticket })) fail();
+      if (!before && !send(trainer, wanted)) fail();
     });
   }
 }
 
-function pendingName(trainer: string, stretch: StretchName): string {
-  return `${trainer} ${stretchName(stretch)}`;
+function pendingName(trainer: string, stretch: StretchName, again: boolean): string {
+  return `${trainer} ${stretchName(stretch)}${again ? ' again' : ''}`;
+}
+
+function busy(): UserError {
+  return new UserError('mesh/busy', 'too many records are asked for at once', 'ask again in a while');
 }
 
 function missing(stretch: StretchName): UserError {

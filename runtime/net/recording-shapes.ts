@@ -50,6 +50,7 @@ const MEMBER: Shape<MemberState> = object({
   version: optional(text),
   capability: CAPABILITY,
   records: optional(flag),
+  again: optional(flag),
   audits: optional(flag),
   measured: optional(object({ ...LINK, at: number })),
   listen: optional(text),
@@ -113,7 +114,7 @@ const SEAL: Shape<SealedShard> = object({
 const AUDIT: Shape<Audit> = object({
   ...{ term: count, from: count, to: count, trainer: text },
   shards: list(object({ shard: count, hash: text, windows: text })),
-  ...{ since: number, asked: number, away: flag, second: flag },
+  ...{ since: number, asked: number, away: flag, second: flag, seed: optional(text) },
 });
 
 const AUDITS: Shape<RunAudits> = object({

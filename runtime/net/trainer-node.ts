@@ -27,6 +27,7 @@ import { KnownGateways } from './known-gateways.ts';
 import type { Link } from './link.ts';
 import { answerProbes } from './probe-link.ts';
 import type { RecordStore } from './records/record-store.ts';
+import { Reproducer } from './reproducer.ts';
 import { piecesOf } from './send-blob.ts';
 import { MemoryLedger } from './shard-memory.ts';
 import { type LoadedShard, TrainerHost } from './trainer-host.ts';
@@ -94,12 +95,14 @@ export class TrainerNode {
     this.#pinned = options.pinned;
     this.#emulated = options.emulation ? { emulated: emulatedLink(options.emulation) } : {};
     const now = (): number => performance.now();
+    const ledger = new MemoryLedger(options.mostMemory);
+    const blob = (hash: string, most: number): Promise<Uint8Array> => this.#blob(hash, most);
     const host = new TrainerHost({
       ...{ device, keys, openPlan, now },
-      ledger: new MemoryLedger(options.mostMemory),
+      ledger,
       ...(options.records ? { records: { store: options.records, version: options.version ?? '' } } : {}),
       blobs: {
-        get: (hash, most) => this.#blob(hash, most),
+        get: blob,
         put: (content) => this.#putBlob(content),
         read: (hash, most) => this.#readBlob(hash, most),
         parts: this.#parts(),
@@ -114,6 +117,7 @@ export class TrainerNode {
         synchronizer: () => this.#link?.peer,
         put: (content) => this.#putBlob(content),
         say: (message) => this.#link?.send(message),
+        reproducer: new Reproducer({ store: options.records, device, blob, openPlan, ledger }),
         log,
       });
     this.#driver = new TrainerDriver({
@@ -212,7 +216,7 @@ export class TrainerNode {
 
   #introduce(link: Link): void {
     const { name, version } = this.#options;
-    const keeps = this.#records ? { records: true as const, audits: true as const } : {};
+    const keeps = this.#records ? ({ records: true, audits: true, again: true } as const) : {};
     const known = version === undefined ? {} : { version };
     const roundTrip = this.#roundTrip === undefined ? {} : { roundTrip: this.#roundTrip };
     const capability = { ...this.#options.capability, ...roundTrip };
@@ -276,7 +280,7 @@ export class TrainerNode {
           if (message.type === 'admitted' && message.probes === true) this.#mayProbe();
           if (message.type === 'admitted') this.#admitted(message.name);
           if (message.type === 'admitted') this.#gateways.learn(message.gateways ?? []);
-          if (message.type === 'wanted') this.#records?.wanted(message.ticket);
+          if (message.type === 'wanted') this.#records?.wanted(message.ticket, message.again);
           else if (message.type === 'mismatch') this.#options.log({ ...message, event: 'mismatch' });
           else if (message.type === 'measure') this.#borderProbes?.measure(message);
           else this.#driver.hear(message);

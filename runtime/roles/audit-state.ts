@@ -41,6 +41,8 @@ export interface Audit {
   readonly away: boolean;
   /** It has come out otherwise, and is done once more before that counts. */
   readonly second: boolean;
+  /** Of its draw: by it a step is drawn of what cannot be compared as a whole. Absent in older recordings. */
+  readonly seed?: string;
 }
 
 /** A term as its stretches are held against it. */

@@ -183,7 +183,7 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
     if (!broken && !isDrawn(seed, trainer, rate)) continue;
     const shards = own.map(({ shard, hash, windows }) => ({ shard, hash, windows }));
     const times = { since: work.now, asked: work.now, away: false, second: false };
-    audits.push({ term, from, to: own[0]?.calls ?? from, trainer, shards, ...times });
+    audits.push({ term, from, to: own[0]?.calls ?? from, trainer, shards, ...times, seed });
   }
   const before = run.audits ?? NO_AUDITS;
   const saved = setAudits(work, run, {
@@ -204,10 +204,11 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
 
 function ask(work: Work, run: RunState, audit: Audit): void {
   const term = run.audits?.terms[audit.term];
-  const { term: number, from, to, trainer, shards, second } = audit;
+  const { term: number, from, to, trainer, shards, second, seed } = audit;
   const known = { owners: term?.owners ?? [], begins: { calls: term?.calls ?? -1, hashes: term?.hashes ?? [] } };
   work.effects.push({
     ...{ kind: 'audit', run: run.deployment.run, term: number, from, to, trainer, shards, second, ...known },
+    ...(seed === undefined ? {} : { seed }),
   });
 }
 

@@ -13,7 +13,7 @@ const MAX_NAME_CHARACTERS = 63;
 /** @param taken at another gateway, which has given it its name and told it so */
 export function joined(work: Work, key: string, received: Message & { type: 'member' }, taken = false): void {
   const before = work.state.members[key];
-  const { instance, pid, version, capability, records, audits, listen } = received;
+  const { instance, pid, version, capability, records, again, audits, listen } = received;
   const borders = before?.instance === instance ? before.borders : askedOnly(before?.borders);
   const name = taken ? received.name : uniqueName(work, key, received.name);
   work.setMember({
@@ -27,6 +27,7 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     ...(pid === undefined ? {} : { pid }),
     ...(version === undefined ? {} : { version }),
     ...(records === undefined ? {} : { records }),
+    ...(again === undefined ? {} : { again }),
     ...(audits === undefined ? {} : { audits }),
   });
   const known = { probes: true, ...(audits === undefined ? {} : { audits }) };

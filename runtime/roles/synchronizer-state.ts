@@ -18,6 +18,8 @@ export interface MemberState {
   readonly capability: Capability;
   /** It brings records of stretches when they are wanted. */
   readonly records?: boolean;
+  /** It does stretches again for auditors whose device gives other bits. */
+  readonly again?: boolean;
   /** It seals its stretches: they may be audited. */
   readonly audits?: boolean;
   /** The gateway's measurements of its link; nothing before there are any. */
@@ -343,7 +345,7 @@ export type SynchronizerEffect =
   /** The trainer may go. */
   | { readonly kind: 'dismiss'; readonly key: string };
 
-export interface AskedAudit extends Pick<Audit, 'term' | 'from' | 'to' | 'trainer' | 'shards' | 'second'> {
+export interface AskedAudit extends Pick<Audit, 'term' | 'from' | 'to' | 'trainer' | 'shards' | 'second' | 'seed'> {
   readonly kind: 'audit';
   readonly run: string;
   /** Keys of the term's owners, by shard. */

@@ -35,6 +35,8 @@ export interface Member {
   readonly capability: Capability;
   /** It brings records of stretches when they are wanted. */
   readonly records?: true;
+  /** It does a stretch again where its record is wanted so. */
+  readonly again?: true;
   /** It seals its stretches where `admitted` says that they are wanted. */
   readonly audits?: true;
   /** Where other trainers reach it; it then measures the ways between them, when it is told to. */
@@ -219,12 +221,22 @@ export interface Mismatch extends StretchName {
 export interface Recorded extends StretchName {
   readonly type: 'record';
   readonly blob?: string;
+  /** It is what was wanted `again`; `later`: there is no memory for it now. */
+  readonly again?: 'shown' | 'later';
 }
 
 /** To the trainer of a stretch: the bearer of the ticket wants its record. */
 export interface Wanted {
   readonly type: 'wanted';
   readonly ticket: Ticket;
+  /** Not the record itself is wanted. */
+  readonly again?: Again;
+}
+
+/** The stretch of these shards is to be done again, and bound to; with `step` that is to be shown. */
+export interface Again {
+  readonly shards: readonly number[];
+  readonly step?: number;
 }
 
 export interface Failed {

@@ -3,13 +3,11 @@
  * with their devices, sealed borders, snapshots and take-over; only sockets and clocks are made up.
  */
 import { join } from 'node:path';
-import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { planBytes } from '../../compiler/8-plan/build.ts';
 import type { BlobSource } from '../../runtime/backplane/backplane.ts';
 import { verifyForeign } from '../../runtime/cli/planning/verify-foreign.ts';
-import type { Dataset } from '../../runtime/data/dataset.ts';
 import { statisticsOf } from '../../runtime/data/statistics.ts';
-import type { Device, Tensor } from '../../runtime/device/device.ts';
+import type { Executable, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import type { Ending } from '../../runtime/driver/ending.ts';
 import type { HostPort } from '../../runtime/driver/ports.ts';
@@ -17,8 +15,6 @@ import { SynchronizerDriver } from '../../runtime/driver/synchronizer-driver.ts'
 import { TrainerDriver } from '../../runtime/driver/trainer-driver.ts';
 import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
-import { auditRecords } from '../../runtime/net/audit-records.ts';
-import type { AuditAnswer } from '../../runtime/net/auditor.ts';
 import type { BlobContent } from '../../runtime/net/bring-blob.ts';
 import { entered } from '../../runtime/net/entered.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
@@ -30,7 +26,7 @@ import { type LoadedShard, TrainerHost } from '../../runtime/net/trainer-host.ts
 import { PartVerifier } from '../../runtime/net/verify-part.ts';
 import { planInMemory } from '../../runtime/plan/plan-memory.ts';
 import { verifyPlan } from '../../runtime/plan/verify-plan.ts';
-import { LIMITS, type Limits } from '../../runtime/roles/limits.ts';
+import { LIMITS } from '../../runtime/roles/limits.ts';
 import { emptySynchronizer, TICK_MS } from '../../runtime/roles/synchronizer.ts';
 import type {
   AskedAudit,
@@ -40,81 +36,28 @@ import type {
 } from '../../runtime/roles/synchronizer-state.ts';
 import { shardName } from '../../runtime/roles/trainer-state.ts';
 import { EventQueue } from '../../runtime/simulation/event-queue.ts';
-import { ownPath, type SafePath } from '../../runtime/support/safe-path.ts';
-import type { RunWatch } from '../../runtime/validation/standing.ts';
+import { ownPath } from '../../runtime/support/safe-path.ts';
 import type { AuditVerdict } from '../../runtime/wire/audit-verdict.ts';
 import { canonicalBytes } from '../../runtime/wire/canonical.ts';
-import type { Deployment } from '../../runtime/wire/deployment.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
+import type { Program } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { joined } from '../support/joined-pieces.ts';
+import { audited } from './hosted-audits.ts';
+import type { HostedOptions, HostedResult } from './hosted-options.ts';
 import { seeded } from './networked.ts';
 
-export interface HostedOptions {
-  readonly plan: BuiltPlan;
-  readonly train: Dataset;
-  readonly checks: readonly Dataset[];
-  readonly validation?: Dataset;
-  readonly trainers: number;
-  readonly epochs: number;
-  readonly snapshotEvery: number;
-  readonly stretches?: Deployment['stretches'];
-  /** Where trainers keep records: a folder for each, by its number. */
-  readonly records?: SafePath;
-  /** Of everything that takes time. */
-  readonly seed: number;
-  /** When trainers die for good, in virtual milliseconds. */
-  readonly kills?: readonly { readonly at: number; readonly trainer: number }[];
-  /** When the run is asked to stop. */
-  readonly stopAt?: number;
-  /** Trainers seal what they keep records of, and audits are done; absent: they do not. */
-  readonly audits?: true;
-  /** On which each trainer computes; absent: the reference. */
-  readonly device?: (trainer: number) => Device;
-  /** Changes a message of a trainer on its way; nothing: it goes as it is. */
-  readonly lie?: Lie;
-  /** Replaces what the synchronizer computes itself; nothing: it does. */
-  readonly checking?: 'not-here';
-  readonly limits?: Partial<Limits>;
-}
-
-export interface Liar {
-  readonly trainer: number;
-  readonly keys: KeyPair;
-  readonly now: number;
-  readonly putBlob: (bytes: Uint8Array) => string;
-  readonly blob: (hash: string) => Uint8Array;
-}
-
-export type Lie = (message: Message, liar: Liar) => readonly Message[] | undefined;
-
-export interface HostedResult {
-  readonly run: StoredRun | undefined;
-  /** Of the last manifest, by shard and name. */
-  readonly states: ReadonlyMap<string, Tensor>;
-  /** Blobs of every manifest that was published, by calls. */
-  readonly manifests: ReadonlyMap<number, readonly string[]>;
-  /** Calls that shards began while the one before was under way. */
-  readonly ahead: number;
-  readonly milliseconds: number;
-  /** Events of the run's log. */
-  readonly log: readonly Readonly<Record<string, unknown>>[];
-  /** Of audits, and the keys that they have ended. */
-  readonly verdicts: readonly AuditVerdict[];
-  readonly revoked: readonly string[];
-  /** What trainers have seen of each other, as the synchronizer holds it. */
-  readonly watch: RunWatch | undefined;
-  readonly deployment: Deployment;
-  readonly blob: (hash: string) => Uint8Array;
-}
+export type { HostedOptions, HostedResult, Liar, Lie } from './hosted-options.ts';
 
 interface Node {
   readonly keys: KeyPair;
   /** Its public key, as text. */
   readonly key: string;
   alive: boolean;
-  readonly driver: TrainerDriver<LoadedShard>;
+  /** How often it has begun: what an earlier life still says is not heard. */
+  life: number;
+  driver: TrainerDriver<LoadedShard>;
 }
 
 /** Milliseconds one way, until a shard is open, and of one step of it. */
@@ -145,12 +88,18 @@ class HostedMesh {
   readonly #working = new Set<Promise<void>>();
   readonly #deploymentHash: string;
   #draws = 0;
+  #packets = 0;
   #now = 0;
   readonly #sync: SynchronizerDriver;
   readonly #log: Readonly<Record<string, unknown>>[] = [];
   readonly #verifier: PartVerifier;
   readonly #verdicts: AuditVerdict[] = [];
   readonly #revoked: string[] = [];
+  readonly #losses;
+  /** Nothing more comes of its audits. */
+  #audited = false;
+  /** Of earlier lives of trainers. */
+  readonly #killed: TrainerDriver<LoadedShard>[] = [];
   #run: StoredRun | undefined;
   readonly #manifests = new Map<number, readonly string[]>();
   #ahead = 0;
@@ -169,12 +118,14 @@ class HostedMesh {
       train,
     );
     const signed = stretches === undefined ? {} : { stretches };
-    const more = { epochs, seed: 1, snapshotEvery, codec: 'f32', source, ...signed } as const;
+    const { codec = 'f32' } = options;
+    const more = { epochs, seed: 1, snapshotEvery, codec, source, ...signed } as const;
     const made = makeDeployment({ verified, training, data, statistics, ...more });
     this.#made = { ...made, deployment: { ...made.deployment, run: 'hosted-1' } };
     this.#blobs = new Map(made.blobs);
     this.#deploymentHash = this.#put(canonicalBytes(this.#made.deployment));
     this.#rng = stream(options.seed, 'hosted');
+    this.#losses = stream(options.seed, 'losses');
     this.#sync = this.#newSynchronizer();
     this.#verifier = new PartVerifier({
       getBlob: async (hash) => this.#blobs.get(hash),
@@ -185,24 +136,29 @@ class HostedMesh {
 
   #newNode(i: number): Node {
     const keys = keyPairFromSeed(seeded(50 + i));
-    const node: Node = {
-      keys,
-      key: keyText(keys.publicKey),
-      alive: true,
-      driver: new TrainerDriver<LoadedShard>({
-        link: {
-          send: (message) => this.#say(node, message),
-          carry: (packet, to) => this.#carry(node, packet, to),
-          meet: () => undefined,
-          refused: () => 0,
-          leave: () => undefined,
-        },
-        clock: { now: () => this.#now, every: (milliseconds, what) => this.#every(milliseconds, what) },
-        host: this.#hostOf(i, keys, () => node),
-        log: () => undefined,
-      }),
-    };
+    const place = { keys, key: keyText(keys.publicKey), alive: true, life: 0 };
+    const node: Node = Object.assign(place, { driver: this.#newDriver(i, keys, () => node) });
     return node;
+  }
+
+  #newDriver(i: number, keys: KeyPair, node: () => Node, life = 0): TrainerDriver<LoadedShard> {
+    const lives = (): boolean => node().life === life;
+    return new TrainerDriver<LoadedShard>({
+      link: {
+        send: (message) => {
+          if (lives()) this.#say(node(), message);
+        },
+        carry: (packet, to) => {
+          if (lives()) this.#carry(node(), packet, to);
+        },
+        meet: () => undefined,
+        refused: () => 0,
+        leave: () => undefined,
+      },
+      clock: { now: () => this.#now, every: (milliseconds, what) => this.#every(milliseconds, what) },
+      host: this.#hostOf(i, keys, node),
+      log: () => undefined,
+    });
   }
 
   /** Real shards, whose work takes the time that chance gives it. */
@@ -218,7 +174,7 @@ class HostedMesh {
         const part = shards[shard];
         if (!part) throw new Error(`no shard ${shard}`);
         const { schedule, program } = part;
-        return { schedule, states: program.states, memory: 0, lower: async () => ({ program, files: new Map() }) };
+        return { schedule, states: program.states, memory: 0, lower: async () => this.#executable(shard, program) };
       },
       listen: () => undefined,
       isDirect: () => false,
@@ -237,6 +193,10 @@ class HostedMesh {
         ),
       close: (at, shard, ending) => host.close(at, shard, this.#slow(0, ending)),
     };
+  }
+
+  #executable(shard: number, program: Program): Executable {
+    return { program, files: this.#options.files?.(shard) ?? new Map() };
   }
 
   #slowed(shard: LoadedShard, { driver }: Node): LoadedShard {
@@ -270,26 +230,12 @@ class HostedMesh {
   }
 
   async run(): Promise<HostedResult> {
-    for (const [i, node] of this.#nodes.entries()) {
-      const capability = { cores: 1, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: `machine-${i}` };
-      const from = node.key;
-      const instance = i.toString(16).padStart(16, '0');
-      this.#synchronize({
-        kind: 'message',
-        from,
-        message: {
-          type: 'member',
-          name: `node-${i}`,
-          instance,
-          capability,
-          ...(this.#options.audits ? { audits: true } : {}),
-        },
-      });
-      this.#later(0, () => node.driver.connected());
-      node.driver.start();
+    for (const node of this.#nodes) this.#begin(node);
+    for (const { at, trainer, back } of this.#options.kills ?? []) {
+      const node = this.#nodes[trainer] as Node;
+      this.#later(at, () => this.#kill(node));
+      if (back !== undefined) this.#later(back, () => this.#revive(node));
     }
-    for (const { at, trainer: i } of this.#options.kills ?? [])
-      this.#later(at, () => this.#kill(this.#nodes[i] as Node));
     this.#synchronize({ kind: 'deploy', deployment: this.#made.deployment, hash: this.#deploymentHash });
     const { run } = this.#made.deployment;
     if (this.#options.stopAt !== undefined)
@@ -301,10 +247,12 @@ class HostedMesh {
       while (this.#working.size > 0) await Promise.all(this.#working);
       if (this.#options.audits)
         for (const { driver } of this.#nodes) await Promise.all(driver.shards.map((shard) => shard.recorded()));
-      if (['done', 'failed', 'stopped'].includes(this.#run?.phase ?? '')) break;
+      const hasEnded = ['done', 'failed', 'stopped'].includes(this.#run?.phase ?? '');
+      if (hasEnded && (this.#audited || !this.#options.audits)) break;
     }
     // What is on its way to the disk gets there, also that of trainers that were killed.
-    for (const { driver } of this.#nodes) await Promise.all(driver.shards.map((shard) => shard.close()));
+    const drivers = [...this.#nodes.map(({ driver }) => driver), ...this.#killed];
+    for (const { shards } of drivers) await Promise.all(shards.map((shard) => shard.close()));
     const states = new Map<string, Tensor>();
     for (const [shard, blob] of (this.#run?.manifests.at(-1)?.parts ?? []).entries()) {
       const { parameters, auxiliary } = decodeState(this.#blob(blob));
@@ -327,6 +275,19 @@ class HostedMesh {
       deployment,
       blob,
     };
+  }
+
+  /** It comes into the mesh: for the first time, or as another process. */
+  #begin(node: Node): void {
+    const i = this.#nodes.indexOf(node);
+    const capability = { cores: 1, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: `machine-${i}` };
+    const instance = (i + 1000 * node.life).toString(16).padStart(16, '0');
+    const audits = this.#options.audits ? { audits: true as const } : {};
+    const message = { type: 'member', name: `node-${i}`, instance, capability, ...audits } as const;
+    this.#synchronize({ kind: 'message', from: node.key, message });
+    const { driver } = node;
+    this.#later(0, () => driver.connected());
+    driver.start();
   }
 
   #later(milliseconds: number, what: () => void | Promise<void>): void {
@@ -361,6 +322,14 @@ class HostedMesh {
     this.#synchronize({ kind: 'disconnected', key: node.key });
   }
 
+  #revive(node: Node): void {
+    this.#killed.push(node.driver);
+    node.life++;
+    node.alive = true;
+    node.driver = this.#newDriver(this.#nodes.indexOf(node), node.keys, () => node, node.life);
+    this.#begin(node);
+  }
+
   #newSynchronizer(): SynchronizerDriver {
     return new SynchronizerDriver(
       {
@@ -377,6 +346,7 @@ class HostedMesh {
         },
         ledger: (effect) => {
           if (effect.kind === 'verdict') this.#verdicts.push(effect.verdict);
+          else this.#audited = true;
         },
         revoke: ({ key, reason }) => {
           this.#revoked.push(key);
@@ -416,8 +386,7 @@ class HostedMesh {
       return;
     }
     if (effect.kind === 'audit') {
-      const { run, term, from, trainer } = effect;
-      this.#synchronize({ kind: 'audited', run, term, from, trainer, ...(await this.#audit(effect)) });
+      this.#synchronize(await this.#audit(effect));
       return;
     }
     if (effect.kind === 'verify') {
@@ -440,22 +409,21 @@ class HostedMesh {
   }
 
   /** From the records as they lie with their trainer. */
-  async #audit({ run, term, from, to, trainer, shards, owners, begins }: AskedAudit): Promise<AuditAnswer> {
-    const { plan, records = '' } = this.#options;
-    const folder = join(records, String(this.#nodes.findIndex(({ key }) => key === trainer)), run);
-    const named = shards.map((shard) => ({ ...shard, record: `${shard.shard}-${term}-${from}.rec` }));
-    return auditRecords(
-      { deployment: this.#made.deployment, term, from, to, owners, begins, shards: named },
-      {
-        ...{ pathOf: (name) => join(folder, name), blob: async (hash) => this.#blob(hash) },
-        ...{ device: referenceDevice, version: 'test' },
-        sourceOf: async (shard) => {
-          const part = plan.shards?.[shard];
-          if (!part) throw new Error(`no shard ${shard}`);
-          return { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
-        },
+  async #audit(asked: AskedAudit): Promise<SynchronizerEvent> {
+    const i = this.#nodes.findIndex(({ key }) => key === asked.trainer);
+    const { device } = this.#options;
+    return audited(asked, {
+      ...{ isThere: this.#nodes[i]?.alive ?? false, deployment: this.#made.deployment },
+      folder: join(this.#options.records ?? '', String(i), asked.run),
+      ...{ device: device?.(i) ?? referenceDevice, auditor: this.#options.auditor ?? referenceDevice },
+      blob: async (hash) => this.#blob(hash),
+      put: (bytes) => this.#put(bytes),
+      sourceOf: async (shard) => {
+        const part = this.#options.plan.shards?.[shard];
+        if (!part) throw new Error(`no shard ${shard}`);
+        return { schedule: part.schedule, executable: this.#executable(shard, part.program) };
       },
-    );
+    });
   }
 
   /** To the synchronizer. */
@@ -486,6 +454,8 @@ class HostedMesh {
   /** Packets of one trainer for another arrive in the order in which they were sent, whenever that is. */
   #carry(from: Node, packet: Uint8Array, to: string): void {
     const way = `${from.key}/${to}`;
+    const { loss = 0 } = this.#options;
+    if (loss > 0 && this.#losses.uniform(this.#packets++) < loss) return;
     const at = Math.max(this.#now + WAY * this.#chance(), this.#arrival.get(way) ?? 0);
     this.#arrival.set(way, at);
     this.#queue.add(at, () => {

@@ -1,32 +1,44 @@
-/** The reference device of a trainer that does less than it says, from some batch of the training on. */
+/** The device of a trainer that does less than it says, from some batch of the training on; and one that is only of another class. */
 import type { Device, DeviceSession, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 
-/** `skips`: every third run gives what the one before it gave; `zeros`; `frozen`: no weight ever moves. */
-export type Laziness = 'skips' | 'zeros' | 'frozen';
+/**
+ * `skips`: every third run gives what the one before it gave; `zeros`; `frozen`: no weight ever moves; `scaled`: each moves
+ * a twentieth further than it has to.
+ */
+export type Laziness = 'skips' | 'zeros' | 'frozen' | 'scaled';
 
-export function lazyDevice(laziness: Laziness, fromBatch: number): Device {
+const FURTHER = 0.05;
+
+export function lazyDevice(laziness: Laziness, fromBatch: number, honest: Device = referenceDevice): Device {
   return {
-    ...referenceDevice,
+    ...honest,
     open: async (executable) => {
-      const session = await referenceDevice.open(executable);
+      const session = await honest.open(executable);
       const weights = executable.program.states.map(({ id }) => id);
       const lastOf = new Map<string, Record<string, Tensor>>();
       let runs = 0;
       const run: DeviceSession['run'] = async (name, inputs, position) => {
-        const honest = position.batch < fromBatch;
+        const asItHasTo = position.batch < fromBatch;
         const last = lastOf.get(name);
-        if (laziness === 'skips' && !honest && last && ++runs % 3 === 0) return copied(last);
-        const before = laziness === 'frozen' && !honest ? await statesOf(session, weights) : [];
+        if (laziness === 'skips' && !asItHasTo && last && ++runs % 3 === 0) return copied(last);
+        const moved = laziness === 'frozen' || laziness === 'scaled';
+        const before = moved && !asItHasTo ? await statesOf(session, weights) : [];
         const results = await session.run(name, inputs, position);
-        for (const [id, values] of before) await session.write(id, values);
-        if (laziness === 'zeros' && !honest) for (const values of Object.values(results)) values.fill(0);
+        const further = laziness === 'scaled' ? 1 + FURTHER : 0;
+        for (const [id, values] of before) await session.write(id, movedOn(values, await session.read(id), further));
+        if (laziness === 'zeros' && !asItHasTo) for (const values of Object.values(results)) values.fill(0);
         lastOf.set(name, copied(results));
         return results;
       };
       return { ...session, run };
     },
   };
+}
+
+/** @param times of the way from one to the other */
+function movedOn(from: Tensor, to: Tensor, times: number): Tensor {
+  return from.map((value, i) => value + times * ((to[i] as number) - value)) as Tensor;
 }
 
 async function statesOf(session: DeviceSession, ids: readonly string[]): Promise<(readonly [string, Tensor])[]> {
@@ -36,3 +48,23 @@ async function statesOf(session: DeviceSession, ids: readonly string[]): Promise
 function copied(results: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   return Object.fromEntries(Object.entries(results).map(([name, values]) => [name, values.slice()]));
 }
+
+/** The interpreter, with all that comes out of it rounded to f32: other bits than those of the interpreter, as honest. */
+export const roundedDevice: Device = {
+  ...referenceDevice,
+  description: 'interpreter, rounded to f32',
+  open: async (executable) => {
+    const session = await referenceDevice.open(executable);
+    const rounded = (values: Tensor): Tensor => Float64Array.from(Float32Array.from(values));
+    const states = executable.program.states.map(({ id }) => id);
+    return {
+      ...session,
+      write: (state, values) => session.write(state, rounded(values)),
+      run: async (name, inputs, position) => {
+        const results = await session.run(name, inputs, position);
+        for (const [id, values] of await statesOf(session, states)) await session.write(id, rounded(values));
+        return Object.fromEntries(Object.entries(results).map(([result, values]) => [result, rounded(values)]));
+      },
+    };
+  },
+};

@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { chooseDevice } from '../../device/choose.ts';
-import { auditRecords } from '../../net/audit-records.ts';
-import type { AuditAnswer, AuditRequest } from '../../net/auditor.ts';
+import { type AuditPorts, auditRecords, auditStep } from '../../net/audit-records.ts';
+import type { AuditAnswer, AuditRequest, StepRequest } from '../../net/auditor.ts';
 import type { CheckAnswer, CheckRequest } from '../../net/checker.ts';
 import { fetchPlan } from '../../net/fetch-plan.ts';
 import { recompute } from '../../net/recompute.ts';
@@ -24,7 +24,7 @@ import { packageVersion } from '../shell/package-root.ts';
 import { executablesOf } from './plan-executables.ts';
 
 export interface CheckTask {
-  readonly task: { readonly check: CheckRequest } | { readonly audit: AuditRequest };
+  readonly task: { readonly check: CheckRequest } | { readonly audit: AuditRequest } | { readonly step: StepRequest };
   /** Of the blobs. */
   readonly folder: string;
 }
@@ -55,18 +55,20 @@ function answerTo({ task, folder }: CheckTask): Promise<CheckAnswer | AuditAnswe
     if (hex(sha256(bytes)) !== hash) throw new Error(`the blob ${hash} is damaged`);
     return bytes;
   };
-  return 'audit' in task ? audited(task.audit, pathOf, blob) : checked(task.check, blob);
+  if ('audit' in task) return audited(task.audit, pathOf, blob, auditRecords);
+  return 'step' in task ? audited(task.step, pathOf, blob, auditStep) : checked(task.check, blob);
 }
 
-async function audited(
-  request: AuditRequest,
+async function audited<T extends AuditRequest>(
+  request: T,
   pathOf: (hash: string) => string,
   blob: BlobSource,
+  audit: (request: T, ports: AuditPorts) => Promise<AuditAnswer>,
 ): Promise<AuditAnswer> {
   const { deployment } = request;
   const on = await device;
   const fetch = { device: on, blob, openPlan: await openPlan, ledger: new MemoryLedger(undefined) };
-  return auditRecords(request, {
+  return audit(request, {
     ...{ pathOf, blob, device: on, version: packageVersion() },
     sourceOf: (shard) =>
       keptSource(`${deployment.run}/${shard}`, () => fetchPlan({ run: deployment.run, shard }, deployment, fetch)),

@@ -1,7 +1,7 @@
 /** Computes checks in a process beside the synchronizer, with a bound on its memory and time. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { freemem } from 'node:os';
-import type { AuditAnswer, AuditRequest } from '../../net/auditor.ts';
+import type { AuditAnswer, AuditRequest, StepRequest } from '../../net/auditor.ts';
 import type { CheckAnswer, Checker, CheckRequest } from '../../net/checker.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { inTurn } from '../../support/in-turn.ts';
@@ -15,6 +15,8 @@ const OWN_BYTES = 400e6;
 /** Of what is free, the process may take so much. */
 const SHARE = 0.5;
 const MAX_BYTES = 8e9;
+/** What a step adds of each computation stays until they are compared. */
+const STEP_TIMES = 3;
 const MAX_MILLISECONDS = 600_000;
 /** A process that has nothing to do ends then: the next check starts another one. */
 const IDLE_MILLISECONDS = 30_000;
@@ -49,8 +51,16 @@ export class CheckProcess implements Checker {
 
   /** In the same process, and in turn with checks. */
   audit(request: AuditRequest): Promise<AuditAnswer> {
+    return this.#audit({ audit: request }, bytesForAudit(request));
+  }
+
+  auditStep(request: StepRequest): Promise<AuditAnswer> {
+    return this.#audit({ step: request }, STEP_TIMES * bytesForAudit(request));
+  }
+
+  #audit(task: CheckTask['task'], needed: number): Promise<AuditAnswer> {
     return this.#inTurn(async () => {
-      const answer = await this.#answerTo<AuditAnswer>({ audit: request }, bytesForAudit(request));
+      const answer = await this.#answerTo<AuditAnswer>(task, needed);
       return 'problem' in answer ? { verdict: 'inconclusive', why: answer.problem } : answer;
     });
   }

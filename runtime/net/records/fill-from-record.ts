@@ -49,18 +49,24 @@ export async function recordedState(
 }
 
 async function wholeState(record: CutRecord, states: readonly State[]): Promise<SavedStates> {
-  const pieces = new PieceReader(record.state());
-  const state = await stateIn(pieces, mostPartBytes(states));
+  const state = decoded(await stateBytes(record, mostPartBytes(states)));
   if (!state) throw damagedRecord('its state cannot be read');
   if (stateHash(state) !== record.head.hash) throw damagedRecord('its state is not the one that was signed');
   return state;
 }
 
-async function stateIn(pieces: PieceReader, most: number): Promise<SavedStates | undefined> {
-  if (pieces.bytes > most) return undefined;
-  const bytes = await pieces.take(boundedCount(pieces.bytes, most, 'the state of a record'));
+/** As a part has it. @throws UserError `record/damaged` where it is longer than so many bytes, or ends before */
+export async function stateBytes(record: CutRecord, most: number): Promise<Uint8Array> {
+  const pieces = new PieceReader(record.state());
+  const fits = pieces.bytes <= most;
+  const bytes = fits && (await pieces.take(boundedCount(pieces.bytes, most, 'the state of a record')));
+  if (!bytes) throw damagedRecord('its state cannot be read');
+  return bytes;
+}
+
+function decoded(bytes: Uint8Array): SavedStates | undefined {
   try {
-    return bytes && decodeState(bytes);
+    return decodeState(bytes);
   } catch {
     return undefined;
   }

@@ -6,7 +6,7 @@
 
 import { sizeOf } from '../../../spec/program.ts';
 import type { OutputWindow, ShardOutputs } from '../../audit/outputs.ts';
-import type { Device, DeviceSession, Tensor } from '../../device/device.ts';
+import type { Device, DeviceSession, RunInput, Tensor } from '../../device/device.ts';
 import { openSession, type ShardSession } from '../../shard/session.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { callAt, functionOf, positionOf } from '../../training/calls.ts';
@@ -33,6 +33,21 @@ export interface RepeatOptions {
   readonly blob: BlobSource;
   /** States of at least so many bytes are never in memory as a whole. */
   readonly largeStateBytes?: number;
+  readonly observer?: RepeatObserver;
+}
+
+/** Sees what comes out while it does, and may have it begin from other numbers than the record has. */
+export interface RepeatObserver {
+  /** A frame that goes to a shard of another trainer. */
+  readonly sent?: (shard: number, to: number, frame: Frame) => void;
+  /** A call is over, and none is under way. */
+  readonly behind?: (shard: number, calls: number, device: DeviceSession, totals: Totals) => Promise<void>;
+  /** Puts the state onto the device that the shard begins from. */
+  readonly begin?: (shard: number, device: DeviceSession) => Promise<void>;
+  /** A frame that came, as the shard gets it. */
+  readonly taken?: (shard: number, frame: Frame) => Frame;
+  /** A value that a run of the device reads which another one has made, as the device gets it. */
+  readonly read?: (shard: number, values: Tensor) => Tensor;
 }
 
 /** One call's packets to one neighbour. */
@@ -83,26 +98,55 @@ export async function repeatStretch(
 }
 
 async function memberOf(record: CutRecord, options: RepeatOptions): Promise<Member> {
-  const { deployment, sourceOf, device: on, blob } = options;
+  const { deployment, sourceOf, device: on, blob, observer } = options;
   const source = await sourceOf(record.head.shard);
-  const { states } = source.executable.program;
-  const state = await recordedState(record, states, options.largeStateBytes);
   const data = await openShardData(deployment, source.schedule, blob);
   // Frames of other shards are kept here: their memory may not be used again.
   const device = await openShardDevice(on, deployment, { ...source.executable, short: false });
-  // The state at the very beginning is drawn again: no signature says that it came from the seed.
-  if (record.head.from === 0) await drawStates(device, states, deployment, blob);
-  else await state.fill(device);
-  if (record.head.from === 0 && (await hashOf(device, states, options.largeStateBytes)) !== record.head.hash) {
+  try {
+    if (observer?.begin) await observer.begin(record.head.shard, device);
+    else await beginFrom(record, device, source, options);
+  } catch (error) {
     await device.close();
-    throw damagedRecord('it does not begin from the seed');
+    throw error;
   }
+  const fields = new Set(source.schedule.functions.flatMap((f) => f.inputs.map(({ name }) => name)));
+  const asRead = (inputs: Readonly<Record<string, RunInput>>): Readonly<Record<string, RunInput>> => {
+    const { read } = observer ?? {};
+    if (!read) return inputs;
+    const made = ([name, values]: readonly [string, RunInput]) =>
+      [name, fields.has(name) || !isTensor(values) ? values : read(record.head.shard, values)] as const;
+    return Object.fromEntries(Object.entries(inputs).map(made));
+  };
   // All results are copied here, for the same reason.
-  const run: DeviceSession['run'] = (name, inputs, position) => device.run(name, inputs, position);
+  const run: DeviceSession['run'] = (name, inputs, position) => device.run(name, asRead(inputs), position);
   const session = openSession(source.schedule, source.executable, { run });
   const { from: call, totals } = record.head;
   const comparisons: Comparisons = new Map();
   return { record, source, device, session, data, ...wentOf(record), totals, comparisons, call, unsound: undefined };
+}
+
+function isTensor(values: RunInput): values is Tensor {
+  return values instanceof Float32Array || values instanceof Float64Array;
+}
+
+/** @throws UserError `record/damaged` where it is not the state that was signed */
+async function beginFrom(
+  record: CutRecord,
+  device: DeviceSession,
+  { executable: { program } }: ShardSource,
+  { deployment, blob, largeStateBytes }: RepeatOptions,
+): Promise<void> {
+  const { states } = program;
+  const state = await recordedState(record, states, largeStateBytes);
+  if (record.head.from !== 0) {
+    await state.fill(device);
+    return;
+  }
+  // The state at the very beginning is drawn again: no signature says that it came from the seed.
+  await drawStates(device, states, deployment, blob);
+  if ((await hashOf(device, states, largeStateBytes)) !== record.head.hash)
+    throw damagedRecord('it does not begin from the seed');
 }
 
 function wentOf({ sent, end }: CutRecord): Pick<Member, 'went' | 'flows'> {
@@ -145,7 +189,7 @@ class Repetition {
         if (this.#members.some(({ unsound }) => unsound !== undefined)) break;
         const step = await member.session.advance();
         if (step.kind === 'send') for (const frame of step.frames) this.#sent(member, frame);
-        else if (step.kind === 'done') this.#done(member, step.results);
+        else if (step.kind === 'done') await this.#done(member, step.results);
         else continue;
         moved = true;
       }
@@ -157,14 +201,15 @@ class Repetition {
 
   #begin({ record, source, session, data, call: callIndex }: Member): void {
     if (callIndex >= record.end.calls) return;
-    const { deployment } = this.#options;
+    const { deployment, observer } = this.#options;
     const call = callAt(deployment, callIndex);
     const [name, position] = [functionOf(deployment, call), positionOf(deployment, call)];
-    for (const frame of framesOf(record, source, callIndex)) session.deliver(frame);
+    const { shard } = record.head;
+    for (const frame of framesOf(record, source, callIndex)) session.deliver(observer?.taken?.(shard, frame) ?? frame);
     session.start({ name, position, inputs: data.inputs(call), callIndex, microbatch: 0 });
   }
 
-  #done(member: Member, results: Readonly<Record<string, Tensor>>): void {
+  async #done(member: Member, results: Readonly<Record<string, Tensor>>): Promise<void> {
     const { deployment } = this.#options;
     const { call, data, totals, comparisons } = member;
     const summed = withCall(deployment, data, totals, callAt(deployment, call), results, comparisons);
@@ -174,6 +219,7 @@ class Repetition {
     }
     member.totals = summed.totals;
     member.call++;
+    await this.#options.observer?.behind?.(member.record.head.shard, member.call, member.device, member.totals);
     this.#begin(member);
   }
 
@@ -186,6 +232,7 @@ class Repetition {
       local.session.deliver({ ...frame, values: decodeValues(bytes, lengths, this.#codec) });
       return;
     }
+    this.#options.observer?.sent?.(record.head.shard, to, frame);
     const packets = went.get(frameKey(frame)) ?? [];
     const chunks = Math.max(1, Math.ceil(bytes.length / MAX_PAYLOAD_BYTES));
     if (packets.length !== chunks || packets.some((packet) => packet.to !== to)) {

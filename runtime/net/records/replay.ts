@@ -56,7 +56,11 @@ export function heldAgainst(
   const difference = differenceOf(records.map(signedOutputs), found, records[0]?.end.calls ?? 0);
   if (difference) return { verdict: 'mismatch', ...difference };
   if (unsigned === 0) return { verdict: 'match' };
-  return { verdict: 'inconclusive', why: `neighbours have not signed what they got or sent (${unsigned} windows)` };
+  return { verdict: 'inconclusive', why: unsignedText(unsigned) };
+}
+
+export function unsignedText(windows: number): string {
+  return `neighbours have not signed what they got or sent (${windows} windows)`;
 }
 
 /**

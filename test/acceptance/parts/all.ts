@@ -1,6 +1,7 @@
 /** All parts of `npm run accept`, in its order. */
 import type { Part } from '../row.ts';
 import { attackParts } from './attacks.ts';
+import { auditsPart } from './audits.ts';
 import { benchPart } from './bench.ts';
 import { bordersPart } from './borders.ts';
 import { casesPart } from './cases.ts';
@@ -56,6 +57,7 @@ export const parts: readonly Part[] = [
   ...natsParts,
   ...ledgerParts,
   ...attackParts,
+  auditsPart,
   ...memoryParts,
   generatePart,
   cortexPart,

@@ -36,7 +36,9 @@ async function outcome(bring: (shard: number) => string, answer?: AuditAnswer) {
           if (blob.includes('/')) throw new UserError(blob as 'record/away', 'it is so');
           return { blob, bytes: 1 };
         },
+        bringAgain: async () => undefined,
       }),
+      blob: async () => undefined,
       deployment: () => chain(3, 4, 1, 2),
       letGo: (_holder, blobs) => letGo.push([...blobs]),
       done: resolve,

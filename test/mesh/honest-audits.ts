@@ -1,0 +1,127 @@
+/**
+ * Audits of honest work: small networks really train in a mesh in virtual time, on some device, with some numbers on
+ * their borders, in some schedule, with trainers that die and come back and packets that are lost; every stretch is drawn.
+ */
+import { lowerEachToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
+import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import { openHere } from '../../runtime/device/cpu/here.ts';
+import type { Device } from '../../runtime/device/device.ts';
+import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { makeTemporaryFolder, removeAll } from '../../runtime/support/safe-files.ts';
+import type { Verdict } from '../../runtime/wire/audit-verdict.ts';
+import { planOf, points } from './chain-model.ts';
+import { trainHosted } from './hosted.ts';
+
+export const DEVICES = ['reference', 'cpu 1', 'cpu 2'] as const;
+export const CODECS = ['f32', 'f16'] as const;
+export const SCHEDULES = ['lockstep', 'pipelined', 'ahead'] as const;
+
+/** What is trained how. */
+export interface HonestCell {
+  /** Of the trainers, and of the auditor. */
+  readonly device: (typeof DEVICES)[number];
+  readonly auditor: (typeof DEVICES)[number];
+  readonly codec: (typeof CODECS)[number];
+  readonly schedule: (typeof SCHEDULES)[number];
+  /** A trainer dies and comes back, another one dies for good, and packets are lost. */
+  readonly disturbed: boolean;
+}
+
+export interface HonestCounts extends Readonly<Record<Verdict, number>> {
+  readonly audits: number;
+  /** Keys that a verdict has cost anything, and shards that were taken from one. */
+  readonly punished: number;
+  /** Reasons why nothing was compared, each once. */
+  readonly why: readonly string[];
+}
+
+/** Of packets on borders. */
+const LOSS = 0.01;
+const [SHARDS, TRAINERS] = [3, 5];
+const BATCHES = 2;
+const EVERYTHING = { auditRate: 1 };
+
+export function cellName({ device, auditor, codec, schedule, disturbed }: HonestCell): string {
+  const devices = device === auditor ? device : `${device} by ${auditor}`;
+  return `${devices}, ${codec}, ${schedule}${disturbed ? ', disturbed' : ''}`;
+}
+
+/** All of them, those that differ most first. */
+export function honestCells(pairs: readonly (readonly [HonestCell['device'], HonestCell['auditor']])[]): HonestCell[] {
+  return [true, false].flatMap((disturbed) =>
+    SCHEDULES.flatMap((schedule) =>
+      CODECS.flatMap((codec) => pairs.map(([device, auditor]) => ({ device, auditor, codec, schedule, disturbed }))),
+    ),
+  );
+}
+
+/** @param epochs of 7 batches and an evaluation: 4 stretches of each of 3 shards, or more where a term ends */
+export async function honestAudits(cell: HonestCell, seed: number, epochs: number): Promise<HonestCounts> {
+  const undisturbed = { ...cell, disturbed: false };
+  if (!cell.disturbed) return countsOf(await trained(undisturbed, seed, epochs));
+  const { milliseconds } = await trained(undisturbed, seed, 1);
+  const at = (share: number): number => Math.round(share * milliseconds * epochs);
+  const first = (0.1 + 0.05 * (seed % 8)) as number;
+  const kills = [
+    { at: at(first), trainer: seed % TRAINERS, back: at(first) + 3000 },
+    { at: at(first + 0.3), trainer: (seed + 1) % TRAINERS },
+  ];
+  return countsOf(await trained(cell, seed, epochs, kills));
+}
+
+type Trained = Awaited<ReturnType<typeof trainHosted>>;
+type Kills = NonNullable<Parameters<typeof trainHosted>[0]['kills']>;
+
+async function trained(cell: HonestCell, seed: number, epochs: number, kills: Kills = []): Promise<Trained> {
+  const { plan, files } = planOfCell(cell.schedule);
+  const folder = makeTemporaryFolder('nmc-audits-');
+  try {
+    return await trainHosted({
+      ...{ plan, files, train: points, checks: [points], epochs, seed, kills, codec: cell.codec },
+      ...{ trainers: TRAINERS, snapshotEvery: 5, stretches: { batches: BATCHES, bytes: 2 ** 30, keep: 2 ** 30 } },
+      ...{ records: folder, audits: true, limits: EVERYTHING, loss: cell.disturbed ? LOSS : 0 },
+      ...{ device: () => deviceOf(cell.device), auditor: deviceOf(cell.auditor) },
+    });
+  } finally {
+    removeAll(folder);
+  }
+}
+
+function countsOf({ verdicts, revoked, run, log }: Trained): HonestCounts {
+  // Of a trainer's shards there is one audit, and a verdict for each.
+  const audits = new Map(verdicts.map((v) => [`${v.term}/${v.from}/${v.trainer}`, v.verdict]));
+  const of = (verdict: Verdict): number => [...audits.values()].filter((v) => v === verdict).length;
+  const excluded = new Set([...revoked, ...(run?.excluded ?? [])]);
+  const why = log.flatMap((event) => (event.event === 'audit' && typeof event.why === 'string' ? [event.why] : []));
+  const [mismatch, undelivered] = [of('mismatch'), of('undelivered')];
+  return {
+    ...{ audits: audits.size, match: of('match'), mismatch, undelivered, inconclusive: of('inconclusive') },
+    punished: Math.max(mismatch + undelivered, excluded.size),
+    why: [...new Set(why)],
+  };
+}
+
+interface Compiled {
+  readonly plan: BuiltPlan;
+  readonly files: (shard: number) => ReadonlyMap<string, Uint8Array>;
+}
+
+const plans = new Map<HonestCell['schedule'], Compiled>();
+
+function planOfCell(schedule: HonestCell['schedule']): Compiled {
+  const known = plans.get(schedule);
+  if (known) return known;
+  const plan = planOf(SHARDS, schedule === 'ahead' ? 1 : 0, schedule === 'lockstep' ? 1 : 2);
+  const lowered = lowerEachToCpu((plan.shards ?? []).map(({ program }) => program));
+  const files = (shard: number) => new Map(lowered(shard).map(({ name, bytes }) => [name, bytes]));
+  const compiled = { plan, files };
+  plans.set(schedule, compiled);
+  return compiled;
+}
+
+function deviceOf(name: HonestCell['device']): Device {
+  if (name === 'reference') return referenceDevice;
+  const threads = name === 'cpu 1' ? 1 : 2;
+  const description = `ONNX Runtime, ${threads} thread${threads === 1 ? '' : 's'}`;
+  return { name: 'cpu', description, open: async (executable) => openHere(executable, threads) };
+}

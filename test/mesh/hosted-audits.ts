@@ -1,0 +1,61 @@
+/** Audits in a mesh in virtual time: records lie where their trainers keep them, and nothing is sent. */
+import { join } from 'node:path';
+import type { Device } from '../../runtime/device/device.ts';
+import { auditRecords, auditStep } from '../../runtime/net/audit-records.ts';
+import { OwnAudits } from '../../runtime/net/own-audits.ts';
+import { openRecord, type StretchRecord } from '../../runtime/net/records/read-record.ts';
+import { reproduceStretch } from '../../runtime/net/records/reproduce.ts';
+import { encodeReproduction } from '../../runtime/net/records/reproduction.ts';
+import type { BlobSource } from '../../runtime/net/shard-data.ts';
+import type { AskedAudit, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
+import type { ShardSource } from '../../runtime/shard/shards.ts';
+import { UserError } from '../../runtime/support/errors.ts';
+import type { Deployment } from '../../runtime/wire/deployment.ts';
+
+export interface HostedAudit {
+  /** The trainer whose stretch it is. */
+  readonly isThere: boolean;
+  readonly deployment: Deployment;
+  /** Where its records of the run lie. */
+  readonly folder: string;
+  /** Of the trainer, and of the auditor. */
+  readonly device: Device;
+  readonly auditor: Device;
+  readonly blob: BlobSource;
+  readonly put: (bytes: Uint8Array) => string;
+  readonly sourceOf: (shard: number) => Promise<ShardSource>;
+}
+
+export function audited(asked: AskedAudit, audit: HostedAudit): Promise<SynchronizerEvent> {
+  const { isThere, deployment, folder, device, auditor, blob, put, sourceOf } = audit;
+  const pathOf = (name: string): string => join(folder, name);
+  const ports = { pathOf, blob, sourceOf, device: auditor, version: 'test' };
+  const nameOf = (shard: number): string => `${shard}-${asked.term}-${asked.from}.rec`;
+  return new Promise((done) => {
+    const audits = new OwnAudits({
+      ...{ key: 'the synchronizer', deployment: () => deployment, letGo: () => undefined, done },
+      blob: (hash) => blob(hash, Number.POSITIVE_INFINITY),
+      auditor: {
+        audit: (request) => auditRecords(request, ports),
+        auditStep: (request) => auditStep(request, ports),
+      },
+      records: () => ({
+        issue: (stretch, bearer) => ({ ...stretch, bearer, expires: 0, sig: '' }),
+        bring: async (_holder, { shard }) => {
+          if (!isThere) throw new UserError('record/away', 'it is not there');
+          return { blob: nameOf(shard), bytes: 1 };
+        },
+        bringAgain: async (_holder, _ticket, { shards, step }) => {
+          const records: StretchRecord[] = shards.map((shard) => openRecord(pathOf(nameOf(shard))));
+          try {
+            const shown = await reproduceStretch(records, { deployment, device, blob, sourceOf }, step);
+            return put(encodeReproduction(shown));
+          } finally {
+            for (const record of records) record.close();
+          }
+        },
+      }),
+    });
+    audits.take(asked);
+  });
+}

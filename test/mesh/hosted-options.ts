@@ -1,0 +1,78 @@
+/** What a mesh in virtual time is told, and what it gives. */
+import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import type { Dataset } from '../../runtime/data/dataset.ts';
+import type { Device, Tensor } from '../../runtime/device/device.ts';
+import type { KeyPair } from '../../runtime/identity/ed25519.ts';
+import type { Limits } from '../../runtime/roles/limits.ts';
+import type { StoredRun } from '../../runtime/roles/synchronizer-state.ts';
+import type { SafePath } from '../../runtime/support/safe-path.ts';
+import type { RunWatch } from '../../runtime/validation/standing.ts';
+import type { AuditVerdict } from '../../runtime/wire/audit-verdict.ts';
+import type { Deployment } from '../../runtime/wire/deployment.ts';
+import type { Message } from '../../runtime/wire/messages.ts';
+
+export interface HostedOptions {
+  readonly plan: BuiltPlan;
+  readonly train: Dataset;
+  readonly checks: readonly Dataset[];
+  readonly validation?: Dataset;
+  readonly trainers: number;
+  readonly epochs: number;
+  readonly snapshotEvery: number;
+  readonly stretches?: Deployment['stretches'];
+  /** Where trainers keep records: a folder for each, by its number. */
+  readonly records?: SafePath;
+  /** Of everything that takes time. */
+  readonly seed: number;
+  /** When trainers die, in virtual milliseconds; without `back` for good. */
+  readonly kills?: readonly { readonly at: number; readonly trainer: number; readonly back?: number }[];
+  /** Numbers on borders; absent: f32. */
+  readonly codec?: 'f32' | 'f16';
+  /** Chance that a packet of a border does not arrive. */
+  readonly loss?: number;
+  /** When the run is asked to stop. */
+  readonly stopAt?: number;
+  /** Trainers seal what they keep records of, and audits are done; absent: they do not. */
+  readonly audits?: true;
+  /** On which each trainer computes; absent: the reference. */
+  readonly device?: (trainer: number) => Device;
+  /** On which stretches are done again; absent: the reference. */
+  readonly auditor?: Device;
+  /** Compiled forms of each shard, for a device that needs them. */
+  readonly files?: (shard: number) => ReadonlyMap<string, Uint8Array>;
+  /** Changes a message of a trainer on its way; nothing: it goes as it is. */
+  readonly lie?: Lie;
+  /** Replaces what the synchronizer computes itself; nothing: it does. */
+  readonly checking?: 'not-here';
+  readonly limits?: Partial<Limits>;
+}
+
+export interface Liar {
+  readonly trainer: number;
+  readonly keys: KeyPair;
+  readonly now: number;
+  readonly putBlob: (bytes: Uint8Array) => string;
+  readonly blob: (hash: string) => Uint8Array;
+}
+
+export type Lie = (message: Message, liar: Liar) => readonly Message[] | undefined;
+
+export interface HostedResult {
+  readonly run: StoredRun | undefined;
+  /** Of the last manifest, by shard and name. */
+  readonly states: ReadonlyMap<string, Tensor>;
+  /** Blobs of every manifest that was published, by calls. */
+  readonly manifests: ReadonlyMap<number, readonly string[]>;
+  /** Calls that shards began while the one before was under way. */
+  readonly ahead: number;
+  readonly milliseconds: number;
+  /** Events of the run's log. */
+  readonly log: readonly Readonly<Record<string, unknown>>[];
+  /** Of audits, and the keys that they have ended. */
+  readonly verdicts: readonly AuditVerdict[];
+  readonly revoked: readonly string[];
+  /** What trainers have seen of each other, as the synchronizer holds it. */
+  readonly watch: RunWatch | undefined;
+  readonly deployment: Deployment;
+  readonly blob: (hash: string) => Uint8Array;
+}
