@@ -78,7 +78,8 @@ export interface DrivenShard {
   readonly takeCommits: () => Commit['states'];
   readonly restore: (term: number, from: Assign['shards'][number]['restore'], ending: Ending<void>) => void;
   readonly advance: (ending: Ending<Outcome>) => void;
-  readonly save: (calls: number, last: boolean, ending: Ending<SavedPart>) => void;
+  /** @param kept called once, when its state was taken: it may go on while that is being stored */
+  readonly save: (calls: number, last: boolean, kept: () => void, ending: Ending<SavedPart>) => void;
 }
 
 export interface TrainerPorts<S extends DrivenShard> {

@@ -157,14 +157,19 @@ export class TrainerDriver<S extends DrivenShard> {
         return;
       case 'save': {
         const { calls, last } = effect;
-        this.#inTurn<SavedPart>(
-          at,
-          (ending) => shard.save(calls, last, ending),
-          (part) => {
-            const commits = shard.takeCommits();
-            this.#dispatch({ kind: 'saved', at, calls, part, commits, measured: this.#measured() });
-          },
-        );
+        this.#turns.add(shardName(at), (ended) => {
+          const kept = (): void => {
+            this.#dispatch({ kind: 'kept', at, calls, commits: shard.takeCommits() });
+            ended();
+          };
+          const done = (part: SavedPart): void =>
+            this.#dispatch({ kind: 'saved', at, calls, part, measured: this.#measured() });
+          const failed = (error: unknown): void => {
+            this.#fail(at, error);
+            ended();
+          };
+          this.#attempt(at, () => shard.save(calls, last, kept, { done, failed }), ended);
+        });
         return;
       }
       case 'resume':

@@ -5,7 +5,7 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import type { Outcome, SavedPart, ShardId } from '../roles/trainer-state.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import type { SavedStates } from '../shard/shard.ts';
-import { fillStates, saveStates } from '../shard/shard.ts';
+import { fillStates } from '../shard/shard.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import { tickTimes } from '../support/process-times.ts';
 import type { TickTimes } from '../support/tick-times.ts';
@@ -26,13 +26,13 @@ import { fillFrom } from './fill-from.ts';
 import { asCarried, assertMayCross, notFinite } from './frame-values.ts';
 import { Meanwhile } from './meanwhile.ts';
 import type { Start, StretchLog } from './records/stretch-log.ts';
-import { type Pieces, piecesWhile } from './send-blob.ts';
 import { type BorderDispute, ShardBorders } from './shard-borders.ts';
 import { type BlobSource, openShardData, type ShardData } from './shard-data.ts';
 import { borderCodec, drawStates, openShardDevice } from './shard-device.ts';
 import { mostPartBytes } from './shard-memory.ts';
-import { decodeState, encodeState, stateHash } from './shard-state.ts';
-import { isStreamed, type StreamedHashes, StreamedState } from './streamed-state.ts';
+import { decodeState, encodeState } from './shard-state.ts';
+import { type StateOfNow, stateOfNow } from './state-of-now.ts';
+import { isStreamed } from './streamed-state.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface HostOptions {
@@ -67,10 +67,6 @@ const MAX_UNREAD = 6;
 /** Without any sign of life from the device for so long, its shard fails. */
 export const WATCHDOG_MILLISECONDS = 120_000;
 
-type StateOfNow =
-  | { readonly saved: SavedStates; readonly hash: string }
-  | (StreamedHashes & { readonly pieces: () => Pieces });
-
 export class ShardHost {
   readonly deployment: Deployment;
   readonly shard: number;
@@ -92,6 +88,8 @@ export class ShardHost {
   #generation = 0;
   readonly #watchdog = new Watchdog(WATCHDOG_MILLISECONDS);
   readonly #meanwhile: Meanwhile;
+  /** The newest state on its way into the mesh: another one is taken when it is there, so that no more lie in memory. */
+  #storing: Promise<unknown> = Promise.resolve();
   readonly #calls = new Map<number, Call>();
   readonly #commits: { calls: number; hash: string; sig: string }[] = [];
   /** Calls that are over, whose windows are still open. */
@@ -223,16 +221,11 @@ export class ShardHost {
     await fillStates(this.#device, states, { tensors: [...state.parameters, ...state.auxiliary] }, false);
   }
 
-  /** With its hash: in memory where it is small, else still on the device. */
-  async #stateOfNow(isPart: boolean): Promise<StateOfNow> {
-    const { states } = this.#plan.executable.program;
-    const read = StreamedState.of(this.#device, states, this.#options.largeStateBytes);
+  #stateOfNow(isPart: boolean): Promise<StateOfNow> {
     const generation = this.#generation;
-    const hashes = await read?.hashes(isPart);
-    if (read && hashes)
-      return { ...hashes, pieces: () => piecesWhile(read.pieces(), () => this.#generation === generation) };
-    const saved = await saveStates(this.#device, states);
-    return { saved, hash: stateHash(saved) };
+    const holds = (): boolean => this.#generation === generation;
+    const { states } = this.#plan.executable.program;
+    return stateOfNow(this.#device, states, { isPart, least: this.#options.largeStateBytes, holds });
   }
 
   async #beginRecord(start: Start, state: StateOfNow): Promise<void> {
@@ -393,8 +386,14 @@ export class ShardHost {
     return refusal;
   }
 
-  /** The state of now, kept here and stored in the mesh. @param last the sums end with it */
-  async save(calls: number, last: boolean): Promise<SavedPart> {
+  /**
+   * The state of now, kept here and stored in the mesh.
+   * @param last the sums end with it
+   * @param taken called when the shard may go on, while the state is being stored: one that is read part by part has to
+   *   stay as it is until then
+   */
+  async save(calls: number, last: boolean, taken: () => void): Promise<SavedPart> {
+    await this.#storing;
     this.#settle();
     const state = await this.#stateOfNow(true);
     const { hash } = state;
@@ -403,10 +402,12 @@ export class ShardHost {
     this.#kept.set(calls, 'saved' in state ? state.saved : undefined);
     // Known before the part: the synchronizer holds the part against it.
     await this.#endStretch(calls, state, totals);
-    const blob = await this.#options.putBlob(
-      'saved' in state ? encodeState(state.saved) : { ...state, hash: state.blob },
-    );
     const place = { run: this.deployment.run, term: this.term, shard: this.shard, calls };
+    const storing = this.#options.putBlob('saved' in state ? encodeState(state.saved) : { ...state, hash: state.blob });
+    this.#storing = storing.catch(() => undefined);
+    if ('saved' in state) taken();
+    const blob = await storing;
+    if (!('saved' in state)) taken();
     return signPart(place, { blob, hash, totals }, this.#options.keys);
   }
 

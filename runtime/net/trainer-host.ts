@@ -136,7 +136,8 @@ export class LoadedShard implements DrivenShard {
   readonly takeCommits: DrivenShard['takeCommits'] = () => this.#host.takeCommits();
   readonly advance: DrivenShard['advance'] = (ending) => settle(this.#host.advance(), ending);
   readonly restore: DrivenShard['restore'] = (term, from, ending) => settle(this.#host.restore(term, from), ending);
-  readonly save: DrivenShard['save'] = (calls, last, ending) => settle(this.#host.save(calls, last), ending);
+  readonly save: DrivenShard['save'] = (calls, last, kept, ending) =>
+    settle(this.#host.save(calls, last, kept), ending);
 
   measure(): ReturnType<DrivenShard['measure']> {
     const { ticks, busyMilliseconds, awaits, waits, refused, borders } = this.#host;

@@ -5,24 +5,32 @@ import type { HostedShard } from './trainer-state.ts';
 /** State hashes in one message. */
 const MAX_STATES = 500;
 
-/** Signed states that are not sent yet, in messages; the newest one is kept, for it has to be known before a part. */
+/**
+ * Signed states that are not sent yet, in messages; the newest one is kept, for it has to be known before a part. Those
+ * behind a part that is still being stored wait for it: the synchronizer holds a part against the newest that it knows.
+ */
 export function takeCommits(shard: HostedShard): {
   readonly shard: HostedShard;
   readonly messages: readonly Message[];
 } {
-  const { commits } = shard;
+  const commits = upToPart(shard);
   const newest = commits.at(-1);
   if (!newest) return { shard, messages: [] };
   const messages: Message[] = [];
   for (let at = 0; at < commits.length; at += MAX_STATES)
     messages.push(commitOf(shard, commits.slice(at, at + MAX_STATES)));
-  return { shard: { ...shard, commits: [], newest }, messages };
+  return { shard: { ...shard, commits: shard.commits.slice(commits.length), newest }, messages };
 }
 
 /** Signed states that have to be known before a part: they may have been lost with a connection. */
 export function newestCommit(shard: HostedShard): readonly Message[] {
-  const newest = shard.commits.at(-1) ?? shard.newest;
+  const newest = upToPart(shard).at(-1) ?? shard.newest;
   return newest ? [commitOf(shard, [newest])] : [];
+}
+
+/** They lie in the order of their calls. */
+function upToPart({ commits, storing }: HostedShard): HostedShard['commits'] {
+  return storing === undefined ? commits : commits.filter(({ calls }) => calls <= storing);
 }
 
 function commitOf({ run, term, shard }: HostedShard, states: Commit['states']): Commit {

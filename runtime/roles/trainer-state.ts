@@ -39,6 +39,8 @@ export interface HostedShard extends ShardId {
   readonly exchange?: Exchange;
   /** The newest one that is in no manifest yet: it may be lost with a connection. */
   readonly part?: Message;
+  /** Calls behind which its state was taken for a part that is not stored yet; it goes on meanwhile. */
+  readonly storing?: number;
   readonly reason: string;
   /** A border cannot go on: the shard neither works nor fails before a new term begins. */
   readonly dispute?: Grievance;
@@ -131,13 +133,19 @@ export type TrainerEvent =
   | { readonly kind: 'bound'; readonly at: ShardId; readonly message: Pledge | Sealed }
   /** A frame was delivered to the shard, or room was made for its own. */
   | { readonly kind: 'news'; readonly at: ShardId }
+  /** Its state was taken for a snapshot: the shard may go on. @param commits states that it has signed with it */
+  | {
+      readonly kind: 'kept';
+      readonly at: ShardId;
+      readonly calls: number;
+      readonly commits?: Commit['states'];
+    }
+  /** The part with that state is stored in the mesh. */
   | {
       readonly kind: 'saved';
       readonly at: ShardId;
       readonly calls: number;
       readonly part: SavedPart;
-      /** States that it has signed with it. */
-      readonly commits?: Commit['states'];
       readonly measured: Measured;
     }
   /** A neighbour has broken a rule of the border. */

@@ -67,7 +67,7 @@ function happen(state: TrainerState, event: TrainerEvent): TrainerStep {
       return bound(state, event.message);
     case 'saved': {
       const step = onShard(state, event);
-      return step.effects.some(isPart) ? afterReport(step, event.measured) : step;
+      return step.effects.some(isPart) ? stored(afterReport(step, event.measured), event.at) : step;
     }
     default:
       return onShard(state, event);
@@ -99,6 +99,14 @@ function connected(state: TrainerState, measured: Measured): TrainerStep {
 function afterReport({ state, effects }: TrainerStep, measured: Measured): TrainerStep {
   const reported = report(state, measured);
   return { state: reported.state, effects: [...reported.effects, ...effects] };
+}
+
+/** What it has signed since is sent with the next report. */
+function stored({ state, effects }: TrainerStep, at: ShardId): TrainerStep {
+  const { [shardName(at)]: shard, ...others } = state.shards;
+  if (!shard) return { state, effects };
+  const { storing: _stored, ...rest } = shard;
+  return { state: { ...state, shards: { ...others, [shardName(at)]: rest } }, effects };
 }
 
 /** How far every loaded shard is, and what it has signed. */
@@ -242,11 +250,13 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
       return shard.advancing
         ? advanced(withCommits({ ...shard, advancing: false }, event.commits), event.outcome)
         : { shard, effects: [] };
-    case 'saved':
+    case 'kept': {
       // A dispute does not undo what was being saved.
-      return shard.phase === 'saving' || shard.dispute
-        ? saved(withCommits(shard, event.commits), event)
-        : { shard, effects: [] };
+      if (shard.phase !== 'saving' && !shard.dispute) return { shard, effects: [] };
+      return proceed({ ...withCommits(shard, event.commits), storing: event.calls });
+    }
+    case 'saved':
+      return shard.storing === event.calls ? saved(shard, event) : { shard, effects: [] };
     case 'disputed':
       if (shard.dispute) return { shard, effects: [] };
       return {
@@ -307,11 +317,10 @@ function callDone(shard: HostedShard): ShardStep {
   return proceed(shard);
 }
 
-/** The part is kept; on to the next call, if there is one and no stop was asked for. */
+/** The part is in the mesh; the shard has gone on meanwhile. */
 function saved(shard: HostedShard, { calls, part }: Extract<ShardEvent, { kind: 'saved' }>): ShardStep {
   const message: Message = { type: 'part', ...idOf(shard), calls, ...part };
-  const next = proceed({ ...shard, part: message });
-  return { shard: next.shard, effects: [...[...newestCommit(shard), message].map(say), ...next.effects] };
+  return { shard: { ...shard, part: message }, effects: [...newestCommit(shard), message].map(say) };
 }
 
 function withoutPart({ part, ...shard }: HostedShard, saved: number): HostedShard {

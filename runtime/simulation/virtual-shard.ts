@@ -140,9 +140,10 @@ export class VirtualShard implements DrivenShard {
     } else done('needs');
   }
 
-  save(_calls: number, _last: boolean, { done }: Ending<SavedPart>): void {
+  save(_calls: number, _last: boolean, kept: () => void, { done }: Ending<SavedPart>): void {
     const hash = this.#hash;
     this.#options.later(SAVING, () => done({ ...NO_PART, blob: hash, hash }));
+    kept();
   }
 
   forget(): void {

@@ -209,7 +209,7 @@ class HostedMesh {
       },
       restore: (term, from, ending) => restore(term, from, this.#slow(0, ending)),
       advance: (ending) => advance(this.#slow(WORK * this.#chance(), ending)),
-      save: (calls, last, ending) => save(calls, last, this.#slow(WORK, ending)),
+      save: (calls, last, kept, ending) => save(calls, last, kept, this.#slow(WORK, ending)),
     };
     return Object.assign(shard, slowed);
   }

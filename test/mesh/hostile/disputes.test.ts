@@ -321,6 +321,7 @@ describe('a trainer', () => {
     const { sent, shard, effects } = stateAfter(
       ...done,
       { kind: 'disputed', at, dispute },
+      { kind: 'kept', at, calls: 10 },
       { kind: 'saved', at, calls: 10, part, measured: NOT_MEASURED },
     );
     expect(sent).toMatchObject([{ type: 'heartbeat' }, { type: 'part', calls: 10 }]);

@@ -43,10 +43,10 @@ const LIES: readonly (readonly [Lie, string])[] = [
 function lie(): void {
   const seen: string[] = [];
   const save = ShardHost.prototype.save;
-  vi.spyOn(ShardHost.prototype, 'save').mockImplementation(async function (this: ShardHost, calls, last) {
+  vi.spyOn(ShardHost.prototype, 'save').mockImplementation(async function (this: ShardHost, calls, last, taken) {
     const { run } = this.deployment;
     if (!seen.includes(run)) seen.push(run);
-    const part = await save.call(this, calls, last);
+    const part = await save.call(this, calls, last, taken);
     const bent = LIES[seen.indexOf(run)]?.[0](part);
     if (!bent) throw Object.assign(new Error('so it says'), { code: 'x/y' });
     const { blob, hash, totals } = bent;

@@ -21,6 +21,7 @@ class NotedShard implements DrivenShard {
   readonly calls: ShardCalls;
   readonly noted: string[];
   readonly advances: Ending<Outcome>[] = [];
+  readonly stores: Ending<SavedPart>[] = [];
   term = 0;
 
   constructor(noted: string[], calls: ShardCalls) {
@@ -65,9 +66,10 @@ class NotedShard implements DrivenShard {
     this.noted.push('advance');
     this.advances.push(ending);
   }
-  save(calls: number, _last: boolean, { done }: Ending<SavedPart>) {
+  save(calls: number, _last: boolean, kept: () => void, ending: Ending<SavedPart>) {
     this.noted.push(`save ${calls}`);
-    done({ blob: 'b', hash: 'h', totals: {}, signature: 's' });
+    this.stores.push(ending);
+    kept();
   }
 }
 
@@ -145,6 +147,27 @@ describe('a trainer', () => {
     // What the old term's work came to is nobody's: no call is begun.
     expect(look()).toEqual(['restore 2']);
     expect(driver.state.shards[`${run}/0`]).toMatchObject({ term: 2, phase: 'ready', calls: 0 });
+  });
+
+  test('goes on with a shard while its state is being stored, and begins a new term meanwhile', () => {
+    const { shard, assign, look, types } = running();
+    const part = { blob: 'b', hash: 'h', totals: {}, signature: 's' };
+    shard.advances[0]?.done('done');
+    look();
+    types();
+    shard.advances[1]?.done('done');
+    expect(look()).toEqual(['save 2', 'begin 2', 'advance']);
+    shard.stores[0]?.done(part);
+    expect(types()).toEqual(['heartbeat', 'part']);
+    shard.advances[2]?.done('done');
+    shard.advances[3]?.done('done');
+    expect(look()).toEqual(['begin 3', 'advance', 'save 4']);
+    assign(2);
+    expect(look()).toEqual(['restore 2']);
+    // Of a term that is over.
+    types();
+    shard.stores[1]?.done(part);
+    expect(types()).toEqual([]);
   });
 
   test('opens no shard for a term that ends before its turn comes', () => {

@@ -38,12 +38,19 @@ const ofTerm = (term: number) => ({ run: at.run, term });
 const assign = (term: number, ...shards: number[]): TrainerEvent =>
   said({ type: 'assign', ...ofTerm(term), deployment: 'd', shards: shards.map((shard) => ({ shard })) });
 const advanced = (outcome: 'send' | 'needs' | 'done' | 'idle'): TrainerEvent => ({ kind: 'advanced', at, outcome });
+const kept = (calls: number, ...commits: HostedShard['commits']): TrainerEvent => ({
+  kind: 'kept',
+  at,
+  calls,
+  commits,
+});
 const saved = (calls: number): TrainerEvent => ({ kind: 'saved', at, calls, part, measured: NOT_MEASURED });
 
 const LOADING = [{ kind: 'connected', measured: NOT_MEASURED }, assign(TERM, 0)] as const;
 const READY = [...LOADING, { kind: 'opened', at, deployment, calls: 0 }, { kind: 'offered', at, exchange }] as const;
 const RUNNING = [...READY, said({ type: 'start', ...ofTerm(TERM), calls: 0 })] as const;
-const HALF = [advanced('done'), advanced('done'), saved(2), advanced('done'), advanced('done')];
+/** Its first part is stored before the next state is taken. */
+const HALF = [advanced('done'), advanced('done'), kept(2), saved(2), advanced('done'), advanced('done')];
 
 /** How each phase is reached. */
 const PHASES: Readonly<Record<ShardPhase, readonly TrainerEvent[]>> = {
@@ -52,16 +59,15 @@ const PHASES: Readonly<Record<ShardPhase, readonly TrainerEvent[]>> = {
   running: RUNNING,
   waiting: [...RUNNING, advanced('needs'), { kind: 'tick', measured: measured(0) }],
   saving: [...RUNNING, advanced('done'), advanced('done')],
-  paused: [...RUNNING, said({ type: 'pause', ...ofTerm(TERM) }), advanced('done'), saved(1)],
+  paused: [...RUNNING, said({ type: 'pause', ...ofTerm(TERM) }), advanced('done'), kept(1), saved(1)],
   finished: [
     ...RUNNING,
     ...HALF,
-    saved(4),
+    ...[kept(4), saved(4)],
     ...HALF.slice(0, 2),
-    saved(6),
-    advanced('done'),
-    advanced('done'),
-    saved(8),
+    ...[kept(6), saved(6)],
+    ...[advanced('done'), advanced('done')],
+    ...[kept(8), saved(8)],
   ],
   failed: [...RUNNING, { kind: 'failed', at, code: 'x/y', reason: 'no good' }],
 };
@@ -99,6 +105,8 @@ const EVENTS: Readonly<Record<string, TrainerEvent>> = {
   'a step that ends a call': advanced('done'),
   'a step of a device that was closed': advanced('idle'),
   'a step of an old term': { kind: 'advanced', at: { ...at, term: 2 }, outcome: 'done' },
+  'a state that was taken': kept(2),
+  'a state of an old term': { kind: 'kept', at: { ...at, term: 2 }, calls: 2 },
   'a part that was saved': saved(2),
   'a part of an old term': { kind: 'saved', at: { ...at, term: 2 }, calls: 2, part, measured: NOT_MEASURED },
   'a neighbour that breaks a rule': { kind: 'disputed', at, dispute },
@@ -161,7 +169,10 @@ const RULES: Rules<ShardPhase> = {
   'a step that ends a call': { running: 'noted, begin 1, advance', otherwise: 'nothing' },
   'a step of a device that was closed': { running: 'noted', otherwise: 'nothing' },
   'a step of an old term': { otherwise: 'nothing' },
-  'a part that was saved': { saving: 'running, say heartbeat, say part, begin 2, advance', otherwise: 'nothing' },
+  'a state that was taken': { saving: 'running, begin 2, advance', otherwise: 'nothing' },
+  'a state of an old term': { otherwise: 'nothing' },
+  // None is being stored in these phases.
+  'a part that was saved': { otherwise: 'nothing' },
   'a part of an old term': { otherwise: 'nothing' },
   'a neighbour that breaks a rule': {
     waiting: 'noted, say dispute',
@@ -217,7 +228,7 @@ test('a shard that waits asks for lost frames where nothing comes, not where a s
 /** A new kind of event does not type-check until it is here. */
 const KINDS: Readonly<Record<TrainerEvent['kind'], true>> = {
   ...{ connected: true, disconnected: true, message: true, tick: true, leaving: true, opened: true, offered: true },
-  ...{ advanced: true, news: true, saved: true, disputed: true, failed: true, bound: true },
+  ...{ advanced: true, news: true, kept: true, saved: true, disputed: true, failed: true, bound: true },
 };
 
 describe('a shard of a trainer', () => {
@@ -282,7 +293,7 @@ describe('a message of a trainer', () => {
     const first = saidAt(signed, tick);
     expect(first).toMatchObject([{ type: 'commit', states: [state('a'), state('b')] }, { type: 'heartbeat' }]);
     expect(types(saidAt([...signed, tick], tick))).toEqual(['heartbeat']);
-    const saving = [...signed, tick, advanced('done'), advanced('done')];
+    const saving = [...signed, tick, advanced('done'), advanced('done'), kept(2)];
     expect(saidAt(saving, saved(2))).toMatchObject([
       { type: 'heartbeat' },
       { type: 'commit', states: [state('b')] },
@@ -290,6 +301,28 @@ describe('a message of a trainer', () => {
     ]);
     const again = saidAt([...saving, saved(2), lost], connected);
     expect(types(again)).toEqual(['heartbeat', 'commit', 'part']);
+  });
+
+  test('about states that were signed behind a part goes out when the part is stored', () => {
+    const behind = (calls: number) => ({ calls, hash: `of ${calls}`, sig: '' });
+    const storing = [...RUNNING, advanced('done'), advanced('done'), kept(2, behind(2))];
+    const onwards: TrainerEvent = { kind: 'advanced', at, outcome: 'done', commits: [behind(3)] };
+    expect(saidAt([...storing, onwards], tick)).toMatchObject([
+      { type: 'commit', states: [behind(2)] },
+      { type: 'heartbeat', shards: [{ state: 'running', calls: 3 }] },
+    ]);
+    const stored = { ...saved(2), measured: measured(500) } as TrainerEvent;
+    expect(saidAt([...storing, onwards], stored)).toMatchObject([
+      { type: 'commit', states: [behind(2)] },
+      { type: 'heartbeat' },
+      { type: 'commit', states: [behind(2)] },
+      { type: 'part', calls: 2 },
+    ]);
+    expect(saidAt([...storing, onwards, tick, saved(2)], tick)).toMatchObject([
+      { type: 'commit', states: [behind(3)] },
+      { type: 'heartbeat' },
+    ]);
+    expect(saidAt([...storing, onwards], saved(4))).toEqual([]);
   });
 
   test('with many signed states is divided into several within the size of a message', () => {
