@@ -1,0 +1,72 @@
+/** Which values a message can have, by the plan alone. */
+import { expect, test } from 'vitest';
+import { messageRanges } from '../../../runtime/validation/message-ranges.ts';
+import type { Op, Program } from '../../../spec/program.ts';
+import type { Move, Segment, ShardSchedule } from '../../../spec/schedule.ts';
+
+const op = (id: string, name: string, ...args: string[]): Op => ({ id, op: name, args, attributes: {}, shape: [2] });
+const constant = (id: string, value: number): Op => ({ ...op(id, 'constant'), attributes: { value } });
+
+/** One segment of a shard. */
+function programOf(inputs: readonly string[], results: readonly string[], ...ops: readonly Op[]): Program {
+  const of = inputs.map((field) => ({ id: field, field, type: 'f32' as const, shape: [2] }));
+  const block = { name: 'b', repeat: 1, firstTick: 0, scalars: [], carries: [], ops };
+  const given = results.map((name) => ({ name, value: name }));
+  const run = {
+    name: 'run',
+    role: 'segment' as const,
+    batch: 2,
+    inputs: of,
+    blocks: [block],
+    updates: [],
+    results: given,
+  };
+  return { name: 'p', states: [], functions: [run] };
+}
+
+const value = (name: string) => ({ name, shape: [2] });
+const MESSAGES = [
+  { id: 0, from: 0, to: 1, values: [value('a'), value('b')] },
+  { id: 1, from: 0, to: 1, values: [value('w')] },
+  { id: 2, from: 1, to: 0, values: [value('e')] },
+  { id: 3, from: 1, to: 0, values: [value('z')] },
+];
+
+function scheduleOf(shard: number, segment: Segment, begin: readonly Move[], next: readonly Move[]): ShardSchedule {
+  const stage = { name: 'tick', repeat: 4, firstTick: 0, begin, segments: [segment], next, end: [] };
+  const inputs = [{ name: 'x', type: 'f32' as const, shape: [1] }];
+  return { shard, functions: [{ name: 'train', batch: 2, inputs, stages: [stage], results: [] }], messages: MESSAGES };
+}
+
+test('what comes out of a tanh has its range, in what is made of it as well; what settles, or has weights, has none', () => {
+  const first = programOf(
+    ['x', 'z'],
+    ['a', 'b', 'w'],
+    ...[op('a', 'tanh', 'x'), op('s', 'sigmoid', 'z'), op('b', 'neg', 's'), op('w', 'matmul', 'a', 'weights')],
+  );
+  const second = programOf(
+    ['a', 'b', 'z0'],
+    ['e', 'z'],
+    ...[op('e', 'sub', 'a', 'b'), constant('rate', 0.1), op('step', 'mul', 'e', 'rate'), op('z', 'add', 'z0', 'step')],
+  );
+  const ranges = messageRanges(
+    [first, second],
+    [
+      scheduleOf(0, { receive: [2, 3], run: 'run', send: [0, 1] }, [], []),
+      scheduleOf(
+        1,
+        { receive: [0, 1], run: 'run', send: [2, 3] },
+        [{ from: 'b', to: 'z0' }],
+        [{ from: 'z', to: 'z0' }],
+      ),
+    ],
+  );
+  expect([...ranges.keys()].sort()).toEqual([0, 2]);
+  // Devices round, and so does half precision.
+  const rounded = ({ low = 0, high = 0 } = ranges.get(0)) => [low, high].map((n) => Math.round(100 * n) / 100);
+  expect([rounded(ranges.get(0)), rounded(ranges.get(2))]).toEqual([
+    [-1, 1],
+    [-1, 2],
+  ]);
+  expect(ranges.get(0)?.high).toBeGreaterThan(1.001);
+});
