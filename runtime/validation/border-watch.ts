@@ -6,7 +6,7 @@ import type { Frame } from '../training/frame.ts';
 import type { SeenBorder } from '../wire/messages.ts';
 
 /** Of each tensor of a frame: of a longer one every so many, always the same. */
-const MAX_VALUES = 2048;
+const MAX_VALUES = 512;
 /** Frames whose prints are known at a time. */
 const MAX_PRINTS = 4096;
 /** In one seal; messages with higher numbers are not watched. */
