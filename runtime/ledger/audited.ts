@@ -10,7 +10,8 @@ export function judged(state: LedgerState, { verdict, trainer, ...stretch }: Ent
   const pending = account.pending.get(stretchId(stretch));
   if (!pending) {
     account.refuted.add(stretchId(stretch));
-    mismatchedBefore(account);
+    // What it was paid for is lost; what is not confirmed by itself is not paid any more.
+    withheld(account);
     return;
   }
   pending.verdicts.add(verdict);
@@ -24,6 +25,7 @@ export function judged(state: LedgerState, { verdict, trainer, ...stretch }: Ent
       return;
     case 'undelivered':
       pending.doom ??= 'undelivered';
+      for (const other of sinceMatch(account, pending)) other.doom ??= 'undelivered';
       account.undelivered++;
       // Once may be bad luck. Who keeps back what would convict him does it again.
       if (account.undelivered > 1) mismatched(account, pending);
@@ -33,18 +35,28 @@ export function judged(state: LedgerState, { verdict, trainer, ...stretch }: Ent
   }
 }
 
-/** All that is pending of the key since the last match before that stretch; what was confirmed by itself stays. */
+/**
+ * What is pending of the key since the last match before that stretch; what was confirmed by itself stays. If the stretch
+ * alone were withheld, to lie until a record is asked for, and to keep that one back, would pay.
+ */
+function sinceMatch(account: Account, { sequence }: PendingStretch): PendingStretch[] {
+  const since = account.matched.reduce((last, n) => (n < sequence && n > last ? n : last), 0);
+  return [...account.pending.values()].filter((other) => other.sequence > since && !other.matched);
+}
+
+/**
+ * All that is pending of the key, and not confirmed by itself: its pay of a whole window is what it stands to lose with
+ * every lie. What was pending since the last match alone was worth a tenth of that just behind a match, and a lie there
+ * gained more than it cost.
+ */
 function mismatched(account: Account, pending: PendingStretch): void {
   account.refuted.add(stretchId(pending.entry));
-  account.mismatches.push(account.stretches);
-  const since = account.matched.reduce((last, n) => (n < pending.sequence && n > last ? n : last), 0);
-  for (const other of account.pending.values()) if (other.sequence > since && !other.matched) other.doom ??= 'mismatch';
+  withheld(account);
   // A stretch that one audit confirms and another one refutes is not paid.
   pending.doom ??= 'mismatch';
 }
 
-/** What it was paid for is lost; what is not confirmed by itself is not paid any more. */
-function mismatchedBefore(account: Account): void {
+function withheld(account: Account): void {
   account.mismatches.push(account.stretches);
   for (const other of account.pending.values()) if (!other.matched) other.doom ??= 'mismatch';
 }

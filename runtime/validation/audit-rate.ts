@@ -2,8 +2,13 @@
 import { AUDIT_RATE_FLOOR } from '../audit/draw.ts';
 import type { Standing } from './standing.ts';
 
-/** Of a key of which nothing was done again; each stretch that was, halves it, down to the rate of all. */
-export const NEW_KEY_RATE = 0.25;
+/**
+ * Of a key of which nothing was done again; each stretch that was takes three tenths off it, down to the rate of all: ten
+ * audits in all. Who has little to lose is looked at nearly always: where each audit halved the rate, or the first was a
+ * quarter, lying with ever new keys paid more than work (`npm run attacks -- --only sleeper --only key-each`).
+ */
+export const NEW_KEY_RATE = 1;
+const KNOWN_BETTER = 0.7;
 /** Of a key that is as suspicious as can be: a neighbour that lies about it costs the mesh no more than that. */
 export const SUSPECT_RATE = 0.5;
 
@@ -18,7 +23,7 @@ export function auditRateOf(
   newKeys = NEW_KEY_RATE,
 ): number {
   const least = Math.max(rate, AUDIT_RATE_FLOOR);
-  const fresh = newKeys / 2 ** looked;
+  const fresh = newKeys * KNOWN_BETTER ** looked;
   const suspect = suspicion > 0 ? least + (SUSPECT_RATE - least) * suspicion : least;
   return Math.min(1, Math.max(least, fresh, suspect));
 }

@@ -4,7 +4,8 @@
  */
 import { AUDIT_RATE } from '../../runtime/audit/draw.ts';
 import { windowFor } from '../../runtime/ledger/window.ts';
-import { Life } from './life.ts';
+import { auditRateOf } from '../../runtime/validation/audit-rate.ts';
+import { Life, type RateOf, TRUSTED } from './life.ts';
 import { COST } from './rows.ts';
 
 export interface Scheme {
@@ -31,16 +32,13 @@ export const STRETCHES = 5 * windowFor(AUDIT_RATE);
 export const RULES: Rules = { q: AUDIT_RATE, window: windowFor(AUDIT_RATE), stretches: STRETCHES, cost: COST };
 
 /** What one life gains, beside an honest one as long as it is there. */
-export function gainOf(scheme: Scheme, seed: number, rateOf: (looked: number) => number): number {
+export function gainOf(scheme: Scheme, seed: number, rateOf: RateOf): number {
   const life = new Life({ seed, stretches: STRETCHES, rateOf });
   scheme.play(life);
   const { honest, cheated } = life;
   const cost = COST * (honest + (1 - scheme.saves) * cheated);
   return life.end() - cost - (1 - COST) * STRETCHES;
 }
-
-/** Audits that have found it right, behind which a key is looked at no more often than any other. */
-const TRUSTED = 4;
 
 /** Honest until it is trusted. @returns the key */
 function trusted(life: Life): string {
@@ -55,22 +53,37 @@ function cheats(life: Life, key: string): void {
 }
 
 /** Of a key that cheats in all stretches at rate q: those that are paid before it is found the first time. */
-const paidCheats = ({ q, window }: Rules, rate = q): number => (1 - rate) ** window / rate;
+const paidCheats = ({ q, window }: Rules): number => (1 - q) ** window / q;
 
-/**
- * Honest stretches that one mismatch withholds: as many as lie between it and the last match, of those that are pending.
- * The number of both together is geometric, so of W that are pending it is the sum over x of q (1-q)^(x-1) (1-(1-q)^(W-x))/q.
- */
-function lostHonest({ q, window }: Rules): number {
+/** Pending stretches that no audit has confirmed: all of them are withheld when one is found to be wrong. */
+const bond = ({ q, window }: Rules): number => window * (1 - q);
+
+/** Of such a key: honest stretches from before that are pending when it is found, at the x-th lie with q (1-q)^(x-1). */
+function lostBond({ q, window }: Rules): number {
   let lost = 0;
-  for (let x = 1; x < window; x++) lost += (1 - q) ** (x - 1) * (1 - (1 - q) ** (window - x)) * (1 - q);
+  for (let x = 1; x < window; x++) lost += q * (1 - q) ** x * (window - x);
   return lost;
 }
 
-/** The gain of one that is trusted, cheats in all stretches until it is excluded, and does so again with another key. */
-function perCycle(rules: Rules): number {
+/** The same where only those since the last match are: each of the W - x is among them with (1-q)^i. */
+function lostSinceMatch({ q, window }: Rules): number {
+  let lost = 0;
+  for (let x = 1; x < window; x++) lost += (1 - q) ** x * (1 - (1 - q) ** (window - x));
+  return lost;
+}
+
+/** The gain of one that is trusted, and cheats in all stretches until it is excluded. */
+function perKey(rules: Rules): number {
   const { q, cost } = rules;
-  return paidCheats(rules) - lostHonest(rules) - ((1 - cost) * 2) / q;
+  return paidCheats(rules) - lostBond(rules) - ((1 - cost) * 2) / q;
+}
+
+/** Stretches until a new key is trusted. */
+function untilTrusted({ q }: Rules): number {
+  let stretches = 0;
+  for (let looked = 0; looked < TRUSTED; looked++)
+    stretches += 1 / Math.max(q, auditRateOf({ looked, suspicion: 0 }, q));
+  return stretches;
 }
 
 const isThere = (rules: Rules): number => -(1 - rules.cost) * rules.stretches;
@@ -89,6 +102,44 @@ export const schemes: readonly Scheme[] = [
     },
   },
   {
+    ...{ name: 'key-each', what: 'the same, with a new key for each stretch', saves: 1 },
+    ...{ formula: '-(1 - c) T', expected: isThere },
+    play: (life) => {
+      while (life.left > 0) life.work(life.newKey(), 'cheats');
+    },
+  },
+  {
+    ...{ name: 'half-new', what: 'a new key every two stretches, of which it computes the first', saves: 1 },
+    ...{ formula: '-(1 - c) T / 2', expected: (rules) => isThere(rules) / 2 },
+    play: (life) => {
+      while (life.left > 1) {
+        const key = life.newKey();
+        life.work(key, 'honest');
+        life.work(key, 'cheats');
+      }
+    },
+  },
+  {
+    ...{ name: 'after-match', what: 'cheats ten times after each audit that it has passed', saves: 1 },
+    formula: 'K (c - q (1 - q) W), K = 10 / (1 / q + 10) of its stretches',
+    expected: (rules) => {
+      const lies = ((rules.stretches - untilTrusted(rules)) * 10) / (1 / rules.q + 10);
+      return lies * (rules.cost - rules.q * bond(rules));
+    },
+    play: (life) => {
+      const key = trusted(life);
+      let seen = life.lookedAt(key);
+      while (life.left > 0 && !life.isExcluded(key)) {
+        if (life.lookedAt(key) === seen) {
+          life.work(key, 'honest');
+          continue;
+        }
+        seen = life.lookedAt(key);
+        for (let i = 0; i < 10 && life.left > 0 && !life.isExcluded(key); i++) life.work(key, 'cheats');
+      }
+    },
+  },
+  {
     ...{ name: 'key-splitting', what: 'the same, with a new key every five stretches', saves: 1 },
     ...{ formula: '-(1 - c) T', expected: isThere },
     play: (life) => {
@@ -100,8 +151,8 @@ export const schemes: readonly Scheme[] = [
   },
   {
     ...{ name: 'trust-first', what: 'honest until it is trusted, then cheats; then with the next key', saves: 1 },
-    formula: '((1-q)^W / q - L - 2 (1 - c) / q) for each key',
-    expected: perCycle,
+    formula: '((1-q)^W / q - L - 2 (1 - c) / q) for each key, L = sum of q (1-q)^x (W - x)',
+    expected: (rules) => (perKey(rules) * rules.stretches) / (untilTrusted(rules) + 2 / rules.q),
     play: (life) => {
       while (life.left > 0) cheats(life, trusted(life));
     },
@@ -109,7 +160,7 @@ export const schemes: readonly Scheme[] = [
   {
     ...{ name: 'inherited', what: 'has bought a trusted key, and cheats with it', saves: 1 },
     formula: '(1-q)^W / q - L - (1 - c)(T - H)',
-    expected: (rules) => paidCheats(rules) - lostHonest(rules) - (1 - rules.cost) * (rules.stretches / 2),
+    expected: (rules) => paidCheats(rules) - lostBond(rules) - (1 - rules.cost) * (rules.stretches / 2),
     play: (life) => {
       const key = life.newKey();
       while (life.left > STRETCHES / 2) life.work(key, 'honest');
@@ -118,7 +169,7 @@ export const schemes: readonly Scheme[] = [
   },
   {
     ...{ name: 'exit', what: 'honest, cheats in the last twenty stretches, and leaves', saves: 1 },
-    formula: 'c K - (1 - (1-q)^K)(L + K)',
+    formula: 'c K - (1 - (1-q)^K)(1 - q) W',
     expected: (rules) => exitGain(rules, 20),
     play: (life) => {
       const key = life.newKey();
@@ -128,8 +179,8 @@ export const schemes: readonly Scheme[] = [
   },
   {
     ...{ name: 'now-and-then', what: 'trusted, and cheats in one stretch of twenty', saves: 1 },
-    formula: 'p T (c - 1 + (1-q)^W)',
-    expected: ({ q, window, stretches, cost }) => 0.05 * stretches * (cost - 1 + (1 - q) ** window),
+    formula: 'p T (c - q (1 - q) W)',
+    expected: (rules) => 0.05 * (rules.stretches - untilTrusted(rules)) * (rules.cost - rules.q * bond(rules)),
     play: (life) => {
       const key = trusted(life);
       while (life.left > 0 && !life.isExcluded(key)) life.work(key, life.chance() < 0.05 ? 'cheats' : 'honest');
@@ -141,12 +192,42 @@ export const schemes: readonly Scheme[] = [
       what: 'trusted, cheats until a record is asked for and keeps it back; then honest',
       saves: 1,
     },
-    formula: 'c / q - 1',
-    expected: ({ q, cost }) => cost / q - 1,
+    formula: '(1-q)^W / q - M - (1 - c) / q, M = sum of (1-q)^x (1 - (1-q)^(W - x))',
+    expected: (rules) => paidCheats(rules) - lostSinceMatch(rules) - (1 - rules.cost) / rules.q,
     play: (life) => {
       const key = trusted(life);
       while (life.left > 0 && life.missingOf(key) === 0) life.work(key, 'withheld');
       while (life.left > 0) life.work(key, 'honest');
+    },
+  },
+  {
+    ...{ name: 'sleeper', what: 'a new key: honest until three audits have found it right, then eight lies', saves: 1 },
+    formula: 'less than 0 for all numbers of audits and lies that were tried',
+    expected: () => Number.NaN,
+    play: (life) => {
+      while (life.left > 0) {
+        const key = life.newKey();
+        while (life.left > 0 && life.lookedAt(key) < 3) life.work(key, 'honest');
+        for (let lies = 0; lies < 8 && life.left > 0 && !life.isExcluded(key); lies++) life.work(key, 'cheats');
+      }
+    },
+  },
+  {
+    ...{
+      name: 'new-run',
+      what: 'a key that is known from other runs lies in the first ten stretches of this one',
+      saves: 1,
+    },
+    formula: 'c K - sum over x <= K of q (1-q)^(x-1) (x + 2)',
+    expected: ({ q, cost }) => {
+      let found = 0;
+      for (let x = 1; x <= 10; x++) found += q * (1 - q) ** (x - 1) * (x + 2);
+      return 10 * cost - found;
+    },
+    play: (life) => {
+      const key = life.knownKey();
+      for (let lies = 0; lies < 10; lies++) life.work(key, 'cheats');
+      while (life.left > 0 && !life.isExcluded(key)) life.work(key, 'honest');
     },
   },
   {
@@ -158,12 +239,10 @@ export const schemes: readonly Scheme[] = [
   },
 ];
 
-/** Of K cheats at the end one is found with a chance of 1 - (1-q)^K: then all since the last match is lost. */
-function exitGain(rules: Rules, cheated: number): number {
-  const { q, window, cost } = rules;
-  const found = 1 - (1 - q) ** cheated;
-  const before = (1 - (1 - q) ** window) / q;
-  return cost * cheated - found * (before + cheated / 2);
+/** Of K lies at the end one is found with a chance of 1 - (1-q)^K: then all that is pending is lost. */
+function exitGain(rules: Rules, lies: number): number {
+  const { q, cost } = rules;
+  return cost * lies - (1 - (1 - q) ** lies) * bond(rules);
 }
 
 /** Lives of each scheme in the short form. */
@@ -177,17 +256,15 @@ export interface Gain {
   readonly error: number;
 }
 
-export function gainsOf(scheme: Scheme, seeds: number, rateOf: (looked: number) => number): Gain {
+export function gainsOf(scheme: Scheme, seeds: number, rateOf: RateOf): Gain {
   const gains = Array.from({ length: seeds }, (_, seed) => gainOf(scheme, seed + 1, rateOf));
   const mean = gains.reduce((sum, gain) => sum + gain, 0) / seeds;
   const squares = gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0);
   return { scheme, seeds, mean, error: seeds < 2 ? Number.NaN : Math.sqrt(squares / (seeds - 1) / seeds) };
 }
 
-/** At which a key is audited of which so many stretches were done again. */
-export function keyRate(_looked: number): number {
-  return AUDIT_RATE;
-}
+/** As the synchronizer has it, of a key that nobody finds suspicious. */
+export const keyRate: RateOf = (looked) => auditRateOf({ looked, suspicion: 0 }, AUDIT_RATE);
 
 /** Beyond chance: an attack that gains as much as honest work is none. */
 export function losesMoney({ mean, error }: Gain): boolean {
@@ -198,7 +275,13 @@ export const GAIN_HEAD = ['attack', 'seeds', 'gain beside honest work', 'expecte
 
 export function gainCells({ scheme, seeds, mean, error }: Gain): string[] {
   const { name, formula, expected } = scheme;
-  return [name, String(seeds), `${mean.toFixed(1)} ± ${error.toFixed(1)}`, expected(RULES).toFixed(1), formula];
+  return [
+    name,
+    String(seeds),
+    `${mean.toFixed(1)} ± ${error.toFixed(1)}`,
+    Number.isNaN(expected(RULES)) ? '-' : expected(RULES).toFixed(1),
+    formula,
+  ];
 }
 
 export function gainRow({ scheme: { name, formula, expected }, seeds, mean, error }: Gain): unknown {

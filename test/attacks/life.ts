@@ -12,23 +12,31 @@ import type { Verdict } from '../../runtime/wire/audit-verdict.ts';
 import { stream } from '../../spec/random.ts';
 import { keyOf, MESH } from '../support/ledger.ts';
 
+/** Audits that have found it right, behind which a key is looked at no more often than any other. */
+export const TRUSTED = 11;
 /** Of a stretch. */
 const TOKENS = 1000;
 /** Stretches between a draw and its verdict. */
 const DELAY = 2;
 const RUN = 'run';
 
+/**
+ * At which a key is audited.
+ * @param looked stretches of it that were done again and found right, @param stretches that it has committed in this run
+ */
+export type RateOf = (looked: number, stretches: number) => number;
+
 export interface LifeOptions {
   readonly seed: number;
   /** Stretches that the run has. */
   readonly stretches: number;
-  /** At which a key is audited of which so many stretches were done again and found right. */
-  readonly rateOf: (looked: number) => number;
+  readonly rateOf: RateOf;
 }
 
 /** What is known of a key outside of the ledger. */
 interface Known {
   looked: number;
+  stretches: number;
   undelivered: number;
 }
 
@@ -80,6 +88,13 @@ export class Life {
     return `key-${++this.#keys}`;
   }
 
+  /** A key of which enough was done again in earlier runs. */
+  knownKey(): string {
+    const key = this.newKey();
+    this.#of(key).looked = TRUSTED;
+    return key;
+  }
+
   isExcluded(key: string): boolean {
     return this.#state.accounts.get(key)?.excluded === true;
   }
@@ -122,7 +137,8 @@ export class Life {
     const from = this.#at++;
     const entry = { run: RUN, shard: 0, term: this.#term, from, to: from + 1, trainer: key };
     this.#offer({ type: 'pending', ...entry, hash: '0'.repeat(64), sig: '0'.repeat(128) });
-    const rate = key === 'other' ? AUDIT_RATE : this.#options.rateOf(this.lookedAt(key));
+    const known = this.#of(key);
+    const rate = key === 'other' ? AUDIT_RATE : this.#options.rateOf(known.looked, known.stretches++);
     if (this.chance() < rate) this.#draws.push({ at: from + DELAY, key, from, verdict });
     for (const drawn of this.#draws.filter(({ at }) => at <= from)) this.#judge(drawn);
     this.#draws = this.#draws.filter(({ at }) => at > from);
@@ -139,7 +155,7 @@ export class Life {
   }
 
   #of(key: string): Known {
-    const known = this.#known.get(key) ?? { looked: 0, undelivered: 0 };
+    const known = this.#known.get(key) ?? { looked: 0, stretches: 0, undelivered: 0 };
     this.#known.set(key, known);
     return known;
   }

@@ -14,7 +14,7 @@ import { rateFor, standingOf } from '../../../runtime/roles/watching.ts';
 import { simulate } from '../../../runtime/simulation/simulation.ts';
 import { lastChange } from '../../../runtime/training/calls.ts';
 import { stretchEnd } from '../../../runtime/training/stretches.ts';
-import { NEW_KEY_RATE, SUSPECT_RATE } from '../../../runtime/validation/audit-rate.ts';
+import { SUSPECT_RATE } from '../../../runtime/validation/audit-rate.ts';
 import type { AuditVerdict } from '../../../runtime/wire/audit-verdict.ts';
 import type { Seal } from '../../../runtime/wire/messages.ts';
 import { checkedChain, Driver, hash, RUN } from '../../mesh/hostile/role-driver.ts';
@@ -180,13 +180,13 @@ describe('the rate of a trainer', () => {
 
   test('begins high, falls with each stretch that was right, and rises where a neighbour sees what is unusual', () => {
     const driver = mesh(['a', 'b', 'c'], 0.025);
-    driver.state = { ...driver.state, limits: { ...driver.state.limits, newKeyRate: NEW_KEY_RATE } };
-    expect(rateOf(driver, 0)).toBe(NEW_KEY_RATE);
+    driver.state = { ...driver.state, limits: { ...driver.state.limits, newKeyRate: 0.25 } };
+    expect(rateOf(driver, 0)).toBe(0.25);
     const border = { message: 1, from: 0, frames: 4, zeros: 0, beyond: 0, repeated: 0, copied: 0 };
     const sees = (rms: number) => [{ ...border, rms, largest: 3 * rms, sketch: Array(16).fill(0.25) }];
     for (let from = 0; from < 8; from++) seal(seal(driver, 0, from), 1, from, { seen: sees(from < 7 ? 1 : 10) });
     expect(standingOf(driver.state, driver.run.owners[0] ?? '')).toMatchObject({ suspicion: 1, from: 7 });
-    expect([rateOf(driver, 0), rateOf(driver, 1)]).toEqual([SUSPECT_RATE, NEW_KEY_RATE]);
+    expect([rateOf(driver, 0), rateOf(driver, 1)]).toEqual([SUSPECT_RATE, 0.25]);
     expect([driver.run.marks, revoked(driver), driver.run.excluded]).toEqual([undefined, [], []]);
   });
 
