@@ -90,7 +90,7 @@ function addTasks(app: FastifyInstance, predictions: Predictions): void {
     for (const [i, prediction] of predictions.all.entries()) {
       const { task } = prediction;
       const handle = (request: FastifyRequest, reply: FastifyReply) => predictions.answer(task, request, reply);
-      const schema = taskSchema(prediction);
+      const schema = taskSchema(prediction, predictions.isPaid);
       app.post(`/predict/${encodeURIComponent(task)}`, { schema }, handle);
       if (i === 0) app.post('/predict', { schema }, handle);
     }
@@ -135,6 +135,10 @@ class Predictions {
     // One listener for each body under way.
     setMaxListeners(0, this.#closing.signal);
     metrics.watch({ waiting: () => this.#queue.waiting, bytes: () => this.#budget.total });
+  }
+
+  get isPaid(): boolean {
+    return this.#till !== undefined;
   }
 
   get all(): readonly PlanPrediction[] {

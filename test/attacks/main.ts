@@ -15,10 +15,11 @@ import {
   SHORT_LIVES,
   schemes,
 } from './economics.ts';
+import { isBounded, PAYMENT_HEAD, paymentAttacks, paymentCells, paymentRow } from './payments.ts';
 import { cellsOf, HEAD, type Row, renderRows } from './rows.ts';
 import { AttackSuite, FULL, SHORT } from './suite.ts';
 
-const NAMES: readonly string[] = [...behaviours, ...schemes].map(({ name }) => name);
+const NAMES: readonly string[] = [...behaviours, ...schemes, ...paymentAttacks].map(({ name }) => name);
 
 async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -55,11 +56,17 @@ async function main(argv: readonly string[]): Promise<number> {
     gains.push(gain);
     if (values.json) console.log(JSON.stringify(gainRow(gain)));
   }
+  const payments = paymentAttacks
+    .filter(({ name }) => !values.only || values.only.includes(name))
+    .map((attack) => paymentRow(attack, seeds));
+  if (values.json)
+    for (const { attack, ...row } of payments) console.log(JSON.stringify({ attack: attack.name, ...row }));
   if (!values.json) {
     if (rows.length > 0) process.stdout.write(renderRows(HEAD, rows.map(cellsOf)));
     if (gains.length > 0) process.stdout.write(`\n${renderRows(GAIN_HEAD, gains.map(gainCells))}`);
+    if (payments.length > 0) process.stdout.write(`\n${renderRows(PAYMENT_HEAD, payments.map(paymentCells))}`);
   }
-  return rows.every(holds) && gains.every(losesMoney) ? 0 : 1;
+  return rows.every(holds) && gains.every(losesMoney) && payments.every(isBounded) ? 0 : 1;
 }
 
 /** No honest trainer is punished, and replays say what was taken for granted. */

@@ -183,6 +183,22 @@ test('a client spends no more than --max, pays no other server, and none that sa
   expect((await predict(1, '--pay', channel)).stderr).toContain('the channel owes 6');
 });
 
+test('a server tells its terms, and one that is not paid takes no voucher', async () => {
+  const read = async (path: string): Promise<unknown> => (await fetch(`http://127.0.0.1:${server.port}${path}`)).json();
+  expect(await read('/healthz')).toMatchObject({ payment: { price: PRICE, server: keyOf(SERVER) } });
+  const described = await read('/openapi.json');
+  expect(described).toMatchObject({
+    paths: { '/predict': { post: { parameters: [{ in: 'header', name: 'nmc-voucher' }], responses: { 402: {} } } } },
+  });
+  await server.close();
+  server = await startPredictionServer({ sign: answerSigner(SERVER), answer: (x) => 3 * x });
+  const file = join(folder, 'free.jsonl');
+  expect(rowsIn(await predict(2, '--answers', file))).toHaveLength(2);
+  expect(readFileSync(file, 'utf8')).toContain(keyOf(SERVER));
+  const { channel } = await opened(10);
+  expect((await predict(1, '--pay', channel)).stderr).toContain('this server is not paid');
+});
+
 test('a server that begins anew takes no voucher twice', async () => {
   const channel = await opened(10);
   const paid = voucher(channel, 4, PAYER);

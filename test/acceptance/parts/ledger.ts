@@ -1,5 +1,6 @@
 /** The ledger: how fast a copy is verified, on one core; and kill -9 while it is written. */
 import { LedgerReader } from '../../../runtime/ledger/verify.ts';
+import { isBounded, PAYMENT_HEAD, paymentAttacks, paymentCells, paymentRow } from '../../attacks/payments.ts';
 import { longLedger } from '../../support/long-ledger.ts';
 import type { Context, Part, Row } from '../row.ts';
 import { measureSuite } from './tests.ts';
@@ -23,6 +24,7 @@ export const ledgerParts: readonly Part[] = [
     takes: '1 minute',
     run: paid,
   },
+  { name: 'payment-attacks', what: 'clients and servers that cheat each other', takes: '2 minutes', run: cheated },
 ];
 
 async function verified(context: Context): Promise<readonly Row[]> {
@@ -72,6 +74,27 @@ async function paid(context: Context): Promise<readonly Row[]> {
     ],
   };
   return [await measureSuite(suite, context)];
+}
+
+const SEEDS = 500;
+
+async function cheated(context: Context): Promise<readonly Row[]> {
+  const seeds = context.trial ? 5 : SEEDS;
+  const rows = paymentAttacks.map((attack) => {
+    context.progress(attack.name);
+    return paymentRow(attack, seeds);
+  });
+  context.table({ name: 'payment-attacks', head: PAYMENT_HEAD, rows: rows.map(paymentCells) });
+  const beyond = rows.filter((row) => !isBounded(row)).map(({ attack }) => attack.name);
+  return [
+    {
+      name: 'payment-attacks',
+      what: `attacks on payments for predictions that gain more than the table says, ${seeds} seeds each`,
+      target: 'none',
+      measured: beyond.length === 0 ? `none of ${rows.length}` : beyond.join(', '),
+      ...(context.trial ? {} : { holds: beyond.length === 0 }),
+    },
+  ];
 }
 
 interface Kills {
