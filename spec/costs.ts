@@ -48,6 +48,8 @@ export interface Costs {
   readonly farFrameByte?: number;
   /** A frame of several that are on their way, since some come and go together. Absent: as any other. */
   readonly streamFrame?: number;
+  /** A frame on a machine with more trainers than cores, which take turns there. Absent: as any other. */
+  readonly crowdedFrame?: number;
   /** The same by the clock, on one machine: less where both ends work at once, more where one wakes the other. Absent: as much. */
   readonly framePath?: number;
   readonly framePathByte?: number;
@@ -117,6 +119,7 @@ export const OPTIONAL_COSTS = [
   'flush',
   'aloneBatch',
   'diskRow',
+  'crowdedFrame',
 ] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */

@@ -8,14 +8,15 @@ import { TRAIN } from '../../../spec/names.ts';
 import type { Device } from '../../device/device.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { type BatchCosts, type BatchTimes, costsOfBatches, lesser } from './batch-costs.ts';
+import { inCrowd } from './border-crowd.ts';
 import { BorderPair } from './border-pair.ts';
 import type { RoundTime } from './round-time.ts';
-import { type Turns, turnSources } from './turn-programs.ts';
+import { FEW, ROUNDS, type Turns, turnSources } from './turn-programs.ts';
 
-/** Rounds of a call: where its end hardly counts, and where it does. */
-const [ROUNDS, BRIEF] = [24, 2] as const;
+/** Rounds of a call where its end counts, too. */
+const BRIEF = 2;
 /** Values of a frame. */
-const [FEW, MANY, HUGE] = [64, 32 * 1024, 512 * 1024] as const;
+const [MANY, HUGE] = [32 * 1024, 512 * 1024] as const;
 const MICROBATCHES = 8;
 const [BYTES, FAR_BYTES] = [4 * (MANY - FEW), 4 * (HUGE - MANY)];
 
@@ -33,13 +34,15 @@ export interface BorderTimes {
   /** Where runs are done by the device's thread. */
   readonly fewApart: RoundTime;
   readonly manyApart: RoundTime;
+  /** As with few, while other trainers take turns on the same cores. */
+  readonly crowded: RoundTime;
   /** Of a batch without a border. */
   readonly batches: BatchTimes;
 }
 
 type BorderCosts = Pick<Costs, 'frame' | 'frameByte'> &
   Required<Pick<Costs, 'framePath' | 'framePathByte' | 'streamFrame' | 'window' | 'apartRun' | 'apartByte'>> &
-  Required<Pick<Costs, 'farFrameByte' | keyof BatchCosts>>;
+  Required<Pick<Costs, 'farFrameByte' | 'crowdedFrame' | keyof BatchCosts>>;
 
 /** What a byte costs that an operation writes, one that is handed to the device's thread or back, and one of a state. */
 type OfByte = Required<Pick<Costs, 'byte' | 'valueByte' | 'stateByte'>>;
@@ -57,13 +60,13 @@ export async function borderCosts(device: Device, turn: number, ofByte: OfByte):
 /** Of a machine that was measured before some of them were: what each stands for where it is absent. */
 export function assumedBorderCosts({ call, run = call, window = 0, ...costs }: Costs): BorderCosts {
   const { frame, frameByte, framePath = frame, framePathByte = frameByte, streamFrame = frame } = costs;
-  const { apartRun = run, apartByte = 0, farFrameByte = 0, batch = 0, sampleByte = 0 } = costs;
+  const { apartRun = run, apartByte = 0, farFrameByte = 0, batch = 0, sampleByte = 0, crowdedFrame = frame } = costs;
   const { commit = 0, recordByte = 0, aloneBatch = 0 } = costs;
   const bytes = { frameByte, framePathByte, farFrameByte, apartByte, sampleByte, recordByte };
-  return { frame, framePath, streamFrame, apartRun, window, batch, commit, aloneBatch, ...bytes };
+  return { frame, framePath, streamFrame, crowdedFrame, apartRun, window, batch, commit, aloneBatch, ...bytes };
 }
 
-type Between = Exclude<keyof BorderTimes, 'batches'>;
+type Between = Exclude<keyof BorderTimes, 'batches' | 'crowded'>;
 
 const [SHORT, APART] = [true, false];
 const SETTINGS = {
@@ -105,7 +108,9 @@ async function borderTimes(device: Device): Promise<BorderTimes> {
       for (const name of NAMES) found.set(name, better(found.get(name), await time(name)));
     const [one, other] = [await pair.batches(device), await pair.batches(device)];
     const batches = lesser(one, other);
-    return { ...(Object.fromEntries(found) as Record<Between, RoundTime>), batches };
+    const few = found.get('few') as RoundTime;
+    const crowded = (await inCrowd(async () => better(await time('few'), await time('few')))) ?? few;
+    return { ...(Object.fromEntries(found) as Record<Between, RoundTime>), crowded, batches };
   } finally {
     await pair.close();
   }
@@ -121,7 +126,7 @@ export function better(one: RoundTime | undefined, other: RoundTime): RoundTime 
 
 /** Each from what the others leave over; none of them is less than nothing, whatever disturbed the measurement. */
 export function costsOfRounds(
-  { few, many, huge, brief, stream, fewApart, manyApart, batches }: BorderTimes,
+  { few, many, huge, brief, stream, fewApart, manyApart, crowded, batches }: BorderTimes,
   turn: number,
   { byte, valueByte, stateByte }: OfByte,
 ): BorderCosts {
@@ -138,6 +143,7 @@ export function costsOfRounds(
     frame: some(small - turn),
     frameByte,
     streamFrame: some(some(stream.processor - call / ROUNDS) / (2 * MICROBATCHES) - turn),
+    crowdedFrame: Math.max(some(small - turn), ofFrame(crowded) - turn),
     framePath: some(small - turn + lagOf(few)),
     framePathByte: some(frameByte + (lagOf(many) - lagOf(few)) / BYTES),
     farFrameByte: some((largest - large) / FAR_BYTES - 2 * byte - frameByte),

@@ -22,8 +22,8 @@ const RECORD: Shape<MachineRecord> = object({ rate: number, costs: ALL_COSTS });
 const EFFORT: Effort = { products: 4, elements: 1024, pieces: 1, runs: 7 };
 /** A record is good for a day: machines get other company. */
 const GOOD_MILLISECONDS = 24 * 3600 * 1000;
-/** A process that measures for longer has died; beside a load of 20 it takes 45 s. */
-const PATIENCE_MILLISECONDS = 90_000;
+/** A process that measures for longer has died; beside a load of 20 it takes a minute. */
+const PATIENCE_MILLISECONDS = 120_000;
 
 /** @param folder that all trainers of this user share @returns nothing for a device that is not used for speed */
 export async function machineRecord(device: Device, folder: string): Promise<MachineRecord | undefined> {

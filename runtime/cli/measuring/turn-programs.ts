@@ -2,12 +2,16 @@
  * Programs and schedules of two shards that hand a few numbers to each other and back, over and over: the first one begins
  * a round and waits for its answer, the second one answers. Nothing is worked out but one operation each.
  */
+import { TRAIN } from '../../../spec/names.ts';
 import { type Program, type ProgramFunction, type Shape, sizeOf } from '../../../spec/program.ts';
 import type { Message, ScheduledValue, Segment, ShardSchedule, Stage } from '../../../spec/schedule.ts';
 import type { Device, DeviceSession, Executable } from '../../device/device.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { formsOf } from './measure.ts';
 import { op } from './programs.ts';
+
+/** Rounds of a call, whose end hardly counts then, and values of a frame. */
+export const [ROUNDS, FEW] = [24, 64] as const;
 
 export interface Turns {
   /** Of the function, which is one call. */
@@ -28,6 +32,19 @@ export async function turnSources(device: Device, turns: Turns): Promise<readonl
     return { executable, schedule: scheduleOf(shard, turns) };
   };
   return [await source(0), await source(1)];
+}
+
+/** Runs of a border's shards that are done where their frames come and go: so many rounds a call, of a few values. */
+export async function shortTurns(
+  device: Device,
+  turns: Pick<Turns, 'rounds' | 'values'> & Partial<Turns> = { rounds: ROUNDS, values: FEW },
+): Promise<readonly [ShardSource, ShardSource]> {
+  const [here, there] = await turnSources(device, { name: TRAIN, ...turns });
+  const short = (source: ShardSource): ShardSource => ({
+    ...source,
+    executable: { ...source.executable, short: true },
+  });
+  return [short(here), short(there)];
 }
 
 /** A half everywhere: numbers that stay what they are. */

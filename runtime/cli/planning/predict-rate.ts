@@ -170,7 +170,8 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, data }: Pl
   const handByte = most('handByte');
   const ends = shards.map(({ schedule, short }, i) => {
     const microbatches = division?.microbatches ?? microbatchesOf(schedule, name);
-    return endOf(short, microbatches > 1, (used[i] as RatedTrainer).capability);
+    const { capability } = used[i] as RatedTrainer;
+    return endOf(short, microbatches > 1, isCrowded(used as RatedTrainer[], capability), capability);
   });
   const network = {
     places,
@@ -223,15 +224,27 @@ type EndCosts = Pick<Costs, 'frame' | 'frameByte' | 'farFrameByte' | 'framePath'
 const NO_COSTS: EndCosts = { frame: 0, frameByte: 0 };
 
 /** Of a frame whose values a thread of its own makes, or takes, each byte costs more. */
-function endOf(short: boolean, streams: boolean, { cores, costs }: Pick<Capability, 'cores' | 'costs'>): EndCosts {
+function endOf(
+  short: boolean,
+  streams: boolean,
+  crowded: boolean,
+  { cores, costs }: Pick<Capability, 'cores' | 'costs'>,
+): EndCosts {
   if (!costs) return NO_COSTS;
   const { frame, frameByte, farFrameByte = 0, framePath, framePathByte = frameByte } = costs;
-  const { streamFrame = frame, apartByte = 0 } = costs;
+  const { streamFrame = frame, crowdedFrame, apartByte = 0 } = costs;
   const more = short ? 0 : apartByte;
   const bytes = { frameByte: frameByte + more, farFrameByte, framePathByte: framePathByte + more };
   // Of a stream no frame waits until an end that is idle wakes. It was measured while both ends worked at once.
   if (streams) return { frame: streamFrame * apartOnCores(cores, costs), ...bytes };
+  // No end looks out for frames there while another works: all of it is on the way of the frame.
+  if (crowded && crowdedFrame !== undefined) return { frame: Math.max(frame, crowdedFrame), ...bytes };
   return { frame, ...(framePath === undefined ? {} : { framePath }), ...bytes };
+}
+
+/** More trainers work there than it has cores. */
+function isCrowded(used: readonly RatedTrainer[], { machine, cores }: Capability): boolean {
+  return new Set(used.filter((t) => t.capability.machine === machine).map(({ key }) => key)).size > Math.max(1, cores);
 }
 
 /** What work takes that has its core, and all that cores share, to itself, as a part of what it takes beside another's. */

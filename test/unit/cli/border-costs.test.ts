@@ -7,7 +7,7 @@ import { type BorderTimes, better, costsOfRounds } from '../../../runtime/cli/me
 import { hasLanes, trainsInLanes } from '../../../runtime/device/cpu/lanes.ts';
 
 const [TURN, BYTE] = [20e-6, 1e-11];
-const STREAM = 200e-6;
+const [STREAM, CROWD] = [200e-6, 300e-6];
 const [FRAME, FRAME_BYTE, CALL, APART, APART_BYTE, LAG] = [500e-6, 5e-9, 2e-3, 100e-6, 2e-9, 50e-6];
 const BYTES = 4 * (32 * 1024 - 64);
 const FAR_BYTES = 4 * (512 - 32) * 1024;
@@ -32,6 +32,7 @@ function rounds(): BorderTimes {
     brief: round(0, false, 2),
     stream: { processor: 2 * 8 * (TURN + STREAM) + CALL / 24, lag: 0 },
     fewApart: round(0, true),
+    crowded: round(0, false, 24, CROWD),
     manyApart: round(BYTES, true),
     batches: {
       few: BATCH + TURN + 128 * 16 * SAMPLE_BYTE,
@@ -55,6 +56,7 @@ test('each cost is what the others leave of a round', () => {
     },
     ...{
       streamFrame: STREAM,
+      crowdedFrame: FRAME + CROWD,
       apartRun: APART + TURN,
       apartByte: APART_BYTE,
       farFrameByte: FAR,
@@ -85,6 +87,7 @@ test('no cost is negative, and the way of a frame is at most twice its work', ()
   const costs = costsOfRounds(
     {
       ...{ few: busy, many: idle, huge: idle, brief: idle, stream: idle, fewApart: idle, manyApart: busy },
+      crowded: idle,
       batches: { few: 0, many: 1, committed: 1, large: 0, alone: 0 },
     },
     0,
@@ -92,6 +95,8 @@ test('no cost is negative, and the way of a frame is at most twice its work', ()
   );
   for (const seconds of Object.values(costs)) expect(seconds).toBeGreaterThanOrEqual(0);
   expect(costs.framePath).toBe(2 * costs.frame);
+  // A crowd makes none cheaper.
+  expect(costs.crowdedFrame).toBe(costs.frame);
   expect(costsOfRounds({ ...rounds(), few: idle }, 1, { byte: 1, valueByte: 1, stateByte: 1 }).framePath).toBe(0);
 });
 

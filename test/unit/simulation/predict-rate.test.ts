@@ -326,6 +326,19 @@ test('cores that slow each other down did so while frames of a stream were measu
   expect(of(16, 10).frames).toBeCloseTo(frames);
 });
 
+test('frames cost more where more trainers than cores take turns', () => {
+  const of = (cores: number, costs: Partial<Costs>) => {
+    const trainers = trainersWith(costs).map((t) => ({ ...t, capability: { ...t.capability, cores } }));
+    return predictRate(halves, ['a', 'b'], trainers)?.work.frames ?? Number.NaN;
+  };
+  const frames = of(2, { frame: 1 });
+  expect(of(2, { frame: 1, crowdedFrame: 3 })).toBeCloseTo(frames);
+  expect(of(1, { frame: 1, framePath: 0.5, crowdedFrame: 3 })).toBeCloseTo(3 * frames);
+  // A trainer of an earlier version does not say it, and nothing is less in a crowd.
+  expect(of(1, { frame: 1 })).toBeCloseTo(frames);
+  expect(of(1, { frame: 1, crowdedFrame: 0 })).toBeCloseTo(frames);
+});
+
 test('a machine whose cores share their resources is slower with two shards at work', () => {
   expect(inTwo({ call: 1, speedup: 1 })).toBeGreaterThan(inTwo({ call: 1 }));
 });

@@ -1,0 +1,54 @@
+/**
+ * Other trainers on this machine, while a border is measured: where there are more of them than cores, each frame wakes one
+ * whose memory and code others have driven out of the caches, and that takes more of a processor than its work does.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+import { makeTemporaryFolder, removeAll } from '../../support/safe-files.ts';
+
+/** Of more cores it takes too many processes to crowd them: it is not measured there. */
+const MAX_CORES = 4;
+/** Milliseconds until all of them go on. */
+const BEGIN_MS = 20_000;
+
+/**
+ * Does some work while as many pairs of trainers go on as there are cores.
+ *
+ * @returns nothing where they cannot be started, or are too many
+ */
+export async function inCrowd<T>(work: () => Promise<T>): Promise<T | undefined> {
+  const cores = availableParallelism();
+  if (cores > MAX_CORES) return undefined;
+  const scratch = makeTemporaryFolder('nmc-crowd-');
+  const children = Array.from({ length: cores }, () =>
+    fork(new URL('./border-crowd-child.js', import.meta.url), {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      env: { ...process.env, TMPDIR: scratch, TEMP: scratch, TMP: scratch },
+    }),
+  );
+  try {
+    if (!(await allGoOn(children))) return undefined;
+    return await work();
+  } finally {
+    await Promise.all(children.map(killed));
+    removeAll(scratch);
+  }
+}
+
+async function allGoOn(children: readonly ChildProcess[]): Promise<boolean> {
+  const given = AbortSignal.timeout(BEGIN_MS);
+  const goesOn = (child: ChildProcess): Promise<boolean> =>
+    Promise.race([
+      once(child, 'message', { signal: given }).then(() => true),
+      once(child, 'exit', { signal: given }).then(() => false),
+    ]).catch(() => false);
+  return (await Promise.all(children.map(goesOn))).every((going) => going);
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
