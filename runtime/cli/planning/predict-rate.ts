@@ -238,7 +238,9 @@ function endOf(
   // Of a stream no frame waits until an end that is idle wakes. It was measured while both ends worked at once.
   if (streams) return { frame: streamFrame * apartOnCores(cores, costs), ...bytes };
   // No end looks out for frames there while another works: all of it is on the way of the frame.
-  if (crowded && crowdedFrame !== undefined) return { frame: Math.max(frame, crowdedFrame), ...bytes };
+  // It was measured while all cores were at work.
+  if (crowded && crowdedFrame !== undefined)
+    return { frame: Math.max(frame, crowdedFrame * apartOnCores(cores, costs, cores)), ...bytes };
   return { frame, ...(framePath === undefined ? {} : { framePath }), ...bytes };
 }
 
@@ -247,9 +249,9 @@ function isCrowded(used: readonly RatedTrainer[], { machine, cores }: Capability
   return new Set(used.filter((t) => t.capability.machine === machine).map(({ key }) => key)).size > Math.max(1, cores);
 }
 
-/** What work takes that has its core, and all that cores share, to itself, as a part of what it takes beside another's. */
-function apartOnCores(cores: number, { speedup }: Pick<Costs, 'speedup'>): number {
-  return cores > 1 ? Math.min(1, Math.max(1, speedup) / 2) : 1;
+/** What work takes that has all that cores share to itself, as a part of what it takes where so many are at work. */
+function apartOnCores(cores: number, { speedup }: Pick<Costs, 'speedup'>, busy = 2): number {
+  return cores > 1 ? Math.min(1, Math.max(1, speedup) / busy) : 1;
 }
 
 function microbatchesOf({ functions }: ShardSchedule, name: string): number {
