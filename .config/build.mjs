@@ -33,6 +33,8 @@ const INLINE = [
   'fflate',
   'onnx-proto',
   'yargs',
+  '@noble/curves',
+  '@noble/hashes',
   '@observablehq/plot',
 ];
 /** The exit code of a training that went well and learnt too little. */

@@ -21,6 +21,7 @@ import { canonicalBytes, canonicalOf } from '../wire/canonical.ts';
 import { VOTES } from './charter.ts';
 import { at, digits, hash, id, key, positive, signature } from './entry-shapes.ts';
 import { PAYMENTS } from './payment-entries.ts';
+import { SETTLEMENT } from './settlement-entries.ts';
 
 /** Its stream in the backplane: one ledger of a mesh. */
 export const LEDGER = 'ledger';
@@ -79,6 +80,7 @@ export const ENTRY = variants('type', {
   /** Nothing of the run is pending: tokens that no trainer has earned go back. */
   closed: { at, run: text, returned: count },
   ...PAYMENTS,
+  ...SETTLEMENT,
   /** Two records of one number, both signed: evidence, and the end of payments. */
   forked: { at, heads: list(object(SIGNED_RECORD)) },
   ...VOTES,

@@ -4,12 +4,13 @@ import { VOTES } from './charter.ts';
 import type { NewEntry } from './entry.ts';
 import { at } from './entry-shapes.ts';
 import { PAYMENTS } from './payment-entries.ts';
+import { SETTLEMENT } from './settlement-entries.ts';
 import type { LedgerState } from './state.ts';
 
 /** By type, their fields. */
 const { paid, channel, redeemed, closing } = PAYMENTS;
 const { charter, proposed, voted } = VOTES;
-const ORDERS = { paid, channel, redeemed, closing, charter, proposed, voted };
+const ORDERS = { paid, channel, redeemed, closing, charter, proposed, voted, ...SETTLEMENT };
 
 type OrderType = keyof typeof ORDERS;
 export type Order = Extract<NewEntry, { readonly type: OrderType }>;
@@ -25,10 +26,14 @@ export function readOrder(value: unknown): Order | undefined {
 }
 
 /** Said again, it is the same order: an answer may be lost. */
-export function isTaken({ accounts, channels, governance, ids }: LedgerState, order: Order): boolean {
+export function isTaken({ accounts, channels, governance, ids, settlers }: LedgerState, order: Order): boolean {
   switch (order.type) {
+    case 'settler':
+      return settlers.has(order.address);
     case 'paid':
     case 'channel':
+    case 'bound':
+    case 'withdrawn':
       return accounts.get(order.by)?.order === order.sig;
     case 'redeemed':
       return channels.get(order.channel)?.redeemed === BigInt(order.tokens);

@@ -6,6 +6,7 @@ import { closingHolds, openingHolds, paymentHolds, voucherHolds } from './signed
 import { accountOf, type LedgerState, spendable } from './state.ts';
 
 type PaymentEntry = EntryOf<keyof typeof PAYMENTS>;
+type Numbered = Pick<EntryOf<'paid'>, 'by' | 'number'>;
 
 export function isPayment(entry: LedgerEntry): entry is PaymentEntry {
   return Object.hasOwn(PAYMENTS, entry.type);
@@ -50,15 +51,21 @@ export function paymentProblem(state: LedgerState, entry: PaymentEntry): string 
 
 /** @param to who gets it, or may */
 function orderProblem(state: LedgerState, entry: EntryOf<'paid' | 'channel'>, to: string): string | undefined {
-  const { by, tokens, number } = entry;
+  const { by, tokens } = entry;
   const account = state.accounts.get(by);
-  const next = (account?.orders ?? 0) + 1;
-  if (number < next) return `order ${number} of ${by} was taken before`;
-  if (number > next) return `order ${next} of ${by} comes first`;
+  const order = numberProblem(state, entry);
+  if (order !== undefined) return order;
   if (to === by) return 'it would pay itself';
   if (state.accounts.get(to)?.excluded) return `${to} is excluded`;
   const has = spendable(account);
   return has < BigInt(tokens) ? `${by} has ${has} tokens` : undefined;
+}
+
+/** Orders of a key are numbered from 1 without a gap: each is taken once. */
+export function numberProblem({ accounts }: LedgerState, { by, number }: Numbered): string | undefined {
+  const next = (accounts.get(by)?.orders ?? 0) + 1;
+  if (number < next) return `order ${number} of ${by} was taken before`;
+  return number > next ? `order ${next} of ${by} comes first` : undefined;
 }
 
 function channelProblem(channel: Channel, entry: EntryOf<'redeemed' | 'closing' | 'settled'>): string | undefined {
@@ -108,7 +115,11 @@ export function takePayment(state: LedgerState, entry: PaymentEntry): void {
   }
 }
 
-function ordered(state: LedgerState, { by, tokens, number, sig }: EntryOf<'paid' | 'channel'>): void {
+/** The tokens are the key's no longer, and the next number is the next order's. */
+export function ordered(
+  state: LedgerState,
+  { by, tokens, number, sig }: Numbered & { readonly tokens: number; readonly sig: string },
+): void {
   const account = accountOf(state, by);
   account.balance -= BigInt(tokens);
   account.orders = number;

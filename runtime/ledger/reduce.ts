@@ -21,7 +21,8 @@ import {
   windowOf,
 } from './state.ts';
 import { rootOfAccounts } from './tree.ts';
-import { beforeEarning, takeVote, voteProblem } from './votes.ts';
+import { beforeWeightChanges, takeVote, voteProblem } from './votes.ts';
+import { isOfSettlement, settlementAuthorProblem, settlementProblem, takeSettlement } from './withdrawals.ts';
 
 /** Tokens that may ever be issued: sums stay whole numbers that JSON has exactly. */
 const MAX_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
@@ -29,7 +30,7 @@ const MAX_TOKENS = BigInt(Number.MAX_SAFE_INTEGER);
 export function emptyLedger(): LedgerState {
   return {
     ...{ sequence: 0, head: '', opened: undefined, accounts: new Map(), runs: new Map(), ids: new Set() },
-    channels: new Map(),
+    ...{ channels: new Map(), withdrawn: new Map(), settlers: new Set() },
     ...{ issued: 0n, fork: undefined, seal: undefined, segment: [], unsealed: 0 },
     ...{ blocks: 0, governance: undefined, weightsAtSeal: new Map() },
   };
@@ -84,6 +85,7 @@ export function authorProblem(state: LedgerState, entry: LedgerEntry): string | 
       ? undefined
       : 'the mesh has not signed that it is excluded';
   if (isPayment(entry)) return paymentAuthorProblem(state, entry);
+  if (isOfSettlement(entry)) return settlementAuthorProblem(state, entry);
   if (entry.type === 'charter' || entry.type === 'proposed' || entry.type === 'voted')
     return voteHolds(entry, opened?.mesh ?? '') ? undefined : `${entry.by} has not signed it`;
   if (entry.type !== 'emission' && entry.type !== 'escrow') return undefined;
@@ -96,6 +98,7 @@ export function entryProblem(state: LedgerState, entry: LedgerEntry): string | u
     return state.opened ? 'the ledger was opened before' : 'the ledger was not opened before';
   if (state.unsealed >= SEGMENT - 1 && entry.type !== 'sealed') return `a segment has more than ${SEGMENT} entries`;
   if (isPayment(entry)) return paymentProblem(state, entry);
+  if (isOfSettlement(entry)) return settlementProblem(state, entry);
   switch (entry.type) {
     case 'opened':
       return undefined;
@@ -140,6 +143,10 @@ export function entryProblem(state: LedgerState, entry: LedgerEntry): string | u
 }
 
 function take(state: LedgerState, entry: LedgerEntry, sequence: number): void {
+  if (isOfSettlement(entry)) {
+    takeSettlement(state, entry);
+    return;
+  }
   if (isPayment(entry)) {
     takePayment(state, entry);
     return;
@@ -315,7 +322,7 @@ function granted(state: LedgerState, entry: EntryOf<'granted'>): void {
   if (!pending || !run) return;
   const grant = grantFor(run, pending);
   paid(run, pending, grant);
-  beforeEarning(state, entry.trainer);
+  beforeWeightChanges(state, entry.trainer);
   const account = accountOf(state, entry.trainer);
   account.earned += grant.tokens;
   account.balance += grant.tokens;
@@ -348,7 +355,7 @@ function restored(state: LedgerState, { run: id, trainer, tokens }: EntryOf<'res
   if (!run) return;
   run.restored.add(trainer);
   run.paid += BigInt(tokens);
-  beforeEarning(state, trainer);
+  beforeWeightChanges(state, trainer);
   const account = accountOf(state, trainer);
   account.earned += BigInt(tokens);
   account.balance += BigInt(tokens);

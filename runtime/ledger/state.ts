@@ -15,6 +15,9 @@ export interface Account {
   orders: number;
   order: string;
   excluded: boolean;
+  /** Where what it withdraws is paid; and what it has withdrawn. */
+  address?: string;
+  withdrawn: bigint;
   /** Numbers of its entries `pending` that an audit has confirmed, in the order of the audits. */
   readonly matched: number[];
   /** Stretches that it has committed. */
@@ -99,6 +102,10 @@ export interface LedgerState {
   segment: string[];
   /** Records behind the last seal. */
   unsealed: number;
+  /** By address: all tokens that were withdrawn to it. */
+  readonly withdrawn: Map<string, bigint>;
+  /** Addresses that sign roots of that; none: nothing is withdrawn. */
+  readonly settlers: Set<string>;
   /** Seals so far. */
   blocks: number;
   /** Of a mesh that lets its trainers vote. */
@@ -118,7 +125,7 @@ export function accountOf({ accounts }: Pick<LedgerState, 'accounts'>, key: stri
   const known = accounts.get(key);
   if (known) return known;
   const made: Account = {
-    ...{ earned: 0n, balance: 0n, orders: 0, order: '', excluded: false, stretches: 0, undelivered: 0 },
+    ...{ earned: 0n, balance: 0n, withdrawn: 0n, orders: 0, order: '', excluded: false, stretches: 0, undelivered: 0 },
     ...{ matched: [], mismatches: [], pending: new Map(), refuted: new Set() },
   };
   accounts.set(key, made);

@@ -16,12 +16,12 @@ type Counted = Pick<PastProposal, 'yes' | 'no' | 'of'>;
 const MILLION = 1_000_000n;
 
 /** What a key has earned, and has not taken out of the mesh. */
-export function weightOf({ earned }: Account): bigint {
-  return earned;
+export function weightOf({ earned, withdrawn }: Account): bigint {
+  return earned > withdrawn ? earned - withdrawn : 0n;
 }
 
-/** Before anything is earned: the weight of the key at the last seal is kept. */
-export function beforeEarning({ weightsAtSeal, accounts }: LedgerState, key: string): void {
+/** Before anything is earned or withdrawn: the weight of the key at the last seal is kept. */
+export function beforeWeightChanges({ weightsAtSeal, accounts }: LedgerState, key: string): void {
   const account = accounts.get(key);
   if (!weightsAtSeal.has(key)) weightsAtSeal.set(key, account ? weightOf(account) : 0n);
 }

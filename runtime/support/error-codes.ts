@@ -102,6 +102,8 @@ export const ERROR_CODES = {
   'ledger/none': 'no ledger has been begun',
   'ledger/refused': 'the ledger does not take this entry',
   'ledger/voucher': 'this is not a voucher',
+  'ledger/wallet': 'a wallet has signed something else',
+  'ledger/withdrawn': 'nothing was withdrawn from the mesh',
   'memory/too-small': 'this machine has too little memory for the model',
   'mesh/address': 'this is not an address',
   'mesh/answer': 'the answer does not come from a mesh',

@@ -125,7 +125,7 @@ function writeChannel(args: LedgerArguments, of: Channel): void {
 }
 
 /** Whose tokens are given, and the file of that key. */
-function payer({ key }: LedgerArguments): { readonly keys: KeyPair; readonly file: string } {
+export function payer({ key }: LedgerArguments): { readonly keys: KeyPair; readonly file: string } {
   if (key === undefined) return { keys: ensureKey(userKeyPath()), file: userKeyPath() };
   return { keys: readKey(key), file: resolve(key) };
 }
@@ -143,7 +143,10 @@ function sumIn(args: LedgerArguments, example: string): { readonly to: string; r
 }
 
 /** @param use with all of the ledger, gone through */
-async function withLedger<T>(args: LedgerArguments, use: (link: Link, state: LedgerState) => Promise<T>): Promise<T> {
+export async function withLedger<T>(
+  args: LedgerArguments,
+  use: (link: Link, state: LedgerState) => Promise<T>,
+): Promise<T> {
   const { link } = await openMeshToLook(args);
   try {
     return await use(link, (await readSound(askLedger(link), [])).state);
@@ -152,11 +155,11 @@ async function withLedger<T>(args: LedgerArguments, use: (link: Link, state: Led
   }
 }
 
-function nextNumber({ accounts }: LedgerState, keys: KeyPair): number {
+export function nextNumber({ accounts }: LedgerState, keys: KeyPair): number {
   return (accounts.get(keyText(keys.publicKey))?.orders ?? 0) + 1;
 }
 
-async function enter(link: Link, order: Order): Promise<void> {
+export async function enter(link: Link, order: Order): Promise<void> {
   try {
     await ask(link, { what: 'order', order });
   } catch (error) {

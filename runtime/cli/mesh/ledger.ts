@@ -1,5 +1,6 @@
 /** `nmc ledger`: what was earned in a mesh, by whom and for what; and whether that holds. */
 import { randomBytes } from 'node:crypto';
+import type { ChainedRecord } from '../../backplane/backplane.ts';
 import { ensureKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyText } from '../../identity/key-text.ts';
 import { type LedgerEntry, readEntry } from '../../ledger/entry.ts';
@@ -17,6 +18,7 @@ import { writeStream } from '../../support/safe-files.ts';
 import { ownPath } from '../../support/safe-path.ts';
 import { EXIT } from '../shell/command.ts';
 import { channels, close, open, pay, redeem } from './ledger-payments.ts';
+import { bind, settlementText, settler, warnNotAudited, withdraw } from './ledger-settlement.ts';
 import { lineOf, noLedger, recordsOf, recordsOfFile, soundLedger } from './ledger-source.ts';
 import { copyOf, verifyLedger } from './ledger-verify.ts';
 import { openMeshToLook } from './look-link.ts';
@@ -33,6 +35,7 @@ const ACTIONS: Readonly<Record<LedgerArguments['action'], (args: LedgerArguments
   fund,
   report,
   ...{ pay, open, close, redeem, channels },
+  ...{ settler, bind, withdraw },
 };
 
 export default async function (args: LedgerArguments): Promise<number> {
@@ -142,9 +145,17 @@ async function exportLedger(args: LedgerArguments): Promise<number> {
   const [out] = args.words;
   if (out === undefined)
     throw new UserError('usage', 'name the file to write', `for example ${nmc`ledger export ledger.jsonl`}`);
-  const lines: string[] = [];
-  for await (const record of recordsOf(args)) lines.push(lineOf(record));
-  if (lines.length === 0) throw noLedger();
+  const records: ChainedRecord[] = [];
+  for await (const record of recordsOf(args)) records.push(record);
+  if (records.length === 0) throw noLedger();
+  if (args.evm) {
+    await writeLines(out, [await settlementText(args, records)]);
+    warnNotAudited();
+    if (args.json) emit({ event: 'exported', out, evm: true });
+    else process.stdout.write(printed`${out}  root, claims and their proofs\n`);
+    return EXIT.done;
+  }
+  const lines = records.map(lineOf);
   await writeLines(out, lines);
   if (args.json) emit({ event: 'exported', out, records: lines.length });
   else process.stdout.write(printed`${out}  ${lines.length} records    next: ${nmc`ledger verify ${out}`}\n`);

@@ -211,19 +211,28 @@ export const LEDGER_OPTIONS = {
   action: choice(
     [
       ...['show', 'verify', 'balance', 'receipts', 'proof', 'export', 'fund', 'report'],
-      ...['pay', 'open', 'close', 'redeem', 'channels'],
+      ...['pay', 'open', 'close', 'redeem', 'channels', 'settler', 'bind', 'withdraw'],
     ] as const,
-    'show: all entries; verify [FILE…]: whether it holds; balance, receipts, proof [KEY]; export FILE: a copy; fund RUN: tokens for it; report FILE OTHER: show the mesh that it has signed two ledgers, which ends payments; pay KEY N: tokens of this user’s; open KEY N: a channel for a server; close CHANNEL; redeem FILE: a voucher; channels [KEY]: those that are open',
+    'show: all entries; verify [FILE…]: whether it holds; balance, receipts, proof [KEY]; export FILE: a copy; fund RUN: tokens for it; report FILE OTHER: show the mesh that it has signed two ledgers, which ends payments; pay KEY N: tokens of this user’s; open KEY N: a channel for a server; close CHANNEL; redeem FILE: a voucher; channels [KEY]: those that are open; settler, bind 0xADDRESS, withdraw: tokens out of the mesh, for a contract that is not audited',
   ),
   words: words(
-    'verify, export, report, redeem: files; balance, receipts, proof, channels: a key; fund: a run; pay, open: a key and tokens; close: a channel',
+    'verify, export, report, redeem: files; balance, receipts, proof, channels: a key; fund: a run; pay, open: a key and tokens; close: a channel; settler, bind: an address',
   ),
   file: text('such a copy, read instead of the mesh'),
   fingerprint: text(`key of the mesh, as ${nmc`up`} printed it; remembered; verify: the one that has to have signed`),
-  tokens: whole('of fund: how many at most', { least: 1 }),
+  tokens: whole('of fund: how many at most; of withdraw: how many', { least: 1 }),
   emission: flag('of fund: they are issued for this run; without it they are this user’s own'),
-  key: text('of pay, open, close: file of the key whose tokens they are (default: this user’s own)'),
+  key: text(
+    'of pay, open, close, bind, withdraw: file of the key whose tokens they are (default: this user’s own); of settler: of the mesh',
+  ),
   expires: text('of open: how long the channel is open, 90m, 2h, 7d (default: 24h)'),
+  signature: text('of bind, settler: what the wallet has signed; without it the text is printed'),
+  evm: flag('of export: root and proofs of what was withdrawn, for the contract of spec/settlement.md'),
+  record: whole('of export --evm: as of the last seal up to this record (default: the last one)', { least: 1 }),
+  contract: text('of export --evm: address of the contract, for what its settlers sign'),
+  chain: whole('with --contract: number of its chain', { least: 1 }),
+  epoch: whole('with --contract: one more than its epoch', { least: 1 }),
+  round: whole('with --contract: its round (default: 0)', { least: 0 }),
   out: text('of proof: file to write (default: standard output)', { alias: 'o' }),
 };
 export type LedgerArguments = Given<typeof LEDGER_OPTIONS>;
