@@ -28,9 +28,9 @@ export const paymentAttacks: readonly PaymentAttack[] = [
       const tokens = draw(HELD / 2 + 1, HELD);
       const channels = [market.channel(server, tokens), market.channel(other, tokens)];
       for (const [i, to] of [server, other].entries())
-        for (let paid = price; paid <= 3 * HELD; paid += price) {
+        for (let paid = 5 * price; paid <= 2 * HELD; paid += 5 * price) {
           const channel = channels[i];
-          if (channel) market.buy(to, market.voucher(channel, paid), 1);
+          if (channel) market.buy(to, market.voucher(channel, paid), 5);
         }
       return market.clientGain();
     },
