@@ -24,7 +24,7 @@ import { readSound, soundLedger } from './ledger-source.ts';
 import { openMeshToLook } from './look-link.ts';
 import { wentAway } from './mesh-link.ts';
 import type { LedgerArguments } from './options.ts';
-import { keepChannel } from './wallet.ts';
+import { forgetChannel, keepChannel } from './wallet.ts';
 
 /** How long a channel is open unless it is said. */
 const OPEN_FOR = '24h';
@@ -51,7 +51,12 @@ export async function open(args: LedgerArguments): Promise<number> {
     const opening = signOpening({ server, tokens, expires, number: nextNumber(state, keys) }, link.peer, keys);
     // First: where the answer is lost, it may be open all the same.
     keepChannel(opening, link.peer, file);
-    await enter(link, opening);
+    try {
+      await enter(link, opening);
+    } catch (error) {
+      if (error instanceof UserError) forgetChannel(opening.channel);
+      throw error;
+    }
     return opening;
   });
   const until = new Date(expires).toISOString();

@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../../support/atomic.ts';
 import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
 import { parsedJson } from '../../support/parsed-json.ts';
-import { makePrivateFolder } from '../../support/safe-files.ts';
+import { makePrivateFolder, removeFile } from '../../support/safe-files.ts';
 import { ownPath, type SafePath } from '../../support/safe-path.ts';
 import { count, follows, object, type TypeOf, text } from '../../support/shape.ts';
 
@@ -39,6 +39,11 @@ export function keptChannel(channel: string): KeptChannel {
 
 export function writeChannel(kept: KeptChannel): void {
   writeFileAtomic(pathOf(kept.channel), `${JSON.stringify(kept)}\n`);
+}
+
+/** It was not opened. */
+export function forgetChannel(channel: string): void {
+  removeFile(pathOf(channel));
 }
 
 function folder(): SafePath {

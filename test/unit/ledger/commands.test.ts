@@ -7,6 +7,7 @@ import type { ChainedRecord } from '../../../runtime/backplane/backplane.ts';
 import { signCharter, signProposal, signVote } from '../../../runtime/ledger/signed-votes.ts';
 import { keyOf, keysOf, MESH, OPERATOR, WrittenLedger } from '../../support/ledger.ts';
 import { nmcInProcess } from '../../support/nmc-in-process.ts';
+import { ledgerWith, opening, payment, voucher } from '../../support/payments.ts';
 import { removeFolder } from '../../support/remove-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nmc-ledger-'));
@@ -139,6 +140,27 @@ test('a charter is refused with what is wrong with it', async () => {
   expect(await init(`${low}"standing":0.01,"voting":1,"delay":1}`)).toMatch(/ledger\/charter.*auditRate: 0.01 ≤ least/);
   expect(await init('{}')).toContain("must have required property 'settings'");
   expect((await nmcInProcess('mesh', 'init', '--charter', join(folder, 'none'))).stderr).toContain('file/missing');
+});
+
+test('channels that are open are shown, and each payment stands in the receipts of both keys', async () => {
+  const paying = ledgerWith(100, [ANN]);
+  const channel = opening(paying, ANN, BOB, { tokens: 50, expires: 3_600_000 });
+  paying.add(channel);
+  paying.add(voucher(channel, 20, ANN));
+  paying.add(payment(paying, ANN, OPERATOR, 5));
+  const path = file('payments.jsonl', paying.records);
+  const told = { channel: channel.channel, by: keyOf(ANN), server: keyOf(BOB), redeemed: '20', locked: '30' };
+  expect((await ledger('channels', '--file', path)).lines).toMatchObject([told]);
+  expect((await ledger('channels', keyOf(OPERATOR), '--file', path)).lines).toEqual([]);
+  const typesOf = async (key: string): Promise<unknown[]> =>
+    (await ledger('receipts', key, '--file', path)).lines.map(({ type }) => type);
+  expect((await typesOf(keyOf(ANN))).slice(-3)).toEqual(['channel', 'redeemed', 'paid']);
+  expect(await typesOf(keyOf(BOB))).toEqual(['channel', 'redeemed']);
+});
+
+test('an order that names no key or no tokens is refused before the mesh is asked', async () => {
+  for (const words of [['pay'], ['pay', 'KEY', '5'], ['open', keyOf(BOB), '1.5'], ['open', keyOf(BOB), '0'], ['close']])
+    expect((await nmcInProcess('ledger', ...words)).code).toBe(2);
 });
 
 test('a file that is not a copy is refused with a repair', async () => {
