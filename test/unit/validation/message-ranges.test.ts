@@ -38,7 +38,7 @@ function scheduleOf(shard: number, segment: Segment, begin: readonly Move[], nex
   return { shard, functions: [{ name: 'train', batch: 2, inputs, stages: [stage], results: [] }], messages: MESSAGES };
 }
 
-test('what comes out of a tanh has its range, in what is made of it as well; what settles, or has weights, has none', () => {
+test('a value behind a tanh has its range, in what is made of it as well; one that settles, or has weights, has none', () => {
   const first = programOf(
     ['x', 'z'],
     ['a', 'b', 'w'],
