@@ -85,7 +85,8 @@ export class OwnWork {
     if (!deployment || this.#closed) return;
     const problem = await this.#verifier.problemOf(deployment, part, owner);
     const event = { kind: 'verified', run, term, shard, calls } as const;
-    this.#done(problem === undefined ? event : { ...event, problem });
+    const moved = problem === undefined ? this.#verifier.movesOf(part) : undefined;
+    this.#done({ ...event, ...(problem === undefined ? {} : { problem }), ...(moved ? { moved } : {}) });
   }
 
   async #check({ run, calls, parts }: Wanted & { kind: 'check' }): Promise<void> {

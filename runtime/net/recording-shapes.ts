@@ -24,7 +24,7 @@ import {
   text,
   variants,
 } from '../support/shape.ts';
-import type { RunWatch } from '../validation/standing.ts';
+import type { MovedSince, RunWatch } from '../validation/standing.ts';
 import { messageSchema } from '../wire/message-schema.ts';
 import type { Exchange, Message, ShardReport } from '../wire/messages.ts';
 import { LINES } from './allotments-entry.ts';
@@ -142,6 +142,7 @@ const FIGURES_SEEN = object({
 
 const WATCH: Shape<RunWatch> = object({
   borders: dictionary(object({ past: list(FIGURES_SEEN), sketch: list(number) })),
+  weights: dictionary(list(object({ moved: number, size: number }))),
   states: dictionary(object({ past: list(object({ calls: count, hash: text })), again: count })),
   keys: dictionary(object({ looked: count, suspicion: number, why: text, term: number, from: number })),
 });
@@ -202,6 +203,11 @@ const SIGNS = {
   alive: { key: text, instance: text },
 };
 
+const MOVED: Shape<MovedSince> = object({
+  since: count,
+  tensors: list(object({ tensor: text, elements: count, moved: number, size: number })),
+});
+
 const EVENT: Shape<SynchronizerEvent> = variants('kind', {
   tick: { full: optional(flag) },
   ...SIGNS,
@@ -210,7 +216,7 @@ const EVENT: Shape<SynchronizerEvent> = variants('kind', {
   measured: { key: text, link: object(LINK) },
   deploy: { deployment: DEPLOYMENT, hash: text },
   stop: { run: text },
-  verified: { ...OF_RUN, term: count, shard: count, problem: optional(text) },
+  verified: { ...OF_RUN, term: count, shard: count, problem: optional(text), moved: optional(MOVED) },
   checked: { ...OF_RUN, values: optional(list(orNull(number))), problem: optional(text) },
   pledged: { run: text, term: count, secret: text },
   audited: {

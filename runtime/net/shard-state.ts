@@ -61,13 +61,23 @@ export function stateHash(state: SavedStates): string {
 /**
  * The same of a part that is read in pieces, and never in memory as a whole.
  * @param pieces behind the head of the part, of which these are the entries
+ * @param look is told of each tensor, and then of its bytes
  * @returns nothing where it ends before
  */
-export async function stateHashIn(pieces: PieceReader, entries: readonly TensorEntry[]): Promise<string | undefined> {
+export async function stateHashIn(
+  pieces: PieceReader,
+  entries: readonly TensorEntry[],
+  look: (entry: TensorEntry) => (piece: Uint8Array) => void = () => () => undefined,
+): Promise<string | undefined> {
   const hash = createHash('sha256').update(STATE_HASH);
   for (const { name, dtype, shape, begin, end } of entries) {
     hash.update(tensorHead({ name, dtype, shape }));
-    if (!(await pieces.each(end - begin, (piece) => hash.update(piece)))) return undefined;
+    const see = look({ name, dtype, shape, begin, end });
+    const each = (piece: Uint8Array): void => {
+      hash.update(piece);
+      see(piece);
+    };
+    if (!(await pieces.each(end - begin, each))) return undefined;
   }
   return hash.digest('hex');
 }

@@ -7,11 +7,14 @@ import { memberStates, type Program, type Shape, sameShape } from '../../spec/pr
 import { parseProgram } from '../../spec/program-text.ts';
 import type { Backplane } from '../backplane/backplane.ts';
 import { readPlanList } from '../plan/plan-list.ts';
+import type { MovedSince } from '../validation/standing.ts';
+import type { PartSketch } from '../validation/weight-sketch.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Part } from '../wire/messages.ts';
 import { partHolds } from '../wire/part.ts';
 import { headOf, PieceReader } from './piece-reader.ts';
 import { stateHashIn } from './shard-state.ts';
+import { WeightMoves } from './weight-moves.ts';
 
 /** Why a part is none: what its owner has signed and what is there do not agree. */
 export type PartProblem = 'signature' | 'blob' | 'format' | 'shapes' | 'hash';
@@ -32,9 +35,15 @@ export class PartVerifier {
   readonly #backplane: Pick<Backplane, 'getBlob' | 'readBlob'>;
   /** Of one run: there are few at a time, and a plan can be large. */
   #known: KnownPlan = { run: '', shapes: new Map() };
+  readonly #moves = new WeightMoves();
 
   constructor(backplane: Pick<Backplane, 'getBlob' | 'readBlob'>) {
     this.#backplane = backplane;
+  }
+
+  /** @returns since which call, and how far, the weights of a part that was found sound have moved, if that is known */
+  movesOf(part: Pick<Part, 'run' | 'shard' | 'calls'>): MovedSince | undefined {
+    return this.#moves.of(part);
   }
 
   /** @returns nothing where all is as it is said */
@@ -50,7 +59,9 @@ export class PartVerifier {
     if (!source) return 'blob';
     const pieces = new PieceReader(source);
     try {
-      const problem = await problemIn(pieces, shapes, part.hash);
+      const sketch = this.#moves.sketch();
+      const problem = await problemIn(pieces, shapes, part.hash, sketch);
+      if (problem === undefined) this.#moves.keep(part, sketch.end());
       return problem === undefined || (await pieces.hashOfAll()) === part.blob ? problem : DAMAGED;
     } finally {
       await source.close();
@@ -117,7 +128,12 @@ export function stateShapes({ states }: Program): StateShapes {
   );
 }
 
-async function problemIn(pieces: PieceReader, shapes: StateShapes, hash: string): Promise<PartProblem | undefined> {
+async function problemIn(
+  pieces: PieceReader,
+  shapes: StateShapes,
+  hash: string,
+  sketch: PartSketch,
+): Promise<PartProblem | undefined> {
   const most = [...shapes.keys()].reduce((sum, name) => sum + 6 * name.length + HEAD_BYTES, HEAD_BYTES);
   const entries = await headOf(pieces, most);
   if (!entries) return 'format';
@@ -126,7 +142,11 @@ async function problemIn(pieces: PieceReader, shapes: StateShapes, hash: string)
     const expected = shapes.get(name);
     if (!expected || !sameShape(expected, shape) || !['F32', 'F64'].includes(dtype)) return 'shapes';
   }
-  const found = await stateHashIn(pieces, entries);
+  const found = await stateHashIn(pieces, entries, ({ name, dtype }) => {
+    if (!name.startsWith('parameter/')) return () => undefined;
+    sketch.begin(name.slice('parameter/'.length), dtype);
+    return (piece) => sketch.take(piece);
+  });
   if (found === undefined) return 'format';
   return found === hash ? undefined : 'hash';
 }

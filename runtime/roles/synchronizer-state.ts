@@ -1,6 +1,6 @@
 /** Knowledge of a synchronizer. The part of a run that `StoredRun` names is durable before anyone is told of it. */
 import type { Checked, CheckResult, KeptEpoch, RunEvent } from '../../spec/run-events.ts';
-import type { RunWatch } from '../validation/standing.ts';
+import type { MovedSince, RunWatch } from '../validation/standing.ts';
 import type { AuditsOver, AuditVerdict } from '../wire/audit-verdict.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
@@ -262,6 +262,8 @@ export type SynchronizerEvent =
       readonly shard: number;
       readonly calls: number;
       readonly problem?: string;
+      /** How far its weights have moved since an earlier part, where that is known. */
+      readonly moved?: MovedSince;
     }
   /** The checks from the weights of that manifest: values in the deployment's order, or why there are none. */
   | {

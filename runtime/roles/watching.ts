@@ -1,12 +1,14 @@
 /** What the synchronizer makes of what its trainers see of each other: how often each of them is audited. */
 import { auditRateOf } from '../validation/audit-rate.ts';
 import {
+  type MovedWeights,
   NO_WATCH,
   type SealedStretch,
   type Standing,
   UNKNOWN,
   withStretch,
   withVerdict,
+  withWeights,
 } from '../validation/standing.ts';
 import type { Verdict } from '../wire/audit-verdict.ts';
 import type { Audit } from './audit-state.ts';
@@ -17,6 +19,11 @@ import type { Work } from './work.ts';
 export function watchStretch(work: Work, run: RunState, sealed: SealedStretch, owners: readonly string[]): void {
   const before = work.state.runs[run.deployment.run] ?? run;
   work.setRun({ ...before, watch: withStretch(before.watch ?? NO_WATCH, sealed, owners) });
+}
+
+/** A part of a snapshot was sound: its weights have moved so far. */
+export function watchWeights(work: Work, run: RunState, moved: MovedWeights): RunState {
+  return work.setRun({ ...run, watch: withWeights(run.watch ?? NO_WATCH, moved, run.owners) });
 }
 
 /** A stretch was done again, and this came of it. */

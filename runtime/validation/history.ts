@@ -6,8 +6,8 @@
 import type { SeenBorder } from '../wire/messages.ts';
 
 /** Stretches that are remembered, and without which nothing is judged. */
-const MAX_PAST = 16;
-const MIN_PAST = 6;
+export const MAX_PAST = 16;
+export const MIN_PAST = 6;
 /** Of few stretches a spread is guessed too small: among `n` all distances are shortened by so many n-ths. */
 const GUESSED = 3;
 /**
@@ -71,7 +71,7 @@ function mixed(before: readonly number[], now: readonly number[]): number[] {
   return now.map((n, i) => Number((KEEPS * (before[i] ?? 0) + (1 - KEEPS) * n).toFixed(4)));
 }
 
-function logOf(amount: number): number {
+export function logOf(amount: number): number {
   return Math.max(LOG_OF_NOTHING, Math.log(amount));
 }
 
@@ -87,16 +87,21 @@ function unusualIn(past: readonly Figures[], figures: Figures, seen: SeenBorder)
   }
   if (!found) return undefined;
   const { figure, distance, before } = found;
+  return { score: scoreOf(distance), why: wordsOf(figure, before, figures[figure]) };
+}
+
+/** @param distance `distanceOf`. @returns 0 where it is usual */
+export function scoreOf(distance: number): number {
+  if (distance <= UNUSUAL) return 0;
   const above = (distance - UNUSUAL) / (VERY_UNUSUAL - UNUSUAL);
-  const score = Math.min(1, SCORE_OF_UNUSUAL + (1 - SCORE_OF_UNUSUAL) * above);
-  return { score, why: wordsOf(figure, before, figures[figure]) };
+  return Math.min(1, SCORE_OF_UNUSUAL + (1 - SCORE_OF_UNUSUAL) * above);
 }
 
 /**
  * How far outside of all that was it lies, in spreads around the median. What goes its way, as errors do while a model
  * learns, is never far outside.
  */
-function distanceOf(past: readonly number[], now: number, floor: number): number {
+export function distanceOf(past: readonly number[], now: number, floor: number): number {
   const middle = median(past);
   const spread = NORMAL * median(past.map((value) => Math.abs(value - middle)));
   const outside = Math.max(0, now - Math.max(...past), Math.min(...past) - now);

@@ -4,7 +4,19 @@
  */
 import type { Verdict } from '../wire/audit-verdict.ts';
 import type { SeenBorder } from '../wire/messages.ts';
-import { type BorderHistory, judged, NO_HISTORY, type Unusual } from './history.ts';
+import {
+  type BorderHistory,
+  distanceOf,
+  judged,
+  logOf,
+  MAX_PAST,
+  MIN_PAST,
+  median,
+  NO_HISTORY,
+  scoreOf,
+  type Unusual,
+} from './history.ts';
+import type { WeightMove } from './weight-sketch.ts';
 
 /** What is left of a suspicion behind a stretch in which nothing is unusual. */
 const FADES = 0.9;
@@ -36,17 +48,38 @@ export interface StateHistory {
   readonly again: number;
 }
 
+/** Logarithms of how far a weight moves in a call, and of its size. */
+interface Moves {
+  readonly moved: number;
+  readonly size: number;
+}
+
+/** From an earlier snapshot to one that was found sound. */
+export interface MovedSince {
+  /** Calls behind which the earlier one was made. */
+  readonly since: number;
+  readonly tensors: readonly WeightMove[];
+}
+
+export interface MovedWeights extends MovedSince {
+  readonly shard: number;
+  readonly term: number;
+  readonly calls: number;
+}
+
 /** Of one run. */
 export interface RunWatch {
   /** By the shard that has sent it, the one that has seen it, and the message. */
   readonly borders: Readonly<Record<string, BorderHistory>>;
+  /** By the shard and the weight, the newest last. */
+  readonly weights: Readonly<Record<string, readonly Moves[]>>;
   /** By shard. */
   readonly states: Readonly<Record<number, StateHistory>>;
   /** By key. */
   readonly keys: Readonly<Record<string, Standing>>;
 }
 
-export const NO_WATCH: RunWatch = { borders: {}, states: {}, keys: {} };
+export const NO_WATCH: RunWatch = { borders: {}, weights: {}, states: {}, keys: {} };
 
 /** What one shard has sealed of a stretch. */
 export interface SealedStretch {
@@ -75,7 +108,7 @@ export function withStretch(watch: RunWatch, sealed: SealedStretch, owners: read
     const why = found.unusual && `frames of shard ${seen.from} for shard ${sealed.shard} ${found.unusual.why}`;
     keys = suspected(keys, sender, sealed, found.unusual && { score: found.unusual.score, why: why ?? '' });
   }
-  return { borders, states: { ...watch.states, [sealed.shard]: history }, keys };
+  return { ...watch, borders, states: { ...watch.states, [sealed.shard]: history }, keys };
 }
 
 /** A state that was there before; of a shard that has no weights, or whose weights have never moved, it says nothing. */
@@ -96,9 +129,52 @@ function judgedState(
   };
 }
 
+/** No spread counts as smaller: of the steps of a weight, and of its size. */
+const MOVED_FLOOR = 0.1;
+const SIZE_FLOOR = 0.02;
+/** Steps of few elements differ more: of one by so much, of `n` by its `√n`-th part. */
+const ONE_MOVED = 1;
+
+/** @param owners of the term, by shard */
+export function withWeights(watch: RunWatch, moved: MovedWeights, owners: readonly string[]): RunWatch {
+  const { shard, term, calls, since, tensors } = moved;
+  const weights = { ...watch.weights };
+  let { keys } = watch;
+  for (const { tensor, elements, moved: way, size } of tensors) {
+    const name = `${shard}/${tensor}`;
+    const past = weights[name] ?? [];
+    const now = { moved: logOf(way / Math.max(1, calls - since)), size: logOf(size) };
+    const floor = MOVED_FLOOR + ONE_MOVED / Math.sqrt(elements);
+    const unusual = judgedMoves(past, now, floor, `the weight ${tensor} of shard ${shard}`);
+    keys = suspected(keys, owners[shard] ?? '', { term, from: since }, unusual);
+    weights[name] = [...past, now].slice(-MAX_PAST);
+  }
+  return { ...watch, weights, keys };
+}
+
+function judgedMoves(past: readonly Moves[], now: Moves, floor: number, of: string): Unusual | undefined {
+  if (past.length < MIN_PAST) return undefined;
+  const [ways, sizes] = [past.map(({ moved }) => moved), past.map(({ size }) => size)];
+  const way = scoreOf(distanceOf(ways, now.moved, floor));
+  const size = scoreOf(distanceOf(sizes, now.size, SIZE_FLOOR));
+  if (Math.max(way, size) === 0) return undefined;
+  if (size > way) return { score: size, why: `${of} is ${times(now.size, sizes)} times as large as before` };
+  const factor = times(now.moved, ways);
+  return { score: way, why: `${of} moves ${factor} times as far in a call as before` };
+}
+
+function times(now: number, past: readonly number[]): string {
+  return Math.exp(now - median(past)).toPrecision(2);
+}
+
 type Keys = RunWatch['keys'];
 
-function suspected(keys: Keys, key: string, { term, from }: SealedStretch, unusual: Unusual | undefined): Keys {
+function suspected(
+  keys: Keys,
+  key: string,
+  { term, from }: Pick<SealedStretch, 'term' | 'from'>,
+  unusual: Unusual | undefined,
+): Keys {
   const before = keys[key] ?? UNKNOWN;
   if (!unusual || unusual.score < before.suspicion) return { ...keys, [key]: before };
   return { ...keys, [key]: { ...before, suspicion: unusual.score, why: unusual.why, term, from } };

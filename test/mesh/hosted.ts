@@ -393,7 +393,8 @@ class HostedMesh {
       const { run, term, shard, calls } = effect.part;
       const problem = await this.#verifier.problemOf(deployment, effect.part, effect.owner);
       const event = { kind: 'verified', run, term, shard, calls } as const;
-      this.#synchronize(problem === undefined ? event : { ...event, problem });
+      const moved = problem === undefined ? this.#verifier.movesOf(effect.part) : undefined;
+      this.#synchronize({ ...event, ...(problem === undefined ? {} : { problem }), ...(moved ? { moved } : {}) });
       return;
     }
     const { run, calls, parts } = effect;

@@ -6,16 +6,20 @@ import type { DeviceSession, FieldData, Tensor } from '../../runtime/device/devi
 import { stateHash } from '../../runtime/net/shard-state.ts';
 import { Lockstep } from '../../runtime/shard/lockstep.ts';
 import { openSession, type ShardSession } from '../../runtime/shard/session.ts';
-import { saveStates } from '../../runtime/shard/shard.ts';
+import { type SavedStates, saveStates } from '../../runtime/shard/shard.ts';
 import type { Frame } from '../../runtime/training/frame.ts';
 import { BorderWatch } from '../../runtime/validation/border-watch.ts';
-import { NO_WATCH, type RunWatch, withStretch } from '../../runtime/validation/standing.ts';
+import { NO_WATCH, type RunWatch, withStretch, withWeights } from '../../runtime/validation/standing.ts';
+import { movesBetween, PartSketch, type TensorSketch } from '../../runtime/validation/weight-sketch.ts';
 import { stream } from '../../spec/random.ts';
 import { openReference } from './reference.ts';
 import { compileText, fillStates, positionOf, splitRandomly } from './shards.ts';
 
 /** What a shard sends instead of a frame. */
 export type Lie = (frame: Frame, earlier: Earlier) => readonly Tensor[];
+
+/** What a snapshot has instead of a weight. @param before of the snapshot before it */
+export type WeightLie = (weight: Tensor, before: Tensor) => Tensor;
 
 export interface Earlier {
   /** The same message in the tick before, and in the same tick of the last honest call. */
@@ -36,8 +40,10 @@ export interface WatchedOptions {
   readonly liar: number;
   readonly from: number;
   /** By name; `frozen`: its state does not move. */
-  readonly lies: Readonly<Record<string, Lie | 'frozen'>>;
+  readonly lies: Readonly<Record<string, AnyLie>>;
 }
+
+type AnyLie = Lie | 'frozen' | { readonly weight: WeightLie };
 
 /** Of each stretch: how suspicious each shard is behind it, and why. */
 export type Watched = readonly (readonly { readonly suspicion: number; readonly why: string }[])[];
@@ -83,10 +89,10 @@ export async function watchedTraining(options: WatchedOptions): Promise<Map<stri
   for (let stretch = 0; stretch < stretches; stretch++) {
     for (let batch = stretch * batches; batch < (stretch + 1) * batches; batch++)
       await lockstep.run('train', batchOf(train?.inputs ?? [], seed, batch), positionOf(batch + 1));
-    const hashes: string[] = [];
+    const saved: SavedStates[] = [];
     for (const [i, { program }] of parts.entries())
-      hashes.push(stateHash(await saveStates(devices[i] as DeviceSession, program.states)));
-    for (const one of seen) one.end(stretch, batches, hashes, stretch >= from ? liar : -1);
+      saved.push(await saveStates(devices[i] as DeviceSession, program.states));
+    for (const one of seen) one.end(stretch, batches, saved, stretch >= from ? liar : -1);
   }
   await Promise.all(devices.map((device) => device.close()));
   return new Map(seen.flatMap(({ name, result, differs }) => (differs || name === 'honest' ? [[name, result]] : [])));
@@ -98,13 +104,15 @@ class Seen {
   readonly result: { suspicion: number; why: string }[][] = [];
   /** Anything is other than honest. */
   differs = false;
-  readonly #lie: Lie | 'frozen' | undefined;
+  readonly #lie: AnyLie | undefined;
+  readonly #sketches: (readonly TensorSketch[])[] = [];
+  readonly #weights = new Map<string, Tensor>();
   readonly #owners: readonly string[];
   #watches: readonly BorderWatch[];
   #watch: RunWatch = NO_WATCH;
   #hashes: readonly string[] = [];
 
-  constructor(name: string, lie: Lie | 'frozen' | undefined, shards: number) {
+  constructor(name: string, lie: AnyLie | undefined, shards: number) {
     this.name = name;
     this.#lie = lie;
     this.#owners = Array.from({ length: shards }, (_, shard) => `trainer of ${shard}`);
@@ -120,7 +128,8 @@ class Seen {
   }
 
   /** @param liar that lies in it; -1: there is none */
-  end(stretch: number, batches: number, hashes: readonly string[], liar: number): void {
+  end(stretch: number, batches: number, saved: readonly SavedStates[], liar: number): void {
+    const hashes = saved.map(stateHash);
     const before = this.#hashes;
     this.#hashes = hashes.map((hash, i) => (this.#lie === 'frozen' && i === liar ? (before[i] ?? hash) : hash));
     this.differs ||= this.#hashes.some((hash, i) => hash !== hashes[i]);
@@ -129,9 +138,31 @@ class Seen {
       const seen = this.#watches[shard]?.seen() ?? [];
       this.#watch = withStretch(this.#watch, { shard, term: 1, from: stretch * batches, state, seen }, this.#owners);
     }
+    for (const [shard, states] of saved.entries()) this.#snapshot(stretch, batches, shard, states, shard === liar);
     this.#watches = this.#owners.map(() => new BorderWatch());
     const { keys } = this.#watch;
     this.result.push(this.#owners.map((key) => ({ suspicion: keys[key]?.suspicion ?? 0, why: keys[key]?.why ?? '' })));
+  }
+
+  /** Of each stretch there is one. */
+  #snapshot(stretch: number, batches: number, shard: number, { parameters }: SavedStates, lies: boolean): void {
+    const sketch = new PartSketch(12_345);
+    for (const { name, dtype, data } of parameters) {
+      const honest = data as Tensor;
+      const before = this.#weights.get(`${shard}/${name}`) ?? honest;
+      const isLie = lies && typeof this.#lie === 'object';
+      const weight = isLie ? this.#lie.weight(honest, before) : honest;
+      if (isLie) this.differs ||= honest.some((value, i) => value !== weight[i]);
+      this.#weights.set(`${shard}/${name}`, weight);
+      sketch.begin(name, dtype);
+      sketch.take(new Uint8Array(weight.buffer, weight.byteOffset, weight.byteLength));
+    }
+    const now = sketch.end();
+    const [since, calls] = [stretch * batches, (stretch + 1) * batches];
+    const tensors = movesBetween(this.#sketches[shard] ?? now, now);
+    if (this.#sketches[shard])
+      this.#watch = withWeights(this.#watch, { shard, term: 1, since, calls, tensors }, this.#owners);
+    this.#sketches[shard] = now;
   }
 }
 

@@ -4,19 +4,19 @@ import type { Tensor } from '../../../runtime/device/device.ts';
 import type { Frame } from '../../../runtime/training/frame.ts';
 import { stream } from '../../../spec/random.ts';
 import { randomChain } from '../../support/random-chains.ts';
-import { type Lie, type Watched, watchedTraining } from '../../support/watched-training.ts';
+import { type Watched, type WatchedOptions, watchedTraining } from '../../support/watched-training.ts';
 
 /** `NMC_SEEDS=200` for the long form. */
 const SEEDS = Array.from({ length: Number(process.env.NMC_SEEDS ?? 2) }, (_, i) => i + 1);
-const LENGTH = { shards: 3, stretches: 21, batches: 3 };
-const LIAR = { liar: 1, from: 18 };
+const LENGTH = { shards: 3, stretches: 15, batches: 3 };
+const LIAR = { liar: 1, from: 12 };
 /** Within which a lie is to be seen. */
 const STRETCHES = 3;
 
 const each = ({ values }: Frame, change: (value: number, i: number) => number): Tensor[] =>
   values.map((v) => v.map((value, i) => change(value, i)) as Tensor);
 
-const LIES: Readonly<Record<string, Lie | 'frozen'>> = {
+const LIES: WatchedOptions['lies'] = {
   'ten times as large': (frame) => each(frame, (v) => 10 * v),
   'half as large again': (frame) => each(frame, (v) => 1.5 * v),
   zeros: (frame) => each(frame, () => 0),
@@ -29,7 +29,15 @@ const LIES: Readonly<Record<string, Lie | 'frozen'>> = {
   'those of one call again and again': ({ values }, { honest }) => honest ?? values,
   'those of another shard': ({ values }, { foreign }) => foreign ?? values,
   negative: (frame) => each(frame, (v) => -v),
-  'weights that do not move': 'frozen',
+  'a state that does not move': 'frozen',
+  'weights that do not move': { weight: (_, before) => before },
+  'weights ten times as large': { weight: (weight) => weight.map((w) => 10 * w) as Tensor },
+  'weights with as much noise': {
+    weight: (weight) => {
+      const [rng, size] = [stream(weight.length, 'weights'), Math.hypot(...weight) / Math.sqrt(weight.length)];
+      return weight.map((w, i) => w + size * rng.normal(i)) as Tensor;
+    },
+  },
   'a twentieth larger': (frame) => each(frame, (v) => 1.05 * v),
   'a slow drift': (frame) => each(frame, (v) => 1.01 ** (frame.callIndex - LIAR.from * LENGTH.batches) * v),
 };
