@@ -1,7 +1,8 @@
 /**
- * What a shard does while it waits for a frame: hashes and signatures, which no neighbour waits for, a piece at a time.
- * A frame that comes within a piece is late by no more than that. It looks for a while before it sleeps, for to be woken
- * takes longer than a turn of the event loop.
+ * What a shard does while it waits for a frame: hashes and signatures, which no neighbour waits for, a piece at a time,
+ * each when nothing has come. A frame that comes within a piece is late by no more than that. It looks for a while before
+ * it sleeps, for to be woken takes longer than a turn of the event loop, and it sleeps for a while before its trainer is
+ * told, for that takes longer still.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -14,6 +15,8 @@ export interface MeanwhilePort {
   readonly isOver: () => boolean;
   /** Milliseconds since any moment. */
   readonly now: () => number;
+  /** It sleeps for so many milliseconds at most; absent: not at all. */
+  readonly asleep?: number | undefined;
 }
 
 /** It sleeps when nothing has come for so long. */
@@ -26,6 +29,7 @@ export class Meanwhile {
   #looks = false;
   #hasHeard = false;
   #sleeps = 0;
+  #wake: () => void = () => undefined;
 
   constructor(port: MeanwhilePort) {
     this.#port = port;
@@ -34,6 +38,7 @@ export class Meanwhile {
   /** Something has come. @returns whether `hears` says it */
   hear(): boolean {
     this.#hasHeard = true;
+    this.#wake();
     return this.#looks;
   }
 
@@ -49,17 +54,33 @@ export class Meanwhile {
     this.#looks = true;
     try {
       for (let isMore = true; isMore || now() < end; ) {
-        isMore = settleOne();
         await nextTurn();
         if (isOver()) return false;
-        if (!this.#hasHeard || (isMore && isLate())) continue;
-        this.#sleeps = 0;
-        return true;
+        if (this.#hasHeard && !isLate()) {
+          this.#sleeps = 0;
+          return true;
+        }
+        isMore = settleOne();
       }
       this.#sleeps = this.#sleeps > 0 ? this.#sleeps - 1 : SLEEPS;
-      return this.#hasHeard;
+      return this.#hasHeard || ((await this.#sleep()) && !isOver());
     } finally {
       this.#looks = false;
     }
+  }
+
+  /** @returns whether something has come */
+  #sleep(): Promise<boolean> {
+    const { asleep = 0 } = this.#port;
+    if (asleep === 0) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#wake = () => undefined;
+        resolve(this.#hasHeard);
+      };
+      const timer = setTimeout(end, asleep);
+      this.#wake = end;
+    });
   }
 }

@@ -58,6 +58,11 @@ export interface BordersOptions {
   readonly log?: FrameLog | undefined;
 }
 
+/** Windows to be closed, and what neighbours have signed, of which more come with each call. */
+const MAX_UNREAD = 8;
+/** Packets that hold their memory until they are hashed: two frames of 4 MiB. */
+const MAX_UNHASHED = 32;
+
 export class ShardBorders {
   /** Packets, and exchanges that were replaced or are not their owner's. */
   refused = 0;
@@ -250,9 +255,14 @@ export class ShardBorders {
     return false;
   }
 
-  /** Windows that wait to be read. */
-  get unread(): number {
-    return [...this.#channels.values()].reduce((sum, channel) => sum + channel.unread, 0);
+  /** So much can wait that some of it has to be done. @param over windows that are to be closed */
+  isLate(over: number): boolean {
+    let [signed, packets] = [over, 0];
+    for (const { waiting } of this.#channels.values()) {
+      signed += waiting.unread;
+      packets += waiting.unhashed;
+    }
+    return signed > MAX_UNREAD || packets > MAX_UNHASHED;
   }
 
   /** Nothing has come for long: perhaps it was lost. */

@@ -55,14 +55,13 @@ export interface HostOptions {
   /** The border with a neighbour cannot go on: the shard waits for the next term. */
   readonly dispute: (dispute: BorderDispute) => void;
   readonly now: () => number;
+  /** Milliseconds that it sleeps for a frame before it says that it waits; absent: none. */
+  readonly asleep?: number | undefined;
   /** States of at least so many bytes are never in memory as a whole. */
   readonly largeStateBytes?: number;
   /** Where records of stretches are kept; absent: nowhere. @param news the disk has taken what waited for it */
   readonly records?: (deployment: Deployment, shard: number, news: () => void) => StretchLog;
 }
-
-/** Windows to be closed or read, of which more come with each call. */
-const MAX_UNREAD = 6;
 
 /** Without any sign of life from the device for so long, its shard fails. */
 export const WATCHDOG_MILLISECONDS = 120_000;
@@ -126,10 +125,11 @@ export class ShardHost {
     const { keys, listen, carry, dispute } = options;
     this.#meanwhile = new Meanwhile({
       settleOne: () => this.#settleOne(),
-      isLate: () => this.#over.length + this.#borders.unread > MAX_UNREAD,
+      isLate: () => this.#borders.isLate(this.#over.length),
       isOver: () => this.#closed || this.#borders.disputes !== undefined,
       // Of this thread, whatever clock the shard goes by.
       now: () => performance.now(),
+      asleep: options.asleep,
     });
     const news = (): void => {
       if (!this.#meanwhile.hear()) options.news();

@@ -40,6 +40,8 @@ export interface TrainerHostOptions {
   /** Whether there is a straight way to this trainer. */
   readonly isDirect: (key: string) => boolean;
   readonly now: () => number;
+  /** As `HostOptions.asleep`. */
+  readonly asleep?: number;
   /** Where records of stretches lie, and what this machine's bits depend on; absent: none are kept. */
   readonly records?: { readonly store: RecordStore; readonly version: string };
 }
@@ -64,7 +66,7 @@ export class TrainerHost implements HostPort<LoadedShard> {
   }
 
   async #load(at: ShardId, hash: string, calls: ShardCalls): Promise<LoadedShard> {
-    const { device, keys, blobs, openPlan, ledger, listen, isDirect, now } = this.#options;
+    const { device, keys, blobs, openPlan, ledger, listen, isDirect, now, asleep } = this.#options;
     try {
       const deployment = readDeployment(await blobs.get(hash, MAX_RECORD_BYTES), at.run);
       const plan = await fetchPlan(at, deployment, { device, blob: blobs.get, openPlan, ledger });
@@ -75,6 +77,7 @@ export class TrainerHost implements HostPort<LoadedShard> {
         putBlob: blobs.put,
         listen: listen(),
         now,
+        asleep,
       };
       const records = this.#recordsOf(hash, calls.bound);
       const options = { device, keys, ...more, ...calls, ...(records ? { records } : {}) };

@@ -67,6 +67,8 @@ export interface TrainerOptions {
 const AWAY: readonly string[] = ['mesh/refused', 'mesh/key', 'mesh/version'];
 /** Between two attempts to connect. */
 const RETRY_MILLISECONDS = 250;
+/** A shard sleeps so long for a frame before the mesh may hear that it waits: most frames come sooner. */
+const ASLEEP_MS = 50;
 /** While the mesh has no room for a part. */
 const RETRY_FULL_MILLISECONDS = 5000;
 const ROUND_TRIPS = 5;
@@ -98,7 +100,7 @@ export class TrainerNode {
     const ledger = new MemoryLedger(options.mostMemory);
     const blob = (hash: string, most: number): Promise<Uint8Array> => this.#blob(hash, most);
     const host = new TrainerHost({
-      ...{ device, keys, openPlan, now },
+      ...{ device, keys, openPlan, now, asleep: ASLEEP_MS },
       ledger,
       ...(options.records ? { records: { store: options.records, version: options.version ?? '' } } : {}),
       blobs: {

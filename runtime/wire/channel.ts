@@ -11,10 +11,12 @@ import { type BadFrame, type Broken, brokenBy, brokenWindow, unsignedBy } from '
 import { type BorderKeys, TAG_BYTES } from './border-keys.ts';
 import { valueProblem } from './border-values.ts';
 import { CODEC_BYTES, type Codec, valuesIn, writeValues } from './codec.ts';
+import { dataProblem } from './data-problem.ts';
 import { type RootEvidence, rootEvidence } from './evidence.ts';
 import { CallPackets, SIGNATURE_BYTES } from './frame-chain.ts';
 import type { FrameLog } from './frame-log.ts';
 import { hex } from './hash.ts';
+import { HashQueue } from './hash-queue.ts';
 import {
   decodePacket,
   encodePacket,
@@ -82,9 +84,9 @@ export class BorderChannel {
   #seen: Record<Way, number> = { relay: -1, direct: -1 };
   /** Of the frame that is coming: packets so far, and how many of its call were before them. */
   #frame: { readonly first: Header; readonly before: number; readonly packets: Uint8Array[] } | undefined;
-  /** The calls of the newest packets, which may wait to be hashed. */
-  #newest: CallPackets | undefined;
-  #newestOut: CallPackets | undefined;
+  readonly #unhashed = new HashQueue();
+  /** Packets that were sent, and neither hashed nor consumed: their memory is used again when they are both. */
+  readonly #inUse = new Set<Uint8Array>();
   /** A frame that may not be, until its sender has signed it or does not. */
   #bad: BadFrame | undefined;
   #lastCall = 0;
@@ -94,7 +96,7 @@ export class BorderChannel {
   readonly #unanswered = new Map<number, Window>();
   #forgotten = 0;
   readonly #windows: Window[] = [];
-  /** Windows that have come while there was other work. */
+  /** Windows and signatures that have come while there was other work. */
   readonly #unread: { readonly header: Header; readonly payload: Uint8Array }[] = [];
   bytesSent = 0;
   bytesReceived = 0;
@@ -139,8 +141,6 @@ export class BorderChannel {
     const chunks = Math.max(1, Math.ceil(bytes / MAX_PAYLOAD_BYTES));
     const { message: border, callIndex: batch, microbatch, tick } = frame;
     const call = this.#callOf(this.#callsOut, batch, this.#options.own, this.#options.peer);
-    if (this.#newestOut !== call) this.#settleSent();
-    this.#newestOut = call;
     for (let chunk = 0; chunk < chunks; chunk++) {
       const from = chunk * MAX_PAYLOAD_BYTES;
       const length = Math.min(MAX_PAYLOAD_BYTES, bytes - from);
@@ -153,9 +153,11 @@ export class BorderChannel {
       writeValues(plain.subarray(HEADER_BYTES), frame.values, codec, from / size);
       this.#times.leave(encoding);
       // Hashed when there is nothing else to do, and signed with the call: its reader need not wait for either.
-      call.append(plain, (leaf) =>
-        this.#options.log?.sent(batch, this.#options.peer, plain.subarray(0, HEADER_BYTES), leaf),
-      );
+      this.#inUse.add(plain);
+      this.#unhashed.add(call, plain, (leaf) => {
+        this.#options.log?.sent(batch, this.#options.peer, plain.subarray(0, HEADER_BYTES), leaf);
+        this.#leave(plain);
+      });
       this.#kept.push(plain);
       for (const packet of this.#flush()) carry ? carry(packet) : packets.push(packet);
     }
@@ -168,28 +170,24 @@ export class BorderChannel {
   }
 
   /**
-   * A piece of what can wait while there is nothing else to do: hashes a packet that has gone or come, or reads a window.
+   * A piece of what can wait while there is nothing else to do: hashes a packet that has gone or come, or reads what the
+   * other end has signed.
    * @returns answers, and what a window has shown; nothing where nothing waits
    */
   settleOne(): Received | undefined {
-    if (this.#in('hashing', () => this.#newestOut?.settleOne() || this.#newest?.settleOne())) return NOTHING;
-    const window = this.#unread.shift();
-    return window && this.#in('signing', () => this.#readWindow(window.header, window.payload));
+    if (this.#in('hashing', () => this.#unhashed.settleOne())) return NOTHING;
+    const signed = this.#unread.shift();
+    return signed && this.#in('signing', () => this.#read(signed.header, signed.payload));
   }
 
-  /** Windows that have come and wait to be read. */
-  get unread(): number {
-    return this.#unread.length;
+  /** Windows and signatures that have come and wait to be read, and packets that wait to be hashed. */
+  get waiting(): { readonly unread: number; readonly unhashed: number } {
+    return { unread: this.#unread.length, unhashed: this.#unhashed.pending };
   }
 
-  #settleSent(): void {
-    this.#in('hashing', () => this.#newestOut?.settle());
-    this.#newestOut = undefined;
-  }
-
-  #settleTaken(): void {
-    this.#in('hashing', () => this.#newest?.settle());
-    this.#newest = undefined;
+  /** A packet is hashed, or consumed: behind both nothing reads it. Those that are not hashed are only consumed. */
+  #leave(packet: Uint8Array): void {
+    if (!this.#inUse.delete(packet)) this.#plain.give(packet);
   }
 
   /** Nothing has come for long: asks for what is expected next, and says what has come. */
@@ -264,16 +262,13 @@ export class BorderChannel {
     if (header.sequence < this.#expected) return NOTHING;
     if (header.sequence > this.#expected) return this.#nack('packets before it are missing', false);
     this.#lastCall = header.batch;
-    if (header.kind === 'window') return this.#takeWindow(header, payload, busy);
-    if (header.kind === 'signature') return this.#takeSignature(header, payload);
+    if (header.kind === 'window' || header.kind === 'signature') return this.#takeSigned(header, payload, busy);
     const problem = this.#dataProblem(header, payload);
     if (problem !== undefined) return this.#nack(problem);
     const call = this.#callOf(this.#callsIn, header.batch, this.#options.peer, this.#options.own);
-    if (this.#newest !== call) this.#settleTaken();
-    this.#newest = call;
     this.#frame ??= { first: header, before: call.length, packets: [] };
     this.#frame.packets.push(packet);
-    call.append(packet, () => this.#options.log?.taken(header.batch, this.#options.peer, packet));
+    this.#unhashed.add(call, packet, () => this.#options.log?.taken(header.batch, this.#options.peer, packet));
     this.#expected++;
     if (header.chunk + 1 < header.chunks) return { frames: [], packets: this.#acks() };
     const { packets, before } = this.#frame;
@@ -302,10 +297,10 @@ export class BorderChannel {
     return this.#seal(this.#control('resume', SIGN, bad.header.batch));
   }
 
-  #takeSignature({ batch }: Header, payload: Uint8Array): Received {
+  #readSignature({ batch }: Header, payload: Uint8Array): Received {
     const call = this.#callsIn.get(batch);
-    if (!call || this.#frame || payload.length !== SIGNATURE_BYTES) return this.#nack('it signs nothing');
-    this.#expected++;
+    if (!call) return ends(brokenWindow(batch, 'it is signed behind its end'));
+    // In a record it stands behind what it signs.
     this.#in('hashing', () => call.settle());
     call.signature = payload;
     this.#options.log?.signed(batch, this.#options.peer, payload);
@@ -314,35 +309,36 @@ export class BorderChannel {
   }
 
   #dataProblem(header: Header, payload: Uint8Array): string | undefined {
-    const lengths = this.#options.lengthsOf(header.border);
-    if (!lengths) return 'there is no such border';
-    if (header.codec !== this.#options.codec) return `its codec is ${header.codec}`;
-    const bytes = lengths.reduce((sum, n) => sum + n, 0) * CODEC_BYTES[header.codec];
-    const chunks = Math.max(1, Math.ceil(bytes / MAX_PAYLOAD_BYTES));
-    if (header.chunks !== chunks || !this.#follows(header)) return 'its chunks do not follow each other';
-    const length = header.chunk + 1 < chunks ? MAX_PAYLOAD_BYTES : bytes - (chunks - 1) * MAX_PAYLOAD_BYTES;
-    if (payload.length !== length) return `it has ${payload.length} bytes, not ${length}`;
-    if ((header.phase === 1) !== (header.chunk + 1 === chunks)) return 'its frame does not end where its chunks do';
     const open = this.#callsIn;
-    return open.size >= MAX_OPEN_CALLS && !open.has(header.batch) ? 'too many calls have no window' : undefined;
-  }
-
-  /** All chunks of a frame belong to one message at one point. */
-  #follows(header: Header): boolean {
-    if (!this.#frame) return header.chunk === 0;
-    const { first, packets } = this.#frame;
-    const fields = ['border', 'batch', 'microbatch', 'tick'] as const;
-    return header.chunk === packets.length && fields.every((name) => header[name] === first[name]);
+    if (open.size >= MAX_OPEN_CALLS && !open.has(header.batch)) return 'too many calls have no window';
+    const { codec, lengthsOf } = this.#options;
+    return dataProblem(header, payload, codec, lengthsOf(header.border), this.#frame);
   }
 
   /** Two signatures that are looked at and one that is made take longer than a frame. */
-  #takeWindow(header: Header, payload: Uint8Array, busy: boolean): Received {
+  #takeSigned(header: Header, payload: Uint8Array, busy: boolean): Received {
+    const signs = payload.length === SIGNATURE_BYTES && !this.#frame && this.#callsIn.has(header.batch);
+    if (header.kind === 'signature' && !signs) return this.#nack('it signs nothing');
     this.#expected++;
     // Within a frame that has not ended. When it is read, another may be on its way.
     if (this.#frame) return ends(brokenWindow(header.batch, 'nothing of it has come'));
-    if (!busy) return this.#in('signing', () => this.#readWindow(header, payload));
     this.#unread.push({ header, payload });
-    return { frames: [], packets: this.#acks() };
+    if (busy && !this.#bad) return { frames: [], packets: this.#acks() };
+    return this.#in('signing', () => this.#readAll());
+  }
+
+  #readAll(): Received {
+    const packets: Uint8Array[] = [];
+    for (const { header, payload } of this.#unread.splice(0)) {
+      const received = this.#read(header, payload);
+      packets.push(...received.packets);
+      if (received.broken) return { ...received, packets };
+    }
+    return { frames: [], packets };
+  }
+
+  #read(header: Header, payload: Uint8Array): Received {
+    return header.kind === 'window' ? this.#readWindow(header, payload) : this.#readSignature(header, payload);
   }
 
   /** The other end has closed a window: its root has to be ours; then it gets our signature. */
@@ -426,8 +422,7 @@ export class BorderChannel {
   #consumed(position: number): void {
     if (position <= this.#first || position > this.#first + this.#kept.length) return;
     const count = position - this.#first;
-    this.#settleSent();
-    for (const plain of this.#kept.splice(0, count)) this.#plain.give(plain);
+    for (const plain of this.#kept.splice(0, count)) this.#leave(plain);
     this.#first = position;
     this.#out = Math.max(0, this.#out - count);
   }

@@ -42,7 +42,8 @@ export function chainHolds(
   return ed25519.verify(textOf(start, packets, chain), signature, sender);
 }
 
-type Hashed = (leaf: Uint8Array) => void;
+/** Told of a packet's leaf. */
+export type Hashed = (leaf: Uint8Array) => void;
 
 /** Packets that wait to be hashed hold their memory: no more than this many, a frame of 4 MiB. */
 const MAX_PENDING = 16;
@@ -68,7 +69,7 @@ export class CallPackets {
    */
   append(packet: Uint8Array, hashed: Hashed = () => undefined): void {
     this.#pending.push({ packet, hashed });
-    if (this.#pending.length > MAX_PENDING) this.settle();
+    if (this.#pending.length > MAX_PENDING) this.settleOne();
   }
 
   /** Hashes what was added: work for a moment in which nothing else waits. */
@@ -85,6 +86,11 @@ export class CallPackets {
     this.#chain = chainNext(this.#chain, leaf);
     next.hashed(leaf);
     return true;
+  }
+
+  /** Packets that wait to be hashed. */
+  get pending(): number {
+    return this.#pending.length;
   }
 
   get length(): number {

@@ -73,6 +73,23 @@ describe('Meanwhile', () => {
     const { meanwhile, done } = waiting(5, { isOver: () => true });
     meanwhile.hear();
     expect(await meanwhile.hears()).toBe(false);
-    expect(done()).toBe(1);
+    expect(done()).toBe(0);
+  });
+
+  it('does no piece before it has looked for what is here already', async () => {
+    const { meanwhile, done } = waiting(5);
+    setImmediate(() => meanwhile.hear());
+    expect(await meanwhile.hears()).toBe(true);
+    expect(done()).toBe(0);
+  });
+
+  it('is woken from its sleep by what comes, and else says after a while that nothing did', async () => {
+    const { meanwhile, done } = waiting(2, { asleep: 1e6 });
+    const heard = meanwhile.hears();
+    for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
+    expect(done()).toBe(2);
+    expect(meanwhile.hear()).toBe(true);
+    expect(await heard).toBe(true);
+    expect(await waiting(2, { asleep: 1 }).meanwhile.hears()).toBe(false);
   });
 });
