@@ -18,9 +18,11 @@ export interface KeptVouchers {
 
 /**
  * Of one key and one mesh, held until it is closed: two processes would each think the same tokens unspent.
- * @param mesh its key @throws UserError `serve/till`
+ * @param mesh its key
+ * @param isOpen whether a channel is still there: what was kept of others is worth nothing any more
+ * @throws UserError `serve/till`
  */
-export function openVouchers(mesh: string): KeptVouchers {
+export function openVouchers(mesh: string, isOpen: (channel: string) => boolean): KeptVouchers {
   const folder = ownPath(configFolder(), 'vouchers');
   makePrivateFolder(folder);
   const lock = acquireLock(ownPath(folder, `${mesh}.lock`));
@@ -31,7 +33,7 @@ export function openVouchers(mesh: string): KeptVouchers {
       'end that one, or give this one a key of its own: set NMC_CONFIG to another folder',
     );
   const path = ownPath(folder, `${mesh}.jsonl`);
-  const kept = existsSync(path) ? newest(readFileSync(path, 'utf8')) : [];
+  const kept = existsSync(path) ? newest(readFileSync(path, 'utf8')).filter(({ channel }) => isOpen(channel)) : [];
   writeFileAtomic(path, kept.map((each) => `${JSON.stringify(each)}\n`).join(''));
   return {
     kept,
@@ -40,8 +42,8 @@ export function openVouchers(mesh: string): KeptVouchers {
   };
 }
 
-/** A line that was not written to its end is left out: its answer never went out. */
-function newest(text: string): readonly KeptVoucher[] {
+/** Of each channel the last one. A line that was not written to its end is left out: its answer never went out. */
+export function newest(text: string): readonly KeptVoucher[] {
   const byChannel = new Map<string, KeptVoucher>();
   for (const line of text.split('\n')) {
     const kept = parsedJson(line);

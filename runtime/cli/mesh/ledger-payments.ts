@@ -1,14 +1,14 @@
 /** `nmc ledger pay`, `open`, `close`, `redeem`, `channels`: tokens from one key to another, at once or by vouchers. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { KeyPair } from '../../identity/ed25519.ts';
 import { ensureKey, readKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyBytes, keyText } from '../../identity/key-text.ts';
 import { CHALLENGE_MS, type Channel, lockedIn } from '../../ledger/channel.ts';
-import type { EntryOf } from '../../ledger/entry.ts';
-import { type Order, readOrder } from '../../ledger/orders.ts';
+import type { Order } from '../../ledger/orders.ts';
 import { signClosing, signOpening, signPayment } from '../../ledger/signed-payments.ts';
 import type { LedgerState } from '../../ledger/state.ts';
+import type { KeptVoucher } from '../../ledger/till.ts';
 import { ask } from '../../net/ask.ts';
 import { askLedger } from '../../net/ask-ledger.ts';
 import type { Link } from '../../net/link.ts';
@@ -16,9 +16,9 @@ import { wallNow } from '../../support/clock.ts';
 import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
-import { parsedJson } from '../../support/parsed-json.ts';
 import { printed } from '../../support/printable.ts';
 import { EXIT } from '../shell/command.ts';
+import { newest } from './kept-vouchers.ts';
 import { durationOf } from './keys-members.ts';
 import { readSound, soundLedger } from './ledger-source.ts';
 import { openMeshToLook } from './look-link.ts';
@@ -86,22 +86,27 @@ export async function close(args: LedgerArguments): Promise<number> {
   return EXIT.done;
 }
 
-/** Of a server: hands in a voucher from a file. */
+/** Of a server: hands in the newest voucher of each channel in a file. */
 export async function redeem(args: LedgerArguments): Promise<number> {
   const [file] = args.words;
   if (file === undefined)
-    throw new UserError('usage', 'name the file of a voucher', `for example ${nmc`ledger redeem FILE`}`);
-  const voucher = voucherIn(file);
-  const before = await withLedger(args, async (link, state) => {
-    const channel = state.channels.get(voucher.channel);
-    if (!channel) throw unknownChannel(voucher.channel);
-    const { redeemed } = channel;
-    await enter(link, voucher);
-    return redeemed;
+    throw new UserError('usage', 'name the file of vouchers', `for example ${nmc`ledger redeem FILE`}`);
+  const vouchers = vouchersIn(file);
+  const paid = await withLedger(args, async (link, { channels: open }) => {
+    const done: { readonly channel: string; readonly server: string; readonly tokens: string }[] = [];
+    for (const { spent: _spent, ...voucher } of vouchers) {
+      const tokens = BigInt(voucher.tokens) - (open.get(voucher.channel)?.redeemed ?? BigInt(voucher.tokens));
+      if (tokens <= 0n) continue;
+      await enter(link, { type: 'redeemed', ...voucher });
+      done.push({ channel: voucher.channel, server: voucher.server, tokens: String(tokens) });
+    }
+    return done;
   });
-  const tokens = String(BigInt(voucher.tokens) - before);
-  if (args.json) emit({ event: 'redeemed', channel: voucher.channel, tokens });
-  else process.stdout.write(printed`${voucher.server} got ${tokens} tokens    next: ${nmc`ledger balance`}\n`);
+  for (const { channel, server, tokens } of paid)
+    if (args.json) emit({ event: 'redeemed', channel, tokens });
+    else process.stdout.write(printed`${server} got ${tokens} tokens of ${channel}\n`);
+  if (!args.json && paid.length === 0)
+    process.stdout.write('nothing is left to redeem: all channels are over, or were redeemed before\n');
   return EXIT.done;
 }
 
@@ -177,11 +182,12 @@ export async function enter(link: Link, order: Order): Promise<void> {
   }
 }
 
-function voucherIn(file: string): Omit<EntryOf<'redeemed'>, 'at'> {
-  const text = readFileSync(file, 'utf8').trim().split('\n').at(-1) ?? '';
-  const order = readOrder({ ...(parsedJson(text) as object | undefined), type: 'redeemed' });
-  if (order?.type === 'redeemed') return order;
-  throw new UserError('ledger/voucher', `the last line of ${file} is not a voucher`);
+/** @throws UserError `file/missing`, `ledger/voucher` */
+function vouchersIn(file: string): readonly KeptVoucher[] {
+  if (!existsSync(file)) throw new UserError('file/missing', `there is no file ${file}`, 'check the path');
+  const vouchers = newest(readFileSync(file, 'utf8'));
+  if (vouchers.length > 0) return vouchers;
+  throw new UserError('ledger/voucher', `${file} holds no voucher`, `as ${nmc`serve --price 1 --run DIR`} keeps them`);
 }
 
 function unknownChannel(channel: string): UserError {

@@ -40,7 +40,7 @@ export async function openTill(connect: () => Promise<Link>, price: number, rede
   const ledger = new FollowedLedger(connect);
   const told = telling();
   const mesh = await ledger.look();
-  const vouchers = openVouchers(mesh);
+  const vouchers = openVouchers(mesh, (id) => ledger.channel(id) !== undefined);
   const till = new Till({
     ...{ mesh, price, redeemAt, keys: ensureKey(userKeyPath()), now: wallNow },
     ...{ kept: vouchers.kept, keep: vouchers.keep, channel: (id) => ledger.channel(id) },

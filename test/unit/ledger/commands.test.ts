@@ -159,7 +159,17 @@ test('channels that are open are shown, and each payment stands in the receipts 
 });
 
 test('an order that names no key or no tokens is refused before the mesh is asked', async () => {
-  for (const words of [['pay'], ['pay', 'KEY', '5'], ['open', keyOf(BOB), '1.5'], ['open', keyOf(BOB), '0'], ['close']])
+  const none = file('no-vouchers.jsonl', []);
+  for (const words of [
+    ['redeem'],
+    ['redeem', none],
+    ['redeem', `${none}.x`],
+    ['pay'],
+    ['pay', 'KEY', '5'],
+    ['open', keyOf(BOB), '1.5'],
+    ['open', keyOf(BOB), '0'],
+    ['close'],
+  ])
     expect((await nmcInProcess('ledger', ...words)).code).toBe(2);
 });
 
