@@ -33,7 +33,7 @@ export async function settler(args: LedgerArguments): Promise<number> {
     const wallet = signatureIn(args, address, settlerText(address, link.peer));
     if (wallet === undefined) return EXIT.done;
     await enter(link, signSettler({ address, wallet }, keys));
-    return said(args, { event: 'settler', address }, printed`${address} signs roots of what was withdrawn`);
+    return said(args, { event: 'settler', address }, `${address} signs roots of what was withdrawn`);
   });
 }
 
@@ -46,7 +46,7 @@ export async function bind(args: LedgerArguments): Promise<number> {
     const wallet = signatureIn(args, address, bindingText({ by, address, number }, link.peer));
     if (wallet === undefined) return EXIT.done;
     await enter(link, signBinding({ address, number, wallet }, link.peer, keys));
-    return said(args, { event: 'bound', key: by, address }, printed`what ${by} withdraws is paid to ${address}`);
+    return said(args, { event: 'bound', key: by, address }, `what ${by} withdraws is paid to ${address}`);
   });
 }
 
@@ -62,7 +62,7 @@ export async function withdraw(args: LedgerArguments): Promise<number> {
     return said(
       args,
       { event: 'withdrawn', tokens, address },
-      printed`${tokens} tokens are out of the mesh, for ${address}`,
+      `${tokens} tokens are out of the mesh, for ${address}`,
     );
   });
 }
@@ -141,6 +141,6 @@ function signatureIn(args: LedgerArguments, address: string, text: string): stri
 function said(args: LedgerArguments, event: Readonly<Record<string, unknown>>, text: string): number {
   warnNotAudited();
   if (args.json) emit(event);
-  else process.stdout.write(`${text}    next: ${nmc`ledger export settlement.json --evm`}\n`);
+  else process.stdout.write(printed`${text}    next: ${nmc`ledger export settlement.json --evm`}\n`);
   return EXIT.done;
 }
