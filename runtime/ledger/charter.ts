@@ -13,6 +13,8 @@ export const CHARTER = object({
   settings: object({
     /** Share of the stretches of each trainer that are done again. */
     auditRate: optional(bounded),
+    /** Tokens that a server asks at most for the prediction of one sample. */
+    price: optional(bounded),
     /** Keys of operators that may deploy; it can only be narrowed. */
     deployers: optional(list(key)),
   }),
@@ -33,10 +35,11 @@ type SettingName = keyof Charter['settings'];
 /** What is in force; nothing of what a mesh does not let anyone vote on. */
 export interface Settings {
   readonly auditRate?: number;
+  readonly price?: number;
   readonly deployers?: readonly string[];
 }
 
-const NAMES = ['auditRate', 'deployers'] as const satisfies readonly SettingName[];
+export const SETTING_NAMES = ['auditRate', 'price', 'deployers'] as const satisfies readonly SettingName[];
 const KEYS_OF_DEPLOYERS = 256;
 const value: Shape<number | readonly string[]> = {
   schema: () => ({ anyOf: [number.schema(), { ...list(key).schema(), maxItems: KEYS_OF_DEPLOYERS }] }),
@@ -45,25 +48,33 @@ const value: Shape<number | readonly string[]> = {
 export const VOTES = {
   /** By an operator, once. */
   charter: { at, charter: CHARTER, by: key, sig: signature },
-  proposed: { at, id, setting: oneOf(...NAMES), value, by: key, sig: signature },
+  proposed: { at, id, setting: oneOf(...SETTING_NAMES), value, by: key, sig: signature },
   voted: { at, proposal: id, vote: oneOf('yes', 'no'), by: key, sig: signature },
   /** The votes are counted: weight for and against it, and of all that could have voted. */
   decided: { at, proposal: id, yes: count, no: count, of: count, outcome: oneOf('passed', 'failed') },
   /** It is in force from this record on. */
-  applied: { at, proposal: id, setting: oneOf(...NAMES), value },
+  applied: { at, proposal: id, setting: oneOf(...SETTING_NAMES), value },
 } as const;
 
 /** Bounds lie within these in every mesh. */
-const RANGES = { auditRate: { least: AUDIT_RATE_FLOOR, most: 1 } } as const;
+const RANGES = {
+  auditRate: { least: AUDIT_RATE_FLOOR, most: 1, isWhole: false },
+  price: { least: 1, most: 1_000_000_000, isWhole: true },
+} as const;
+type NumberName = keyof typeof RANGES;
 const MAX_BLOCKS = 1_000_000;
 const MIN_STANDING = 0.001;
 
 /** What is wrong with a charter; nothing where it holds. */
 export function charterProblem({ settings, quorum, majority, standing, voting, delay }: Charter): string | undefined {
-  const { auditRate, deployers } = settings;
-  if (!auditRate && !deployers) return 'no setting is voted on';
-  if (auditRate && !isWithin(auditRate, RANGES.auditRate))
-    return `auditRate: ${RANGES.auditRate.least} ≤ least ≤ value ≤ most ≤ ${RANGES.auditRate.most} has to hold`;
+  const { deployers } = settings;
+  if (SETTING_NAMES.every((name) => settings[name] === undefined)) return 'no setting is voted on';
+  for (const name of ['auditRate', 'price'] as const) {
+    const bounds = settings[name];
+    const { least, most, isWhole } = RANGES[name];
+    if (bounds && !isWithin(bounds, RANGES[name]))
+      return `${name}: ${least} ≤ least ≤ value ≤ most ≤ ${most} has to hold${isWhole ? ', in whole numbers' : ''}`;
+  }
   if (deployers && (deployers.length === 0 || deployers.length > KEYS_OF_DEPLOYERS || hasTwice(deployers)))
     return `deployers: 1 to ${KEYS_OF_DEPLOYERS} keys have to be listed, each once`;
   if (!(quorum > 0 && quorum <= 1)) return 'quorum: it has to be above 0, and at most 1';
@@ -74,9 +85,10 @@ export function charterProblem({ settings, quorum, majority, standing, voting, d
   return undefined;
 }
 
-export function firstSettings({ settings: { auditRate, deployers } }: Charter): Settings {
+export function firstSettings({ settings: { auditRate, price, deployers } }: Charter): Settings {
   return {
     ...(auditRate ? { auditRate: auditRate.value } : {}),
+    ...(price ? { price: price.value } : {}),
     ...(deployers ? { deployers } : {}),
   };
 }
@@ -89,14 +101,18 @@ export function valueProblem(
   next: number | readonly string[],
 ): string | undefined {
   if (now[setting] === undefined) return `${setting} is not voted on in this mesh`;
-  return setting === 'deployers' ? narrowingProblem(now.deployers ?? [], next) : rateProblem(charter, now, next);
+  return setting === 'deployers'
+    ? narrowingProblem(now.deployers ?? [], next)
+    : numberProblem(charter, now, setting, next);
 }
 
-function rateProblem({ settings: { auditRate } }: Charter, now: Settings, next: unknown): string | undefined {
-  if (!auditRate || typeof next !== 'number') return 'auditRate is a number';
-  if (next < auditRate.least || next > auditRate.most)
-    return `auditRate has to lie between ${auditRate.least} and ${auditRate.most}: the mesh has bound itself to that`;
-  return next === now.auditRate ? `auditRate is ${next} already` : undefined;
+function numberProblem({ settings }: Charter, now: Settings, name: NumberName, next: unknown): string | undefined {
+  const bounds = settings[name];
+  if (!bounds || typeof next !== 'number') return `${name} is a number`;
+  if (next < bounds.least || next > bounds.most)
+    return `${name} has to lie between ${bounds.least} and ${bounds.most}: the mesh has bound itself to that`;
+  if (RANGES[name].isWhole && !Number.isInteger(next)) return `${name} is a whole number`;
+  return next === now[name] ? `${name} is ${next} already` : undefined;
 }
 
 function narrowingProblem(now: readonly string[], next: unknown): string | undefined {
@@ -106,7 +122,8 @@ function narrowingProblem(now: readonly string[], next: unknown): string | undef
   return isLess ? undefined : 'deployers: who may deploy can only be narrowed, to some of the keys that may now';
 }
 
-function isWithin({ value: now, least, most }: Bounded, range: { least: number; most: number }): boolean {
+function isWithin({ value: now, least, most }: Bounded, range: (typeof RANGES)[NumberName]): boolean {
+  if (range.isWhole && ![now, least, most].every(Number.isInteger)) return false;
   return range.least <= least && least <= now && now <= most && most <= range.most;
 }
 

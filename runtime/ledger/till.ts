@@ -51,6 +51,8 @@ export interface TillOptions {
   readonly mesh: string;
   readonly keys: KeyPair;
   readonly price: number;
+  /** What the mesh's votes let a server ask at most, as the ledger has it now; nothing: any price. */
+  readonly mostPrice?: () => number | undefined;
   /** Tokens of a channel that are redeemed together. */
   readonly redeemAt: number;
   /** As the ledger has it now. */
@@ -79,9 +81,13 @@ export class Till {
     this.#kept = new Map(options.kept.map((kept) => [kept.channel, kept]));
   }
 
+  get #price(): number {
+    const { price, mostPrice } = this.#options;
+    return Math.min(price, mostPrice?.() ?? price);
+  }
+
   get terms(): Terms {
-    const { mesh, price } = this.#options;
-    return { mesh, server: this.#server, price };
+    return { mesh: this.#options.mesh, server: this.#server, price: this.#price };
   }
 
   /**
@@ -113,7 +119,8 @@ export class Till {
    * @throws NotPaid where the voucher does not cover it
    */
   take(voucher: Voucher, predictions: number): Taken {
-    const { price, keep } = this.#options;
+    const { keep } = this.#options;
+    const price = this.#price;
     const { channel } = voucher;
     const cost = price * predictions;
     const owed = this.#spent(channel) + (this.#aside.get(channel) ?? 0) + cost;

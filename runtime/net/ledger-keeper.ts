@@ -8,7 +8,7 @@ import type { Backplane } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { LedgerBook, NotEntered } from '../ledger/book.ts';
 import { channelDue } from '../ledger/channel-due.ts';
-import type { Settings } from '../ledger/charter.ts';
+import { SETTING_NAMES, type Settings } from '../ledger/charter.ts';
 import { KEPT_COMMIT, KEPT_VERDICT, nextPending } from '../ledger/commits.ts';
 import { nextDue } from '../ledger/due.ts';
 import { LEDGER, type LedgerEntry, type NewEntry } from '../ledger/entry.ts';
@@ -235,7 +235,7 @@ export class LedgerKeeper {
     if (!governance) return;
     const { settings, since } = governance;
     // The number of a record says which value it is, also where all was read again.
-    const names = (['auditRate', 'deployers'] as const).filter((name) => since[name] !== this.#since[name]);
+    const names = SETTING_NAMES.filter((name) => since[name] !== this.#since[name]);
     [this.#settings, this.#since] = [settings, since];
     for (const setting of names)
       this.#options.log({ event: 'governed', record: since[setting], setting, value: settings[setting] });

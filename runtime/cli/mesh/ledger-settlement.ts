@@ -59,11 +59,7 @@ export async function withdraw(args: LedgerArguments): Promise<number> {
   return withLedger(args, async (link, state) => {
     await enter(link, signWithdrawal({ tokens, number: nextNumber(state, keys) }, link.peer, keys));
     const address = state.accounts.get(keyText(keys.publicKey))?.address ?? '';
-    return said(
-      args,
-      { event: 'withdrawn', tokens, address },
-      `${tokens} tokens are out of the mesh, for ${address}`,
-    );
+    return said(args, { event: 'withdrawn', tokens, address }, `${tokens} tokens are out of the mesh, for ${address}`);
   });
 }
 

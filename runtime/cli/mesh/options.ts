@@ -241,7 +241,7 @@ export const VOTE = {
   ...REACH,
   action: choice(
     ['propose', 'cast', 'show'],
-    'propose SETTING VALUE: auditRate 0.05, or deployers KEY[,KEY…]; cast PROPOSAL yes|no; show: what is in force, and what is voted on',
+    'propose SETTING VALUE: auditRate 0.05, price 3, or deployers KEY[,KEY…]; cast PROPOSAL yes|no; show: what is in force, and what is voted on',
   ),
   words: words('propose: a setting and its value; cast: a proposal, and yes or no'),
   key: text(

@@ -44,6 +44,7 @@ export async function openTill(connect: () => Promise<Link>, price: number, rede
   const till = new Till({
     ...{ mesh, price, redeemAt, keys: ensureKey(userKeyPath()), now: wallNow },
     ...{ kept: vouchers.kept, keep: vouchers.keep, channel: (id) => ledger.channel(id) },
+    mostPrice: () => ledger.mostPrice,
   });
   const redeem = async (all: boolean): Promise<void> => {
     await ledger.look();
@@ -54,7 +55,9 @@ export async function openTill(connect: () => Promise<Link>, price: number, rede
   const look = (): Promise<void> => told(redeem(false));
   const timer = setInterval(look, LOOK_MS);
   return {
-    terms: till.terms,
+    get terms() {
+      return till.terms;
+    },
     look,
     read: async (text) => {
       try {
@@ -105,6 +108,11 @@ class FollowedLedger {
   channel(id: string): ReturnType<LedgerFollower['state']['channels']['get']> {
     // Of a ledger with two heads nothing is paid any more.
     return this.#failed || this.#follower.state.fork ? undefined : this.#follower.state.channels.get(id);
+  }
+
+  /** By the votes of the mesh. */
+  get mostPrice(): number | undefined {
+    return this.#follower.state.governance?.settings.price;
   }
 
   /** @returns key of the mesh */

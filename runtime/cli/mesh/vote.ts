@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import type { KeyPair } from '../../identity/ed25519.ts';
 import { ensureKey, readKey, userKeyPath } from '../../identity/key-file.ts';
 import { joinedKeyFile } from '../../identity/known-meshes.ts';
+import { SETTING_NAMES } from '../../ledger/charter.ts';
 import type { EntryOf } from '../../ledger/entry.ts';
 import type { Governance } from '../../ledger/governance.ts';
 import { signProposal, signVote } from '../../ledger/signed-votes.ts';
@@ -72,7 +73,12 @@ function ownKeys(args: VoteArguments): KeyPair {
 }
 
 function proposalIn([setting, value]: readonly string[]): [Setting, number | readonly string[]] {
-  if (setting === 'auditRate' && value !== undefined && value.trim() !== '' && Number.isFinite(Number(value)))
+  if (
+    (setting === 'auditRate' || setting === 'price') &&
+    value !== undefined &&
+    value.trim() !== '' &&
+    Number.isFinite(Number(value))
+  )
     return [setting, Number(value)];
   if (setting === 'deployers' && value !== undefined) return [setting, value.split(',').map((key) => key.trim())];
   throw new UserError(
@@ -99,7 +105,7 @@ async function show(args: VoteArguments): Promise<number> {
     for (const proposal of proposals) emit({ event: 'proposal', ...proposal });
     return EXIT.done;
   }
-  for (const name of ['auditRate', 'deployers'] as const)
+  for (const name of SETTING_NAMES)
     if (settings[name] !== undefined)
       process.stdout.write(
         printed`in force  ${name} ${JSON.stringify(settings[name])}, since record ${String(since[name])}\n`,

@@ -25,6 +25,8 @@ export const ledgerParts: readonly Part[] = [
     run: paid,
   },
   { name: 'payment-attacks', what: 'clients and servers that cheat each other', takes: '2 minutes', run: cheated },
+  { name: 'ledger-votes', what: 'a vote changes the audit rate at one record', takes: 'half a minute', run: voted },
+  { name: 'ledger-settlement', what: 'the contract pays what was withdrawn', takes: 'half a minute', run: settled },
 ];
 
 async function verified(context: Context): Promise<readonly Row[]> {
@@ -112,6 +114,24 @@ async function kills(context: Context, { name, where, count, store }: Kills): Pr
       NMC_TEST_KILLS: context.trial ? '3' : String(count),
       ...(store === undefined ? {} : { NMC_TEST_STORE: store }),
     },
+  };
+  return [await measureSuite(suite, context)];
+}
+
+async function voted(context: Context): Promise<readonly Row[]> {
+  const suite = {
+    ...{ name: 'ledger-votes', takes: 'half a minute' },
+    what: 'a vote changes the audit rate at one record of the ledger, for every synchronizer; captured votes are refused',
+    files: () => ['test/unit/ledger/votes.test.ts', 'test/mesh/several.test.ts'],
+  };
+  return [await measureSuite(suite, context)];
+}
+
+async function settled(context: Context): Promise<readonly Row[]> {
+  const suite = {
+    ...{ name: 'ledger-settlement', takes: 'half a minute' },
+    what: 'the distributor, run in this process, pays what was withdrawn; double claim, stale root, foreign proof revert',
+    files: () => ['test/unit/ledger/withdrawals.test.ts', 'test/e2e/settlement.test.ts'],
   };
   return [await measureSuite(suite, context)];
 }

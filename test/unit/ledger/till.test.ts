@@ -27,9 +27,9 @@ function pair(tokens: number) {
   const channel = opening(ledger, ANN, SERVER, { tokens, expires: HOUR });
   ledger.add(channel);
   const kept = new Map<string, KeptVoucher>();
-  const open = (): Till =>
+  const open = (mostPrice: () => number | undefined = () => undefined): Till =>
     new Till({
-      ...{ mesh: keyOf(MESH), keys: SERVER, price: PRICE, redeemAt: 5, now: () => ledger.now },
+      ...{ mesh: keyOf(MESH), keys: SERVER, price: PRICE, mostPrice, redeemAt: 5, now: () => ledger.now },
       ...{ channel: (id: string) => ledger.state.channels.get(id), kept: [...kept.values()] },
       keep: (each) => void kept.set(each.channel, each),
     });
@@ -99,6 +99,20 @@ test('a voucher is redeemed when a sum has come together, and in time before it 
   expect(till.due()).toMatchObject([{ tokens: 3 * PRICE }]);
   ledger.now = HOUR;
   expect(till.due(true)).toEqual([]);
+});
+
+test('a server asks its own price, and less where the votes of its mesh say so', () => {
+  const { open, purse } = pair(60);
+  const voted: { most?: number } = {};
+  const till = open(() => voted.most);
+  const voucher = JSON.stringify(purse.voucher(2 * PRICE - 1));
+  expect(() => till.take(till.read(voucher), 2)).toThrow(NotPaid);
+  voted.most = PRICE + 1;
+  expect(till.terms.price).toBe(PRICE);
+  voted.most = PRICE - 1;
+  expect(till.terms.price).toBe(PRICE - 1);
+  till.take(till.read(voucher), 2).done();
+  expect(() => till.take(till.read(voucher), 1)).toThrow(NotPaid);
 });
 
 test('a client believes no server that says it owes more than was signed, or less', () => {

@@ -14,7 +14,11 @@ import { keyOf, keysOf, MESH, OPERATOR, WrittenLedger } from '../../support/ledg
 
 const [ANN, BOB, CIM, DAN] = [keysOf(11), keysOf(12), keysOf(13), keysOf(14)];
 const CHARTER: Charter = {
-  settings: { auditRate: { value: 0.025, least: 0.01, most: 0.2 }, deployers: [keyOf(ANN), keyOf(BOB)] },
+  settings: {
+    auditRate: { value: 0.025, least: 0.01, most: 0.2 },
+    price: { value: 5, least: 1, most: 20 },
+    deployers: [keyOf(ANN), keyOf(BOB)],
+  },
   ...{ quorum: 0.5, majority: 0.5, standing: 0.1, voting: 2, delay: 1 },
 };
 
@@ -80,7 +84,7 @@ describe('a proposal', () => {
       const { state, problems } = verifyRecords(ledger.records.slice(0, end));
       expect([problems, state.governance?.settings.auditRate]).toEqual([[], end < since ? 0.025 : 0.05]);
     }
-    expect(ledger.state.governance?.since).toEqual({ auditRate: since, deployers: 2 });
+    expect(ledger.state.governance?.since).toEqual({ auditRate: since, price: 2, deployers: 2 });
   });
 
   it('fails below its quorum, or without a majority', () => {
@@ -95,14 +99,19 @@ describe('a proposal', () => {
 
   it('is refused outside the bounds, on other settings, and where it changes nothing', () => {
     const ledger = voting();
-    const problem = (setting: 'auditRate' | 'deployers', value: number | readonly string[]): string | undefined =>
-      ledger.problemOf(signProposal({ id: ledger.id(), setting, value }, keyOf(MESH), ANN));
+    const problem = (
+      setting: 'auditRate' | 'price' | 'deployers',
+      value: number | readonly string[],
+    ): string | undefined => ledger.problemOf(signProposal({ id: ledger.id(), setting, value }, keyOf(MESH), ANN));
     for (const value of [0, 0.0099, 0.21, -1]) expect(problem('auditRate', value)).toMatch(/has to lie between/);
     expect(problem('auditRate', 0.025)).toBe('auditRate is 0.025 already');
     expect(problem('auditRate', [keyOf(ANN)])).toBe('auditRate is a number');
     for (const value of [[], [keyOf(ANN), keyOf(BOB)], [keyOf(CIM)], [keyOf(ANN), keyOf(ANN)]])
       expect(problem('deployers', value)).toMatch(/narrowed|one key has to be left/);
     expect(problem('deployers', [keyOf(BOB)])).toBeUndefined();
+    expect(problem('price', 2.5)).toBe('price is a whole number');
+    expect(problem('price', 21)).toMatch(/^price has to lie between 1 and 20/);
+    expect(problem('price', 4)).toBeUndefined();
     const { deployers: _deployers, ...settings } = CHARTER.settings;
     const without = voting({ settings });
     expect(
@@ -121,6 +130,11 @@ describe('a proposal', () => {
     const of = (more: Partial<Charter>): string | undefined => charterProblem({ ...CHARTER, ...more });
     expect(of({})).toBeUndefined();
     expect(of({ settings: { auditRate: { value: 0.05, least: 0.009, most: 0.2 } } })).toMatch(/^auditRate: 0.01 ≤/);
+    for (const price of [
+      { value: 2, least: 0, most: 5 },
+      { value: 2.5, least: 1, most: 5 },
+    ])
+      expect(of({ settings: { price } })).toMatch(/^price: 1 ≤ .*in whole numbers$/);
     expect(of({ settings: {} })).toMatch(/no setting/);
     expect(of({ settings: { deployers: [] } })).toMatch(/^deployers/);
     for (const wrong of [{ quorum: 0 }, { majority: 0.4 }, { standing: 0 }, { voting: 1e7 }])
