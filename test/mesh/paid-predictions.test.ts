@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { type OpenTill, openTill } from '../../runtime/cli/mesh/serve-till.ts';
-import { keepChannel, keptChannel, writeChannel } from '../../runtime/cli/mesh/wallet.ts';
+import { holdChannel, keepChannel, keptChannel, writeChannel } from '../../runtime/cli/mesh/wallet.ts';
 import { answerSigner } from '../../runtime/cli/training/answer-signer.ts';
 import { ensureKey, userKeyPath } from '../../runtime/identity/key-file.ts';
 import { LEDGER } from '../../runtime/ledger/entry.ts';
@@ -181,6 +181,14 @@ test('a client spends no more than --max, pays no other server, and none that sa
   expect((await predict(1, '--pay', channel)).stderr).toContain('is for the server');
   writeChannel({ ...keptChannel(channel), server: keyOf(SERVER), spent: 0, signed: 0 });
   expect((await predict(1, '--pay', channel)).stderr).toContain('the channel owes 6');
+});
+
+test('two commands do not pay over one channel at once', async () => {
+  const { channel } = await opened(10);
+  const release = holdChannel(channel);
+  expect((await predict(1, '--pay', channel)).stderr).toContain('pays over the channel');
+  release();
+  expect((await predict(1, '--pay', channel)).code).toBe(0);
 });
 
 test('a server tells its terms, and one that is not paid takes no voucher', async () => {

@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../../support/atomic.ts';
 import { nmc } from '../../support/command-text.ts';
 import { UserError } from '../../support/errors.ts';
 import { parsedJson } from '../../support/parsed-json.ts';
+import { acquireLock } from '../../support/process-lock.ts';
 import { makePrivateFolder, removeFile } from '../../support/safe-files.ts';
 import { ownPath, type SafePath } from '../../support/safe-path.ts';
 import { count, follows, object, type TypeOf, text } from '../../support/shape.ts';
@@ -34,6 +35,20 @@ export function keptChannel(channel: string): KeptChannel {
     'ledger/channel',
     `this user has not opened a channel ${channel}`,
     `to open one: ${nmc`ledger open KEY 100`}; to see all: ${nmc`ledger channels`}`,
+  );
+}
+
+/**
+ * Two commands that pay over one channel at once would each count without the other.
+ * @returns what gives it back. @throws UserError `ledger/channel`
+ */
+export function holdChannel(channel: string): () => void {
+  const lock = acquireLock(`${pathOf(channel)}.lock`);
+  if (lock.ok) return () => lock.release();
+  throw new UserError(
+    'ledger/channel',
+    `process ${lock.holder.pid} pays over the channel ${channel} at this moment`,
+    `wait until it is done, or open another channel: ${nmc`ledger open KEY 100`}`,
   );
 }
 

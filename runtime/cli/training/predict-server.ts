@@ -8,7 +8,7 @@ import { parsedJson } from '../../support/parsed-json.ts';
 import { count, follows, object, optional, type TypeOf, text } from '../../support/shape.ts';
 import { ANSWER_WORD, answerHolds } from '../../wire/signed-answer.ts';
 import { keepAnswer } from '../mesh/signed-answers.ts';
-import { keptChannel, writeChannel } from '../mesh/wallet.ts';
+import { holdChannel, keptChannel, writeChannel } from '../mesh/wallet.ts';
 import { EXIT } from '../shell/command.ts';
 import type { PredictArguments } from './options.ts';
 import { printRow } from './print-row.ts';
@@ -31,18 +31,33 @@ export async function predictAtServer(args: PredictArguments, address: string): 
     throw new UserError('usage/input', '--input is missing', 'name a file of JSON lines, or - for standard input');
   const samples = (await readObjects(args.input)).slice(0, args.limit);
   const server = new Server(address, args.task);
-  const paying = payingFor(args, await server.terms());
+  const terms = await server.terms();
+  const paying = payingFor(args, terms);
   server.keep({ file: args.answers, server: paying?.server });
+  try {
+    await predictAll(server, samples, paying, args.json);
+  } finally {
+    paying?.release();
+  }
+  return EXIT.done;
+}
+
+/** As many in a request as there are tokens for. @throws UserError `serve/payment` for what is left */
+async function predictAll(
+  server: Server,
+  samples: readonly Sample[],
+  paying: Paying | undefined,
+  asJson: boolean,
+): Promise<void> {
   for (let at = 0; at < samples.length; ) {
     const size = Math.min(GROUP, samples.length - at, paying ? Math.floor(paying.purse.left / paying.price) : GROUP);
     if (paying && size < 1) throw runOut(paying, samples.length - at);
     const rows = await server.predict(samples.slice(at, at + size), paying);
     rows.forEach((row, i) => {
-      printRow(String(at + i + 1), row, args.json, namesIn(row));
+      printRow(String(at + i + 1), row, asJson, namesIn(row));
     });
     at += size;
   }
-  return EXIT.done;
 }
 
 /** @throws UserError `serve/payment` where nothing pays, or it would pay another server */
@@ -66,8 +81,12 @@ function payingFor({ pay, max }: PredictArguments, terms: Terms | undefined): Pa
       `the channel ${pay} is for the server ${kept.server}, and this one is ${server}`,
       `open a channel for it: ${nmc`ledger open ${server} ${100 * price}`}`,
     );
-  const save = (state: PurseState): void => writeChannel({ ...kept, ...state });
-  return { purse: new Purse(kept, readKey(kept.key), save, max), price, server };
+  const keys = readKey(kept.key);
+  const release = holdChannel(pay);
+  // As it is now that no other command changes it.
+  const held = keptChannel(pay);
+  const save = (state: PurseState): void => writeChannel({ ...held, ...state });
+  return { purse: new Purse(held, keys, save, max), price, server, release };
 }
 
 function runOut({ purse, price, server }: Paying, left: number): UserError {
@@ -94,6 +113,8 @@ interface Paying {
   readonly price: number;
   /** Its key. */
   readonly server: string;
+  /** Gives the channel back to other commands. */
+  readonly release: () => void;
 }
 
 /** A server of predictions over HTTP. */
