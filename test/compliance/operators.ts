@@ -308,6 +308,10 @@ function products(seed: number): OperatorCase[] {
       [2, 1, 3, 4],
       [3, 4, 2],
     ],
+    [
+      [2, 16, 3],
+      [2, 3, 2],
+    ],
   ] as const)
     for (const ta of [false, true])
       for (const tb of [false, true])

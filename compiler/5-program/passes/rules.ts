@@ -228,6 +228,8 @@ const selections: Rule = (op, r) => {
   if (op.op !== 'select') return undefined;
   const [c, a, b] = op.args as [string, string, string];
   const chosen = r.known.uniform(c);
+  const either = r.known.uniform(a);
+  if (either !== undefined && Object.is(either, r.known.uniform(b))) return r.filled(either, op.shape);
   if (a === b) return ifShaped(a, op, r);
   if (chosen === undefined) return undefined;
   const branch = chosen !== 0 ? a : b;

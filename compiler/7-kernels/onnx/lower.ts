@@ -16,9 +16,11 @@ import { carryErrors } from './carried-errors.ts';
 import { CAST } from './casts.ts';
 import { OnnxEmitter } from './emitter.ts';
 import { fuseProducts } from './gemm.ts';
+import { withoutMasks } from './masks.ts';
 import { encodeModel, type OnnxGraph, type OnnxType, type OnnxValue } from './model.ts';
 import { isPictureOperator, onnxLowerings } from './operators.ts';
 import { channelsFirstForm, finishPicture } from './pictures.ts';
+import { withNarrowSums } from './row-sums.ts';
 import { scaleErrors } from './scaled-errors.ts';
 import { Slopes } from './slopes.ts';
 
@@ -171,7 +173,8 @@ function declareInputs(
 }
 
 function emitOps(given: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter): void {
-  const carried = carryErrors(given, kept, constantsOf(given));
+  const unmasked = withoutMasks(withNarrowSums(given, kept), kept, constantsOf(given));
+  const carried = carryErrors(unmasked, kept, constantsOf(unmasked));
   const ops = scaleErrors(carried.ops, kept, constantsOf(carried.ops), carried.rates);
   const constants = constantsOf(ops);
   for (const op of ops) e.declare(op.id, op.shape);

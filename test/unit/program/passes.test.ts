@@ -102,6 +102,24 @@ function f batch 1
   expect(new Set(ops)).toEqual(new Set(['constant', 'broadcast']));
 });
 
+test('a selection between a number and the same number is that number, whatever the condition', () => {
+  const program = runPasses(
+    parseProgram(`program choosing
+
+function f batch 1
+  input x : f32[2, 3] = x
+  block start from 0
+    %zero = constant(value=0) : [] @0
+    %wide = broadcast(%zero, shape=[2,3]) : [2, 3] @1
+    %chosen = select(x, %wide, %zero) : [2, 3] @2
+    %product = matmul(%chosen, x, tb=true) : [2, 2] @3
+  result product = %product
+`),
+  );
+  const ops = program.functions.flatMap((f) => f.blocks.flatMap((b) => b.ops.map(({ op }) => op)));
+  expect(new Set(ops)).toEqual(new Set(['constant', 'broadcast']));
+});
+
 test('a node or link computes nothing twice, and zeros of both signs stay apart', () => {
   const builder = new BlockBuilder(createNames());
   const x = { id: 'x', shape: [3] };
