@@ -12,11 +12,11 @@ export const UNIT = 2 ** -24;
 export const HALF_UNIT = 2 ** -10;
 /** The smallest f16 beside 0. */
 const HALF_LEAST = 2 ** -24;
-/** Changed computations, the first time; and where it came out otherwise. */
-export const DRAWS = 4;
+/** Changed computations, the first time, where they have to cost little; and where it came out otherwise. */
+export const DRAWS = 1;
 export const DRAWS_AGAIN = 16;
 /** Of what the changed computations are apart: so few may all lie close together by chance. */
-const TIMES = 4;
+const TIMES = 8;
 /** Functions such as tanh, and what is rounded when it is kept. */
 const ROUNDINGS = 16;
 /** Where what is allowed is more of what is compared than this, nothing is seen. */

@@ -59,7 +59,8 @@ export function honestCells(pairs: readonly (readonly [HonestCell['device'], Hon
 export async function honestAudits(cell: HonestCell, seed: number, epochs: number): Promise<HonestCounts> {
   const undisturbed = { ...cell, disturbed: false };
   if (!cell.disturbed) return countsOf(await trained(undisturbed, seed, epochs));
-  const { milliseconds } = await trained(undisturbed, seed, 1);
+  const milliseconds = epochLengths.get(cellName(cell)) ?? (await trained(undisturbed, seed, 1)).milliseconds;
+  epochLengths.set(cellName(cell), milliseconds);
   const at = (share: number): number => Math.round(share * milliseconds * epochs);
   const first = (0.1 + 0.05 * (seed % 8)) as number;
   const kills = [
@@ -68,6 +69,9 @@ export async function honestAudits(cell: HonestCell, seed: number, epochs: numbe
   ];
   return countsOf(await trained(cell, seed, epochs, kills));
 }
+
+/** Virtual milliseconds of an epoch that nothing disturbs. */
+const epochLengths = new Map<string, number>();
 
 type Trained = Awaited<ReturnType<typeof trainHosted>>;
 type Kills = NonNullable<Parameters<typeof trainHosted>[0]['kills']>;

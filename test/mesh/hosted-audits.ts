@@ -4,7 +4,7 @@ import type { Device } from '../../runtime/device/device.ts';
 import { auditRecords, auditStep } from '../../runtime/net/audit-records.ts';
 import { OwnAudits } from '../../runtime/net/own-audits.ts';
 import { openRecord, type StretchRecord } from '../../runtime/net/records/read-record.ts';
-import { reproduceStretch } from '../../runtime/net/records/reproduce.ts';
+import { type Reproduced, reproduceStretch, reproductionOf } from '../../runtime/net/records/reproduce.ts';
 import { encodeReproduction } from '../../runtime/net/records/reproduction.ts';
 import type { BlobSource } from '../../runtime/net/shard-data.ts';
 import type { AskedAudit, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
@@ -31,6 +31,7 @@ export function audited(asked: AskedAudit, audit: HostedAudit): Promise<Synchron
   const pathOf = (name: string): string => join(folder, name);
   const ports = { pathOf, blob, sourceOf, device: auditor, version: 'test' };
   const nameOf = (shard: number): string => `${shard}-${asked.term}-${asked.from}.rec`;
+  let reproduced: Reproduced | undefined;
   return new Promise((done) => {
     const audits = new OwnAudits({
       ...{ key: 'the synchronizer', deployment: () => deployment, letGo: () => undefined, done },
@@ -48,8 +49,9 @@ export function audited(asked: AskedAudit, audit: HostedAudit): Promise<Synchron
         bringAgain: async (_holder, _ticket, { shards, step }) => {
           const records: StretchRecord[] = shards.map((shard) => openRecord(pathOf(nameOf(shard))));
           try {
-            const shown = await reproduceStretch(records, { deployment, device, blob, sourceOf }, step);
-            return put(encodeReproduction(shown));
+            const options = { deployment, device, blob, sourceOf };
+            reproduced = step === undefined ? await reproduceStretch(records, options, 'all') : reproduced;
+            return reproduced && put(encodeReproduction(reproductionOf(reproduced, step)));
           } finally {
             for (const record of records) record.close();
           }

@@ -48,6 +48,7 @@ export interface RecordEnd extends CutEnd {
 export interface TakenPacket {
   readonly from: number;
   readonly call: number;
+  readonly bytes: number;
   readonly read: () => Uint8Array;
 }
 
@@ -190,7 +191,7 @@ function takenIn({ bytes }: EntryHead, body: number, read: (at: number, bytes: n
   const start = read(body, shortest);
   const from = (start[0] ?? 0) + 256 * (start[1] ?? 0);
   const call = new DataView(start.buffer, start.byteOffset).getUint32(NUMBER_BYTES + 64, true);
-  return { from, call, read: () => read(body, bytes).subarray(NUMBER_BYTES) };
+  return { from, call, bytes: bytes - NUMBER_BYTES, read: () => read(body, bytes).subarray(NUMBER_BYTES) };
 }
 
 function signedIn(entry: EntryHead, body: Uint8Array): SignedPackets {

@@ -21,46 +21,49 @@ import {
   type ShownState,
 } from './reproduction.ts';
 
-interface Showing {
-  before?: ShownState;
-  after?: ShownState;
-  readonly frames: ShownFrame[];
+/** What came out of it, as far as it was kept. */
+export interface Reproduced {
+  readonly place: Pick<Reproduction, 'run' | 'term' | 'from'>;
+  /** Calls behind which its steps end, the first one of the stretch as well. */
+  readonly ends: readonly number[];
+  readonly chains: readonly ShardChain[];
+  /** By shard: the states by the calls before them. */
+  readonly states: ReadonlyMap<number, ReadonlyMap<number, ShownState>>;
+  readonly frames: ReadonlyMap<number, readonly ShownFrame[]>;
+  /** Any step of it can be shown. */
+  readonly isWhole: boolean;
 }
 
 /**
  * @param records of one stretch: of all shards of the trainer that have borders with each other
- * @param step the one that is to be shown; absent: only what is bound to
+ * @param kept the steps of which states and frames stay in memory; absent: only what is bound to
  * @throws UserError `record/damaged`
  */
 export async function reproduceStretch(
   records: readonly CutRecord[],
   options: RepeatOptions,
-  step?: number,
-): Promise<Reproduction> {
+  kept?: number | 'all',
+): Promise<Reproduced> {
   const [first] = records;
   if (!first) throw new Error('reproduce: no records');
   const { deployment, device, sourceOf } = options;
   const { run, term, from } = first.head;
   const ends = stepsOf(deployment, from, first.end.calls);
-  const [begin = -1, end = -1] = step === undefined ? [] : ends.slice(step, step + 2);
+  const [begin = -1, end = -1] = kept === 'all' ? [from, first.end.calls] : stepIn(ends, kept);
   const codec = borderCodec(device, deployment);
   const sources = new Map<number, ShardSource>();
   const links = new Map<number, string[]>(records.map(({ head }) => [head.shard, []]));
-  const shown = new Map<number, Showing>();
+  const states = new Map<number, Map<number, ShownState>>(records.map(({ head }) => [head.shard, new Map()]));
+  const frames = new Map<number, ShownFrame[]>(records.map(({ head }) => [head.shard, []]));
   for (const record of records) {
     const { shard, totals } = record.head;
-    shown.set(shard, { frames: [] });
-    if (from === begin)
-      shown.set(shard, { frames: [], before: { state: await stateBytes(record, MAX_SHOWN_BYTES), totals } });
+    if (from === begin) states.get(shard)?.set(from, { state: await stateBytes(record, MAX_SHOWN_BYTES), totals });
   }
   const behind = async (shard: number, calls: number, session: DeviceSession, totals: Totals): Promise<void> => {
     if (!ends.includes(calls)) return;
-    const states = sources.get(shard)?.executable.program.states ?? [];
-    const saved = await saveStates(session, states);
+    const saved = await saveStates(session, sources.get(shard)?.executable.program.states ?? []);
     links.get(shard)?.push(linkOf(stateHash(saved), totals));
-    const showing = shown.get(shard);
-    if (!showing || (calls !== begin && calls !== end)) return;
-    showing[calls === begin ? 'before' : 'after'] = { state: encodeState(saved), totals };
+    if (calls >= begin && calls <= end) states.get(shard)?.set(calls, { state: encodeState(saved), totals });
   };
   await repeatStretch(records, {
     ...options,
@@ -71,18 +74,32 @@ export async function reproduceStretch(
     },
     observer: {
       behind,
-      sent: (shard, to, { values, ...frame }) => {
-        if (frame.callIndex < begin || frame.callIndex >= end) return;
-        const { message, callIndex, microbatch, tick } = frame;
+      sent: (shard, to, { message, callIndex, microbatch, tick, values }) => {
+        if (callIndex < begin || callIndex >= end) return;
         const payload = encodeValues(values, codec);
-        shown.get(shard)?.frames.push({ to, message, callIndex, microbatch, tick, payload });
+        frames.get(shard)?.push({ to, message, callIndex, microbatch, tick, payload });
       },
     },
   });
   const chains: ShardChain[] = [...links].map(([shard, own]) => ({ shard, links: own }));
-  if (step === undefined) return { run, term, from, chains, shards: [] };
-  const shards = [...shown].flatMap(([shard, { before, after, frames }]): ShownShard[] =>
-    before && after ? [{ shard, before, after, frames }] : [],
-  );
-  return { run, term, from, chains, step, shards };
+  return { place: { run, term, from }, ends, chains, states, frames, isWhole: kept === 'all' };
+}
+
+/** @param step the one that is shown, of those that were kept; absent: only what is bound to */
+export function reproductionOf(
+  { place, ends, chains, states, frames }: Reproduced,
+  step: number | undefined,
+): Reproduction {
+  if (step === undefined) return { ...place, chains, shards: [] };
+  const [begin, end] = stepIn(ends, step);
+  const shards = chains.flatMap(({ shard }): ShownShard[] => {
+    const [before, after] = [begin, end].map((calls) => states.get(shard)?.get(calls ?? -1));
+    const within = frames.get(shard)?.filter(({ callIndex }) => callIndex >= (begin ?? 0) && callIndex < (end ?? 0));
+    return before && after ? [{ shard, before, after, frames: within ?? [] }] : [];
+  });
+  return { ...place, chains, step, shards };
+}
+
+function stepIn(ends: readonly number[], step: number | undefined): readonly number[] {
+  return step === undefined ? [] : ends.slice(step, step + 2);
 }

@@ -5,7 +5,7 @@ import { type Context, type Part, percentText, type Row } from '../row.ts';
 
 const AUDITS = 10_000;
 const TRIAL_AUDITS = 60;
-const EPOCHS = 8;
+const EPOCHS = 10;
 const MAX_INCONCLUSIVE = 0.01;
 
 type Devices = readonly [HonestCell['device'], HonestCell['auditor']];
