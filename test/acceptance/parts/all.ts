@@ -1,6 +1,7 @@
 /** All parts of `npm run accept`, in its order. */
 import type { Part } from '../row.ts';
 import { attackParts } from './attacks.ts';
+import { auditCostsPart } from './audit-costs.ts';
 import { auditsPart } from './audits.ts';
 import { benchPart } from './bench.ts';
 import { bordersPart } from './borders.ts';
@@ -58,6 +59,7 @@ export const parts: readonly Part[] = [
   ...ledgerParts,
   ...attackParts,
   auditsPart,
+  auditCostsPart,
   ...memoryParts,
   generatePart,
   cortexPart,
