@@ -143,6 +143,7 @@ const FIGURES_SEEN = object({
 const WATCH: Shape<RunWatch> = object({
   borders: dictionary(object({ past: list(FIGURES_SEEN), sketch: list(number) })),
   weights: dictionary(list(object({ moved: number, size: number }))),
+  energies: dictionary(list(number)),
   states: dictionary(object({ past: list(object({ calls: count, hash: text })), again: count })),
   keys: dictionary(object({ looked: count, suspicion: number, why: text, term: number, from: number })),
 });

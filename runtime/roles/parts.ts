@@ -11,7 +11,7 @@ import { beginsBehind, reassign, release } from './ownership.ts';
 import { rebalance } from './rebalance.ts';
 import { commitmentProblem, isExpected, totalsProblem } from './sound-part.ts';
 import type { PendingPart, Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
-import { watchWeights } from './watching.ts';
+import { watchPart } from './watching.ts';
 import { isActive, type Work } from './work.ts';
 
 export function commit(
@@ -136,7 +136,7 @@ export function verified(work: Work, event: SynchronizerEvent & { kind: 'verifie
   }
   const parts = { ...run.parts, [calls]: { ...run.parts[calls], [shard]: { ...known, verified: true } } };
   const set = work.setRun({ ...run, parts });
-  const next = event.moved ? watchWeights(work, set, { shard, term, calls, ...event.moved }) : set;
+  const next = watchPart(work, set, { shard, calls, totals: known.totals }, event.moved);
   const all: PendingPart[] = Object.values(parts[calls] ?? {});
   if (all.every((p) => p.verified)) completed(work, { ...next, verifying: 0 }, calls);
   return undefined;

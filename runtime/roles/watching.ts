@@ -1,16 +1,21 @@
 /** What the synchronizer makes of what its trainers see of each other: how often each of them is audited. */
+import { endsEpoch, trainedInEpoch } from '../training/calls.ts';
+import { energiesIn } from '../training/totals.ts';
 import { auditRateOf } from '../validation/audit-rate.ts';
 import {
-  type MovedWeights,
+  type MovedSince,
   NO_WATCH,
+  type SaidEnergy,
   type SealedStretch,
   type Standing,
   UNKNOWN,
+  withEnergy,
   withStretch,
   withVerdict,
   withWeights,
 } from '../validation/standing.ts';
 import type { Verdict } from '../wire/audit-verdict.ts';
+import type { Part } from '../wire/messages.ts';
 import type { Audit } from './audit-state.ts';
 import type { RunState, SynchronizerState } from './synchronizer-state.ts';
 import type { Work } from './work.ts';
@@ -21,9 +26,37 @@ export function watchStretch(work: Work, run: RunState, sealed: SealedStretch, o
   work.setRun({ ...before, watch: withStretch(before.watch ?? NO_WATCH, sealed, owners) });
 }
 
-/** A part of a snapshot was sound: its weights have moved so far. */
-export function watchWeights(work: Work, run: RunState, moved: MovedWeights): RunState {
-  return work.setRun({ ...run, watch: withWeights(run.watch ?? NO_WATCH, moved, run.owners) });
+/**
+ * A part of a snapshot was sound.
+ * @param moved how far its weights have, since an earlier one; absent: there is none that is known
+ */
+export function watchPart(
+  work: Work,
+  run: RunState,
+  { shard, calls, totals }: Pick<Part, 'shard' | 'calls' | 'totals'>,
+  moved: MovedSince | undefined,
+): RunState {
+  const { term, owners } = run;
+  const before = run.watch ?? NO_WATCH;
+  const said = energyOf(run, shard, calls, totals);
+  const told = said ? withEnergy(before, { shard, term, ...said }, owners) : before;
+  return work.setRun({ ...run, watch: moved ? withWeights(told, { shard, term, calls, ...moved }, owners) : told });
+}
+
+/** Mean of the training calls since the newest manifest, or since the epoch began. */
+function energyOf(
+  { deployment, manifests }: RunState,
+  shard: number,
+  calls: number,
+  totals: Part['totals'],
+): Pick<SaidEnergy, 'since' | 'energy'> | undefined {
+  const newest = manifests.at(-1);
+  const begins = newest === undefined || endsEpoch(deployment, newest.calls);
+  const before = begins ? {} : newest.byShard?.[shard]?.totals;
+  const count = trainedInEpoch(deployment, calls) - (begins ? 0 : trainedInEpoch(deployment, newest.calls));
+  if (!before || count <= 0) return undefined;
+  const sum = (of: Part['totals']): number => energiesIn(of).reduce((all, { value }) => all + value, 0);
+  return { since: newest?.calls ?? 0, energy: (sum(totals) - sum(before)) / count };
 }
 
 /** A stretch was done again, and this came of it. */

@@ -87,6 +87,12 @@ function trainCalls(run: RunLengths): number {
   return batchesOf(run) * (run.sequence ?? 1);
 }
 
+/** Those of training among the first `calls` of the run that lie in the epoch of the last one of them. */
+export function trainedInEpoch(run: RunLengths, calls: number): number {
+  if (calls <= 0) return 0;
+  return Math.min(trainCalls(run), ((calls - 1) % callsPerEpoch(run)) + 1);
+}
+
 /** Calls of each evaluation in an epoch. */
 export function evaluationCalls({ evaluations, checks }: RunLengths): number[] {
   return evaluations.map((e, i) => Math.ceil((checks[i]?.length ?? 0) / e.batch) * (e.sequence ?? 1));

@@ -12,7 +12,7 @@ export const MIN_PAST = 6;
 const GUESSED = 3;
 /**
  * Spreads outside of all that was, from which on it is unusual, and with a score of 1. Of 5,874 stretches of borders of
- * honest trainings, of three batches each, none was further away than the first (`trainings.test.ts`).
+ * honest trainings, of three batches each, none was further away than the first.
  */
 const UNUSUAL = 4;
 const VERY_UNUSUAL = 12;

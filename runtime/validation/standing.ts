@@ -73,13 +73,15 @@ export interface RunWatch {
   readonly borders: Readonly<Record<string, BorderHistory>>;
   /** By the shard and the weight, the newest last. */
   readonly weights: Readonly<Record<string, readonly Moves[]>>;
+  /** By shard: logarithms of its mean energy in a call, the newest last. */
+  readonly energies: Readonly<Record<number, readonly number[]>>;
   /** By shard. */
   readonly states: Readonly<Record<number, StateHistory>>;
   /** By key. */
   readonly keys: Readonly<Record<string, Standing>>;
 }
 
-export const NO_WATCH: RunWatch = { borders: {}, weights: {}, states: {}, keys: {} };
+export const NO_WATCH: RunWatch = { borders: {}, weights: {}, energies: {}, states: {}, keys: {} };
 
 /** What one shard has sealed of a stretch. */
 export interface SealedStretch {
@@ -150,6 +152,35 @@ export function withWeights(watch: RunWatch, moved: MovedWeights, owners: readon
     weights[name] = [...past, now].slice(-MAX_PAST);
   }
   return { ...watch, weights, keys };
+}
+
+/** No spread of an energy counts as smaller. */
+const ENERGY_FLOOR = 0.1;
+
+/** What a shard says of its energy, since an earlier snapshot. */
+export interface SaidEnergy {
+  readonly shard: number;
+  readonly term: number;
+  readonly since: number;
+  /** Mean of a training call. */
+  readonly energy: number;
+}
+
+/** @param owners of the term, by shard */
+export function withEnergy(watch: RunWatch, said: SaidEnergy, owners: readonly string[]): RunWatch {
+  const { shard, term, since, energy } = said;
+  // Of distributions with a density it may be negative, and has no size.
+  if (energy < 0) return watch;
+  const [past, now] = [watch.energies[shard] ?? [], logOf(energy)];
+  const score = past.length < MIN_PAST ? 0 : scoreOf(distanceOf(past, now, ENERGY_FLOOR));
+  const why = `the energy of shard ${shard} is ${times(now, past)} times as large as before`;
+  const keys = suspected(
+    watch.keys,
+    owners[shard] ?? '',
+    { term, from: since },
+    score > 0 ? { score, why } : undefined,
+  );
+  return { ...watch, keys, energies: { ...watch.energies, [shard]: [...past, now].slice(-MAX_PAST) } };
 }
 
 function judgedMoves(past: readonly Moves[], now: Moves, floor: number, of: string): Unusual | undefined {

@@ -22,6 +22,8 @@ export type Lie = (frame: Frame, earlier: Earlier) => readonly Tensor[];
 export type WeightLie = (weight: Tensor, before: Tensor) => Tensor;
 
 export interface Earlier {
+  /** Since it began to lie. */
+  readonly calls: number;
   /** The same message in the tick before, and in the same tick of the last honest call. */
   readonly tick: readonly Tensor[] | undefined;
   readonly honest: readonly Tensor[] | undefined;
@@ -62,6 +64,7 @@ export async function watchedTraining(options: WatchedOptions): Promise<Map<stri
     const { message, tick, callIndex, values } = frame;
     const name = (at: string | number): string => `${sender}/${message}/${at}`;
     const before = {
+      calls: callIndex - from * batches,
       ...{ tick: earlier.get(name('last')), honest: earlier.get(name(tick)) },
       foreign: earlier.get(`${receiver}/${sizes(values)}`),
     };

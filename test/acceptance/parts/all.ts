@@ -35,6 +35,7 @@ import { resnetPart } from './resnet.ts';
 import { shardsPart } from './shards.ts';
 import { testParts } from './tests.ts';
 import { transformerPart } from './transformer.ts';
+import { validationPart } from './validation.ts';
 import { vggPart } from './vgg.ts';
 
 export const parts: readonly Part[] = [
@@ -60,6 +61,7 @@ export const parts: readonly Part[] = [
   ...attackParts,
   auditsPart,
   auditCostsPart,
+  validationPart,
   ...memoryParts,
   generatePart,
   cortexPart,

@@ -7,8 +7,10 @@ import {
   type RunWatch,
   type Standing,
   UNKNOWN,
+  withEnergy,
   withStretch,
   withVerdict,
+  withWeights,
 } from '../../../runtime/validation/standing.ts';
 import type { SeenBorder } from '../../../runtime/wire/messages.ts';
 import { stream } from '../../../spec/random.ts';
@@ -64,6 +66,29 @@ describe('suspicion', () => {
     expect(of(still, 'a').suspicion).toBe(0);
     // The run has gone back to call 2.
     expect(of(stretch(usual(5), 2), 'a').suspicion).toBe(0);
+  });
+
+  test('is of an energy that jumps, and of weights that do', () => {
+    const wide = { tensor: 'w', elements: 10_000 };
+    let watch = NO_WATCH;
+    const rng = stream(2, 'weights');
+    const snapshot = (at: number, moved: number, size: number, energy: number): RunWatch => {
+      const place = { shard: 0, term: 1, since: 10 * at };
+      const next = withEnergy(watch, { ...place, energy }, OWNERS);
+      return withWeights(next, { ...place, calls: 10 * at + 10, tensors: [{ ...wide, moved, size }] }, OWNERS);
+    };
+    // Energies fall and weights grow while a model learns.
+    for (let at = 0; at < 12; at++)
+      watch = snapshot(at, 0.01 * (1 + 0.1 * rng.normal(at)), 1 + 0.05 * at, 10 * 0.9 ** at);
+    expect(of(watch, 'a').suspicion).toBe(0);
+    expect(of(snapshot(12, 0.01, 1.6, 500), 'a').why).toMatch(/^the energy of shard 0 is .* times as large as before$/);
+    expect(of(snapshot(12, 0, 1.6, 2.5), 'a').why).toMatch(/^the weight w of shard 0 moves .* times as far/);
+    expect(of(snapshot(12, 0.2, 1.6, 2.5), 'a').why).toMatch(/moves \d+ times as far in a call as before$/);
+    expect(of(snapshot(12, 0.01, 8, 2.5), 'a').why).toMatch(
+      /^the weight w of shard 0 is \d\.\d times as large as before/,
+    );
+    // Of a density an energy may be less than nothing.
+    expect(of(snapshot(12, 0.01, 1.6, -3), 'a').suspicion).toBe(0);
   });
 
   test('fades, is cleared by a match of that stretch or a later one, and by nothing else', () => {
