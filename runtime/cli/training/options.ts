@@ -124,7 +124,7 @@ export const SERVE = {
   'cert-key': text('its private key (PEM)'),
   host: texts('a name of this machine; may be given several times'),
   tokens: text(`file of ${nmc`keys token new`}: every request then needs a token`),
-  sign: flag('answers come with a word of this user’s key: which weights they are from; with --price always'),
+  sign: flag('answers come with a word of this user’s key: which weights they are from; always where they are paid'),
   price: whole('tokens for the prediction of one sample, paid by vouchers', { least: 1, most: 1_000_000_000 }),
   ledger: text('of --price: mesh whose ledger counts the tokens (default: that of --mesh)'),
   'redeem-at': whole('of --price: tokens of one payer that are redeemed together (default: 100)', { least: 1 }),
