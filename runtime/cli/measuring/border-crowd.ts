@@ -4,22 +4,24 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, freemem } from 'node:os';
 import { makeTemporaryFolder, removeAll } from '../../support/safe-files.ts';
 
 /** Of more cores it takes too many processes to crowd them: it is not measured there. */
 const MAX_CORES = 4;
+/** Bytes that one of them may take: a machine that has little is not measured so. */
+const CHILD_BYTES = 512e6;
 /** Milliseconds until all of them go on. */
 const BEGIN_MS = 20_000;
 
 /**
  * Does some work while as many pairs of trainers go on as there are cores.
  *
- * @returns nothing where they cannot be started, or are too many
+ * @returns nothing where they cannot be started, or are too many for the machine
  */
 export async function inCrowd<T>(work: () => Promise<T>): Promise<T | undefined> {
   const cores = availableParallelism();
-  if (cores > MAX_CORES) return undefined;
+  if (cores > MAX_CORES || freemem() < cores * CHILD_BYTES) return undefined;
   const scratch = makeTemporaryFolder('nmc-crowd-');
   const children = Array.from({ length: cores }, () =>
     fork(new URL('./border-crowd-child.js', import.meta.url), {
