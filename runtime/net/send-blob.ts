@@ -15,14 +15,19 @@ export interface Pieces {
   next(): Promise<Uint8Array | undefined>;
 }
 
-export function piecesOf(bytes: Uint8Array): Pieces {
+/** @param arrays one behind the other; no piece is of two of them */
+export function piecesOf(...arrays: readonly Uint8Array[]): Pieces {
+  const left = [...arrays];
   let offset = 0;
   return {
-    bytes: bytes.length,
+    bytes: arrays.reduce((sum, { length }) => sum + length, 0),
     next: async () => {
-      if (offset >= bytes.length) return undefined;
+      while (left[0] && offset >= left[0].length) {
+        left.shift();
+        offset = 0;
+      }
       offset += CHUNK;
-      return bytes.subarray(offset - CHUNK, offset);
+      return left[0]?.subarray(offset - CHUNK, offset);
     },
   };
 }

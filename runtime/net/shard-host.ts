@@ -1,7 +1,5 @@
 import type { State } from '../../spec/program.ts';
-import type { BlobSource as BlobSourceInPieces } from '../backplane/backplane.ts';
-import type { Device, DeviceSession, Tensor } from '../device/device.ts';
-import type { KeyPair } from '../identity/ed25519.ts';
+import type { DeviceSession, Tensor } from '../device/device.ts';
 import type { Outcome, SavedPart, ShardId } from '../roles/trainer-state.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import type { SavedStates } from '../shard/shard.ts';
@@ -16,52 +14,24 @@ import type { Totals } from '../training/totals.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import type { Commit, Listen } from '../wire/messages.ts';
+import type { Commit } from '../wire/messages.ts';
 import { signPart } from '../wire/part.ts';
 import { signState } from '../wire/state-signature.ts';
-import type { BlobContent } from './bring-blob.ts';
 import { type Comparisons, withCall } from './call-sums.ts';
-import type { PartsPort } from './disk-columns.ts';
 import { fillFrom } from './fill-from.ts';
 import { asCarried, assertMayCross, notFinite } from './frame-values.ts';
+import type { HostOptions } from './host-options.ts';
 import { Meanwhile } from './meanwhile.ts';
+import { NextInputs } from './next-inputs.ts';
 import type { Start, StretchLog } from './records/stretch-log.ts';
-import { type BorderDispute, ShardBorders } from './shard-borders.ts';
-import { type BlobSource, openShardData, type ShardData } from './shard-data.ts';
+import { ShardBorders } from './shard-borders.ts';
+import { openShardData, type ShardData } from './shard-data.ts';
 import { borderCodec, drawStates, openShardDevice } from './shard-device.ts';
 import { mostPartBytes } from './shard-memory.ts';
-import { decodeState, encodeState } from './shard-state.ts';
-import { type StateOfNow, stateOfNow } from './state-of-now.ts';
+import { decodeState } from './shard-state.ts';
+import { keptOf, partOf, type StateOfNow, stateOfNow } from './state-of-now.ts';
 import { isStreamed } from './streamed-state.ts';
 import { Watchdog } from './watchdog.ts';
-
-export interface HostOptions {
-  readonly device: Device;
-  readonly keys: KeyPair;
-  readonly blob: BlobSource;
-  /** In pieces, of what may be too large for memory. */
-  readonly readBlob?: ((hash: string, most: number) => Promise<BlobSourceInPieces>) | undefined;
-  readonly putBlob: (content: BlobContent) => Promise<string>;
-  /** Where columns lie that are too large for memory; absent: all are held. */
-  readonly parts?: PartsPort | undefined;
-  /** A packet for another trainer. @param to its key @param left as `BordersOptions.carry` has it */
-  readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
-  /** Where this trainer can be dialled, if it can. */
-  readonly listen: Omit<Listen, 'sig'> | undefined;
-  /** A frame for a shard of the same trainer. @returns why it was refused */
-  readonly handOver: (to: number, frame: Frame, term: number) => string | undefined;
-  /** Something was delivered, or there is room again. */
-  readonly news: () => void;
-  /** The border with a neighbour cannot go on: the shard waits for the next term. */
-  readonly dispute: (dispute: BorderDispute) => void;
-  readonly now: () => number;
-  /** Milliseconds that it sleeps for a frame before it says that it waits; absent: none. */
-  readonly asleep?: number | undefined;
-  /** States of at least so many bytes are never in memory as a whole. */
-  readonly largeStateBytes?: number;
-  /** Where records of stretches are kept; absent: nowhere. @param news the disk has taken what waited for it */
-  readonly records?: (deployment: Deployment, shard: number, news: () => void) => StretchLog;
-}
 
 /** Without any sign of life from the device for so long, its shard fails. */
 export const WATCHDOG_MILLISECONDS = 120_000;
@@ -77,6 +47,7 @@ export class ShardHost {
   readonly #options: HostOptions;
   readonly #device: DeviceSession;
   readonly #data: ShardData;
+  readonly #inputs: NextInputs;
   readonly #session: ShardSession;
   readonly #borders: ShardBorders;
   readonly #times: TickTimes;
@@ -120,6 +91,7 @@ export class ShardHost {
     this.#options = options;
     this.#device = device;
     this.#data = data;
+    this.#inputs = new NextInputs(deployment, data);
     this.#times = tickTimes(`shard ${shard}`);
     this.#session = openSession(plan.schedule, plan.executable, this.#timed(device), this.#times);
     const { keys, listen, carry, dispute } = options;
@@ -185,6 +157,7 @@ export class ShardHost {
     this.#loading = undefined;
     this.#borders.begin(term);
     this.#session.reset();
+    this.#inputs.forget();
     this.#commits.length = 0;
     this.#over.length = 0;
     this.#calls.clear();
@@ -245,9 +218,11 @@ export class ShardHost {
     const { deployment } = this;
     const [name, position] = [functionOf(deployment, call), positionOf(deployment, call)];
     this.#calls.set(callIndex, call);
-    const start = (): void =>
-      this.#session.start({ name, position, inputs: this.#data.inputs(call), callIndex, microbatch: 0 });
     const ready = this.#data.ready(call);
+    const start = (): void => {
+      const inputs = this.#inputs.of(callIndex, call, !ready);
+      this.#session.start({ name, position, inputs, callIndex, microbatch: 0 });
+    };
     if (!ready && !this.#loading) start();
     else this.#startBehind(ready, start);
   }
@@ -365,8 +340,9 @@ export class ShardHost {
   #settleOne(): boolean {
     if (this.#borders.settleOne()) return true;
     const call = this.#over.shift();
-    if (call !== undefined) this.#borders.closeWindows(call);
-    return call !== undefined;
+    if (call === undefined) return this.#inputs.gather();
+    this.#borders.closeWindows(call);
+    return true;
   }
 
   get term(): number {
@@ -399,11 +375,11 @@ export class ShardHost {
     const { hash } = state;
     const totals = { ...this.#totals };
     if (last) this.#totals = {};
-    this.#kept.set(calls, 'saved' in state ? state.saved : undefined);
+    this.#kept.set(calls, keptOf(state));
     // Known before the part: the synchronizer holds the part against it.
     await this.#endStretch(calls, state, totals);
     const place = { run: this.deployment.run, term: this.term, shard: this.shard, calls };
-    const storing = this.#options.putBlob('saved' in state ? encodeState(state.saved) : { ...state, hash: state.blob });
+    const storing = this.#options.putBlob(partOf(state));
     this.#storing = storing.catch(() => undefined);
     if ('saved' in state) taken();
     const blob = await storing;

@@ -13,7 +13,7 @@ import type { Pieces } from './send-blob.ts';
 import { PART_METADATA, partName, STATE_HASH, stateHash, tensorHead } from './shard-state.ts';
 
 /** Of a smaller state copies cost nothing that matters, and are quicker. */
-const LARGE_STATE_BYTES = 16e6;
+export const LARGE_STATE_BYTES = 16e6;
 /** A tensor goes to the connection and to the disk in pieces of this size. */
 const PIECE_BYTES = 256 * 1024;
 

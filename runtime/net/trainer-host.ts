@@ -11,11 +11,12 @@ import type { StretchName } from '../wire/ticket.ts';
 import type { BlobContent } from './bring-blob.ts';
 import type { PartsPort } from './disk-columns.ts';
 import { fetchPlan, type PlanFetch } from './fetch-plan.ts';
+import type { HostOptions } from './host-options.ts';
 import { readDeployment } from './read-deployment.ts';
 import type { RecordStore } from './records/record-store.ts';
 import { deviceClass, StretchLog } from './records/stretch-log.ts';
 import type { BlobSource } from './shard-data.ts';
-import { type HostOptions, ShardHost } from './shard-host.ts';
+import { ShardHost } from './shard-host.ts';
 import { MAX_RECORD_BYTES, type MemoryLedger } from './shard-memory.ts';
 
 /** Content-addressed bytes of the mesh. */
@@ -40,8 +41,9 @@ export interface TrainerHostOptions {
   /** Whether there is a straight way to this trainer. */
   readonly isDirect: (key: string) => boolean;
   readonly now: () => number;
-  /** As `HostOptions.asleep`. */
+  /** As `HostOptions.asleep`, and as `HostOptions.largeStateBytes`. */
   readonly asleep?: number;
+  readonly largeStateBytes?: number | undefined;
   /** Where records of stretches lie, and what this machine's bits depend on; absent: none are kept. */
   readonly records?: { readonly store: RecordStore; readonly version: string };
 }
@@ -66,7 +68,7 @@ export class TrainerHost implements HostPort<LoadedShard> {
   }
 
   async #load(at: ShardId, hash: string, calls: ShardCalls): Promise<LoadedShard> {
-    const { device, keys, blobs, openPlan, ledger, listen, isDirect, now, asleep } = this.#options;
+    const { device, keys, blobs, openPlan, ledger, listen, isDirect, now, asleep, largeStateBytes } = this.#options;
     try {
       const deployment = readDeployment(await blobs.get(hash, MAX_RECORD_BYTES), at.run);
       const plan = await fetchPlan(at, deployment, { device, blob: blobs.get, openPlan, ledger });
@@ -78,6 +80,7 @@ export class TrainerHost implements HostPort<LoadedShard> {
         listen: listen(),
         now,
         asleep,
+        ...(largeStateBytes === undefined ? {} : { largeStateBytes }),
       };
       const records = this.#recordsOf(hash, calls.bound);
       const options = { device, keys, ...more, ...calls, ...(records ? { records } : {}) };

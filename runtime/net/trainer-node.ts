@@ -67,6 +67,8 @@ export interface TrainerOptions {
 const AWAY: readonly string[] = ['mesh/refused', 'mesh/key', 'mesh/version'];
 /** Between two attempts to connect. */
 const RETRY_MILLISECONDS = 250;
+/** Without a bound a trainer copies states of up to so many bytes for snapshots, so that their shards go on at once. */
+const COPIED_BYTES = 256e6;
 /** A shard sleeps so long for a frame before the mesh may hear that it waits: most frames come sooner. */
 const ASLEEP_MS = 50;
 /** While the mesh has no room for a part. */
@@ -101,6 +103,7 @@ export class TrainerNode {
     const blob = (hash: string, most: number): Promise<Uint8Array> => this.#blob(hash, most);
     const host = new TrainerHost({
       ...{ device, keys, openPlan, now, asleep: ASLEEP_MS },
+      ...(options.mostMemory === undefined ? { largeStateBytes: COPIED_BYTES } : {}),
       ledger,
       ...(options.records ? { records: { store: options.records, version: options.version ?? '' } } : {}),
       blobs: {

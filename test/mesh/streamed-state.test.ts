@@ -7,6 +7,7 @@ import { piecesOf, piecesWhile, sendBlob } from '../../runtime/net/send-blob.ts'
 import { drawStates } from '../../runtime/net/shard-device.ts';
 import { snapshotBytes } from '../../runtime/net/shard-memory.ts';
 import { decodeState, encodeState, stateHash } from '../../runtime/net/shard-state.ts';
+import { keptOf, partOf, stateOfNow } from '../../runtime/net/state-of-now.ts';
 import { StreamedState } from '../../runtime/net/streamed-state.ts';
 import { PART_ELEMENTS } from '../../runtime/shard/in-parts.ts';
 import { fillStates, saveStates } from '../../runtime/shard/shard.ts';
@@ -51,6 +52,21 @@ test('a streamed state has the bytes, the name and the hash of the whole state',
   expect(Buffer.compare(bytes, encodeState(whole))).toBe(0);
   expect(await streamed?.hashes()).toEqual({ hash: stateHash(whole), blob: hex(sha256(bytes)), bytes: bytes.length });
   expect(await streamed?.hashes(false)).toEqual({ hash: stateHash(whole), blob: '', bytes: bytes.length });
+});
+
+test('a state that was copied is the same part, in one array or in views of it, and a large one is not kept', async () => {
+  const options = { isPart: true, least: Number.POSITIVE_INFINITY, holds: () => true };
+  const state = await stateOfNow(steady as never, states, options);
+  const [whole, viewed] = [partOf(state), partOf(state, 1)];
+  if (!(whole instanceof Uint8Array) || viewed instanceof Uint8Array) throw new Error('both have the same form');
+  const streamed = await StreamedState.of(steady, states, 1)?.hashes();
+  expect(viewed).toMatchObject({ hash: streamed?.blob, bytes: whole.length });
+  // As often as it takes.
+  for (let tries = 0; tries < 2; tries++) expect(Buffer.compare(await joined(viewed.pieces()), whole)).toBe(0);
+  expect(hex(sha256(whole))).toBe(streamed?.blob);
+  expect(keptOf(state)).toEqual('saved' in state ? state.saved : 'it was copied');
+  const large = { data: new Float32Array(5e6), name: 'w', dtype: 'F32', shape: [5e6] } as const;
+  expect(keptOf({ saved: { parameters: [large], auxiliary: [] }, hash: '' })).toBeUndefined();
 });
 
 test('a tensor is asked for only when all before it were taken', async () => {

@@ -65,10 +65,11 @@ function openAtOnce(graph: Uint8Array, options: ort.InferenceSession.SessionOpti
   };
 }
 
-/** The library copies what it has written to the memory that it was given. */
-export function freeCopies(made: Values, given: Readonly<Record<string, ort.Tensor>>): void {
+/** The library copies what it has written to the memory that it was given. @param least bytes of a copy that is freed */
+export function freeCopies(made: Values, given: Readonly<Record<string, ort.Tensor>>, least = 0): void {
   for (const [name, { data }] of Object.entries(given)) {
     const copy = made[name]?.data;
-    if (ArrayBuffer.isView(copy) && ArrayBuffer.isView(data) && copy.buffer !== data.buffer) freeNow(copy);
+    if (!ArrayBuffer.isView(copy) || !ArrayBuffer.isView(data) || copy.byteLength < least) continue;
+    if (copy.buffer !== data.buffer) freeNow(copy);
   }
 }
