@@ -11,6 +11,7 @@ import { type Call, endsEpoch, functionOf, isCut, lastChange, positionOf } from 
 import type { Frame, FrameKey } from '../training/frame.ts';
 import { endsStretch } from '../training/stretches.ts';
 import type { Totals } from '../training/totals.ts';
+import { rangesFor, withinRange } from '../validation/within-range.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
@@ -106,6 +107,7 @@ export class ShardHost {
     const news = (): void => {
       if (!this.#meanwhile.hear()) options.news();
     };
+    const ranges = rangesFor(deployment, shard);
     if (deployment.stretches) this.#log = options.records?.(deployment, shard, news);
     this.#borders = new ShardBorders({
       ...{ deployment, schedule: plan.schedule, keys, codec: this.#codec(), listen, carry, news, dispute },
@@ -114,7 +116,7 @@ export class ShardHost {
       // What comes out of a channel is finite.
       deliver: (frame, from) => {
         this.#log?.delivered(frame, from);
-        return this.deliver(frame, true);
+        return this.deliver(withinRange(frame, ranges.get(frame.message)), true);
       },
     });
   }

@@ -12,6 +12,7 @@ import type { ShardSource } from '../../shard/shards.ts';
 import { callAt, functionOf, positionOf } from '../../training/calls.ts';
 import type { Frame } from '../../training/frame.ts';
 import type { Totals } from '../../training/totals.ts';
+import { rangesFor, withinRange } from '../../validation/within-range.ts';
 import { type Codec, decodeValues, encodeValues } from '../../wire/codec.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import { hex } from '../../wire/hash.ts';
@@ -205,7 +206,11 @@ class Repetition {
     const call = callAt(deployment, callIndex);
     const [name, position] = [functionOf(deployment, call), positionOf(deployment, call)];
     const { shard } = record.head;
-    for (const frame of framesOf(record, source, callIndex)) session.deliver(observer?.taken?.(shard, frame) ?? frame);
+    const ranges = rangesFor(deployment, shard);
+    for (const came of framesOf(record, source, callIndex)) {
+      const frame = withinRange(came, ranges.get(came.message));
+      session.deliver(observer?.taken?.(shard, frame) ?? frame);
+    }
     session.start({ name, position, inputs: data.inputs(call), callIndex, microbatch: 0 });
   }
 

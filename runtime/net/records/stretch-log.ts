@@ -14,6 +14,7 @@ import type { Frame } from '../../training/frame.ts';
 import { stretchBegin, stretchEnd } from '../../training/stretches.ts';
 import type { Totals } from '../../training/totals.ts';
 import { BorderWatch, type Range } from '../../validation/border-watch.ts';
+import { rangesFor } from '../../validation/within-range.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { FrameLog } from '../../wire/frame-log.ts';
 import { sha256 } from '../../wire/hash.ts';
@@ -130,13 +131,7 @@ export class StretchLog implements FrameLog {
 
   constructor(options: LogOptions) {
     this.#options = options;
-    const { ranges = [] } = options.deployment.needs[options.shard] ?? {};
-    this.#ranges = new Map(
-      ranges.map(({ message, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY }) => [
-        message,
-        { low, high },
-      ]),
-    );
+    this.#ranges = rangesFor(options.deployment, options.shard);
     this.#mostPending = maxPendingBytes(options.deployment, options.shard);
   }
 

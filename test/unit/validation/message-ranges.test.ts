@@ -1,6 +1,7 @@
 /** Which values a message can have, by the plan alone. */
 import { expect, test } from 'vitest';
 import { messageRanges } from '../../../runtime/validation/message-ranges.ts';
+import { rangesFor, withinRange } from '../../../runtime/validation/within-range.ts';
 import type { Op, Program } from '../../../spec/program.ts';
 import type { Move, Segment, ShardSchedule } from '../../../spec/schedule.ts';
 
@@ -70,4 +71,23 @@ test('a value behind a tanh has its range, in what is made of it as well; one th
     [-1, 2],
   ]);
   expect(ranges.get(0)?.high).toBeGreaterThan(1.001);
+});
+
+test('a frame within its range stays the same, and of one beyond it the nearest values are taken', () => {
+  const need = { memory: 1, flops: 1, bytes: 1 };
+  const ranges = rangesFor({ needs: [need, { ...need, ranges: [{ message: 3, low: 0 }] }] }, 1);
+  const frame = {
+    message: 3,
+    callIndex: 0,
+    microbatch: 0,
+    tick: 0,
+    values: [Float32Array.of(0, 5), Float32Array.of(1e9)],
+  };
+  expect(withinRange(frame, ranges.get(3))).toBe(frame);
+  expect(withinRange({ ...frame, message: 4 }, ranges.get(4)).values).toBe(frame.values);
+  const lies = { ...frame, values: [Float32Array.of(-3, 5), Float32Array.of(2)] };
+  expect(withinRange(lies, { low: -1, high: 3 }).values).toEqual([Float32Array.of(-1, 3), Float32Array.of(2)]);
+  // What came is signed, and stays as it is.
+  expect(lies.values[0]?.[0]).toBe(-3);
+  expect(rangesFor({ needs: [need] }, 0).size).toBe(0);
 });

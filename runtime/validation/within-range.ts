@@ -1,0 +1,31 @@
+/**
+ * Frames held to the range that the plan gives their values. An honest shard sends none beyond it, so no honest run has
+ * other bits for it; where one lies its neighbours get the nearest value that a node can have. The range is in the
+ * deployment, which records name by its hash: who does a stretch again gets the same values. Pure.
+ */
+import type { Frame } from '../training/frame.ts';
+import type { Deployment } from '../wire/deployment.ts';
+import type { Range } from './border-watch.ts';
+
+/** By message, of those for a shard that cannot have any value. */
+export function rangesFor({ needs }: Pick<Deployment, 'needs'>, shard: number): ReadonlyMap<number, Range> {
+  const { ranges = [] } = needs[shard] ?? {};
+  return new Map(
+    ranges.map(({ message, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY }) => [
+      message,
+      { low, high },
+    ]),
+  );
+}
+
+/** The frame itself where all of it lies within: its memory may be a packet's, which is signed and kept as it came. */
+export function withinRange(frame: Frame, range: Range | undefined): Frame {
+  if (!range) return frame;
+  const { low, high } = range;
+  const isWithin = frame.values.every((tensor) => tensor.every((value) => value >= low && value <= high));
+  if (isWithin) return frame;
+  const values = frame.values.map(
+    (tensor) => tensor.map((value) => Math.min(high, Math.max(low, value))) as typeof tensor,
+  );
+  return { ...frame, values };
+}
