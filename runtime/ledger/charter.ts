@@ -1,6 +1,6 @@
 /**
  * What a mesh lets those vote who have earned something in it, and the bounds that no vote can change: its charter, which
- * is entered once. Blocks are the segments of the ledger: it has no other clock.
+ * is entered once. Its clock is the ledger's: one segment after the other.
  */
 import { AUDIT_RATE_FLOOR } from '../audit/draw.ts';
 import { count, list, number, object, oneOf, optional, type Shape, type TypeOf } from '../support/shape.ts';
@@ -24,7 +24,7 @@ export const CHARTER = object({
   majority: number,
   /** Share of all weight that one has to have to propose something. */
   standing: number,
-  /** Whole blocks in which votes are taken, and between the decision and the change. */
+  /** Whole segments of the ledger in which votes are taken, and between the decision and the change. */
   voting: positive,
   delay: positive,
 });
@@ -62,7 +62,7 @@ const RANGES = {
   price: { least: 1, most: 1_000_000_000, isWhole: true },
 } as const;
 type NumberName = keyof typeof RANGES;
-const MAX_BLOCKS = 1_000_000;
+const MAX_SEGMENTS = 1_000_000;
 const MIN_STANDING = 0.001;
 
 /** What is wrong with a charter; nothing where it holds. */
@@ -81,7 +81,7 @@ export function charterProblem({ settings, quorum, majority, standing, voting, d
   if (!(majority >= 0.5 && majority < 1)) return 'majority: it has to be at least 0.5, and below 1';
   if (!(standing >= MIN_STANDING && standing <= 0.5))
     return `standing: it has to be at least ${MIN_STANDING}, and at most 0.5`;
-  if (voting > MAX_BLOCKS || delay > MAX_BLOCKS) return `voting, delay: at most ${MAX_BLOCKS} blocks`;
+  if (voting > MAX_SEGMENTS || delay > MAX_SEGMENTS) return `voting, delay: at most ${MAX_SEGMENTS} segments`;
   return undefined;
 }
 

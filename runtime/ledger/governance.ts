@@ -5,12 +5,12 @@ import type { EntryOf } from './entry.ts';
 export interface Proposal {
   readonly entry: EntryOf<'proposed'>;
   /** Seals before it. */
-  readonly block: number;
+  readonly seals: number;
   /** By key: what it had earned at the last seal before the proposal. */
   readonly weights: ReadonlyMap<string, bigint>;
   readonly votes: Map<string, EntryOf<'voted'>['vote']>;
   /** Where it has passed: the entry that says so, and the seals before that one. */
-  passed?: { readonly sequence: number; readonly block: number };
+  passed?: { readonly sequence: number; readonly seals: number };
 }
 
 /** A proposal that is over: as it was decided, or it has lapsed, since another one on the setting has passed before it. */

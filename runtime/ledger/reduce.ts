@@ -32,7 +32,7 @@ export function emptyLedger(): LedgerState {
     ...{ sequence: 0, head: '', opened: undefined, accounts: new Map(), runs: new Map(), ids: new Set() },
     ...{ channels: new Map(), withdrawn: new Map(), settlers: new Set() },
     ...{ issued: 0n, fork: undefined, seal: undefined, segment: [], unsealed: 0 },
-    ...{ blocks: 0, governance: undefined, weightsAtSeal: new Map() },
+    ...{ seals: 0, governance: undefined, weightsAtSeal: new Map() },
   };
 }
 
@@ -58,7 +58,7 @@ export function reduce(
   if (entry.type === 'sealed' && problem === undefined) {
     state.unsealed = 0;
     state.segment = [];
-    state.blocks++;
+    state.seals++;
     state.weightsAtSeal.clear();
   } else state.unsealed++;
   state.segment.push(hash);

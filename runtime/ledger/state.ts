@@ -107,7 +107,7 @@ export interface LedgerState {
   /** Addresses that sign roots of that; none: nothing is withdrawn. */
   readonly settlers: Set<string>;
   /** Seals so far. */
-  blocks: number;
+  seals: number;
   /** Of a mesh that lets its trainers vote. */
   governance: Governance | undefined;
   /** Of keys that have earned something since the last seal: what their votes weighed at it. */

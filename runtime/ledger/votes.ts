@@ -58,7 +58,7 @@ export function takeVote(state: LedgerState, entry: VoteEntry, sequence: number)
     case 'proposed': {
       state.ids.add(entry.id);
       const weights = weightsBefore(state);
-      governance.proposals.set(entry.id, { entry, block: state.blocks, weights, votes: new Map() });
+      governance.proposals.set(entry.id, { entry, seals: state.seals, weights, votes: new Map() });
       return;
     }
     case 'voted':
@@ -90,11 +90,11 @@ export function dueOfVotes(state: LedgerState): NewEntry | undefined {
 
 /** Whether votes on it are taken. */
 export function isVotedOn(
-  { blocks }: LedgerState,
+  { seals }: LedgerState,
   { charter }: Governance,
-  { passed, block }: Pick<Proposal, 'passed' | 'block'>,
+  { passed, seals: before }: Pick<Proposal, 'passed' | 'seals'>,
 ): boolean {
-  return !passed && blocks <= block + charter.charter.voting;
+  return !passed && seals <= before + charter.charter.voting;
 }
 
 /** Weight for and against, and of all, as of now: a key that was excluded meanwhile weighs nothing. */
@@ -198,7 +198,7 @@ function decided(state: LedgerState, governance: Governance, entry: EntryOf<'dec
     end(governance, proposal, { outcome: 'failed', yes, no, of, sequence });
     return;
   }
-  proposal.passed = { sequence, block: state.blocks };
+  proposal.passed = { sequence, seals: state.seals };
   // They were proposed for a setting that this one changes.
   for (const other of [...governance.proposals.values()])
     if (!other.passed && other.entry.setting === proposal.entry.setting)
@@ -210,9 +210,9 @@ function end(governance: Governance, { entry }: Proposal, how: Omit<PastProposal
   governance.past.push({ entry, ...how });
 }
 
-/** As many blocks as the charter says, and all that was pending when it was decided is granted or withheld. */
-function delayHasPassed({ blocks, runs }: LedgerState, { charter }: Governance, { passed }: Proposal): boolean {
-  if (!passed || blocks <= passed.block + charter.charter.delay) return false;
+/** As many segments as the charter says, and all that was pending when it was decided is granted or withheld. */
+function delayHasPassed({ seals, runs }: LedgerState, { charter }: Governance, { passed }: Proposal): boolean {
+  if (!passed || seals <= passed.seals + charter.charter.delay) return false;
   for (const { shards } of runs.values())
     for (const { pending } of shards) {
       const [oldest] = pending.values();

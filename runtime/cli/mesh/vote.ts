@@ -101,7 +101,7 @@ async function show(args: VoteArguments): Promise<number> {
   const { settings, since, charter } = governance;
   const proposals = toldProposals(state, governance);
   if (args.json) {
-    emit({ event: 'governance', settings, since, blocks: state.blocks, charter: charter.charter });
+    emit({ event: 'governance', settings, since, seals: state.seals, charter: charter.charter });
     for (const proposal of proposals) emit({ event: 'proposal', ...proposal });
     return EXIT.done;
   }
@@ -111,7 +111,7 @@ async function show(args: VoteArguments): Promise<number> {
         printed`in force  ${name} ${JSON.stringify(settings[name])}, since record ${String(since[name])}\n`,
       );
   for (const { proposal, setting, value, state: now, yes, no, of, votesEnd } of proposals) {
-    const left = votesEnd === undefined ? '' : `; votes are taken for ${votesEnd - state.blocks} more blocks`;
+    const left = votesEnd === undefined ? '' : `; votes are taken for ${votesEnd - state.seals} more seals`;
     process.stdout.write(printed`${now.padEnd(9)} ${proposal}  ${setting} ${JSON.stringify(value)}: `);
     process.stdout.write(printed`${yes} tokens for it, ${no} against it, of ${of}${left}\n`);
   }
@@ -144,7 +144,7 @@ function toldProposals(state: LedgerState, governance: Governance): readonly Tol
     const told = { ...toldEntry(proposal.entry), ...countVotes(state, proposal) };
     if (proposal.passed) return { ...told, state: 'passed' };
     if (!isVotedOn(state, governance, proposal)) return { ...told, state: 'counting' };
-    return { ...told, state: 'voting', votesEnd: proposal.block + governance.charter.charter.voting + 1 };
+    return { ...told, state: 'voting', votesEnd: proposal.seals + governance.charter.charter.voting + 1 };
   });
   return [...over, ...open];
 }

@@ -59,9 +59,9 @@ function exclusion(of: KeyPair): NewEntry {
   return { type: 'excluded', trainer, reason: 'word', word: { run, reason, at, sig } };
 }
 
-/** So many blocks pass, and what follows from the rules is entered. */
-function pass(ledger: WrittenLedger, blocks: number): void {
-  for (let i = 0; i < blocks; i++) {
+/** So many segments pass, and what follows from the rules is entered. */
+function pass(ledger: WrittenLedger, seals: number): void {
+  for (let i = 0; i < seals; i++) {
     ledger.seal();
     ledger.settle();
   }
@@ -302,7 +302,7 @@ describe('votes', () => {
         word: fc.constantFrom('yes' as const, 'no' as const),
         nth: fc.nat(3),
       }),
-      fc.record({ what: fc.constant('pass' as const), who, blocks: fc.integer({ min: 1, max: 3 }) }),
+      fc.record({ what: fc.constant('pass' as const), who, seals: fc.integer({ min: 1, max: 3 }) }),
       fc.record({ what: fc.constant('exclude' as const), who }),
     );
     fc.assert(
@@ -314,7 +314,7 @@ describe('votes', () => {
         };
         for (const one of actions) {
           const by = [ANN, BOB, CIM, DAN][one.who] ?? DAN;
-          if (one.what === 'pass') pass(ledger, one.blocks);
+          if (one.what === 'pass') pass(ledger, one.seals);
           if (one.what === 'vote') offer(vote(proposed[one.nth % proposed.length] ?? 'f'.repeat(32), by, one.word));
           if (one.what === 'exclude') offer(exclusion(by));
           if (one.what !== 'propose') continue;
