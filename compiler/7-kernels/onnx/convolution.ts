@@ -1,7 +1,8 @@
 /** Convolutions and their gradients as ONNX nodes. */
-import { sizeOf } from '../../../spec/program.ts';
+import { type Op, sizeOf } from '../../../spec/program.ts';
 import { backward, between, forward } from '../../operators/convolution.ts';
 import type { Picture, Windows } from '../../operators/window.ts';
+import type { BiasedConvolution } from './biases.ts';
 import type { OnnxEmitter } from './emitter.ts';
 import type { Lowering } from './lowering.ts';
 import { channelsFirst, finishPicture, leftOver, paged, windowAttributes } from './pictures.ts';
@@ -34,11 +35,19 @@ function kernelTurned(e: OnnxEmitter, w: string): string {
 }
 
 const conv2d: Lowering = (op, e) => {
-  const [x, w] = op.args as [string, string];
-  const { x: picture, windows } = forward(e.shapeOf(x), e.shapeOf(w), op.attributes);
-  const made = e.node('Conv', [channelsFirst(e, x, picture), kernelFirst(e, w)], windowAttributes(windows));
-  finishPicture(e, op, made);
+  finishPicture(e, op, convolved(op, e));
 };
+
+/** @param sum ends with the convolution and its bias */
+export function emitBiased(sum: Op, { convolution, bias }: BiasedConvolution, e: OnnxEmitter): void {
+  finishPicture(e, sum, convolved(convolution, e, e.resolve(bias)));
+}
+
+function convolved({ args, attributes }: Op, e: OnnxEmitter, ...bias: string[]): string {
+  const [x, w] = args as [string, string];
+  const { x: picture, windows } = forward(e.shapeOf(x), e.shapeOf(w), attributes);
+  return e.node('Conv', [channelsFirst(e, x, picture), kernelFirst(e, w), ...bias], windowAttributes(windows));
+}
 
 const convTranspose2d: Lowering = (op, e) => {
   const [y, w] = op.args as [string, string];

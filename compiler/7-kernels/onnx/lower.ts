@@ -12,8 +12,10 @@ import { elementwiseTails, type TailChain } from '../../5-program/tail.ts';
 import { isOperator } from '../../operators/table.ts';
 import { type Chain, chainFunction } from '../wasm/elementwise.ts';
 import { encodeModule, type WasmFunction } from '../wasm/encoder.ts';
+import { biasedConvolutions } from './biases.ts';
 import { carryErrors } from './carried-errors.ts';
 import { CAST } from './casts.ts';
+import { emitBiased } from './convolution.ts';
 import { OnnxEmitter } from './emitter.ts';
 import { fuseProducts } from './gemm.ts';
 import { withoutMasks } from './masks.ts';
@@ -184,9 +186,16 @@ function emitOps(given: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter
     (id) => constants.get(id),
     (id) => e.shapeOf(id),
   );
+  const biased = biasedConvolutions(ops, kept, (id) => e.shapeOf(id));
+  const joined = new Set([...biased.values()].map(({ convolution }) => convolution.id));
   const slopes = new Slopes(ops, e);
   for (const op of ops) {
-    if (absorbed.has(op.id)) continue;
+    if (absorbed.has(op.id) || joined.has(op.id)) continue;
+    const sum = biased.get(op.id);
+    if (sum) {
+      emitBiased(op, sum, e);
+      continue;
+    }
     const gemm = gemms.get(op.id);
     if (gemm) {
       const { a, b, c, ta, tb, alpha, beta } = gemm;

@@ -6,20 +6,20 @@ import { channelBlock, withBlockedConvolutions } from '../../../runtime/device/c
 import { sizeOf } from '../../../spec/program.ts';
 
 const DOMAIN = 'com.microsoft.nchwc';
-const PICTURE = [2, 32, 6, 5];
+const pictureOf = (channels: number): readonly number[] => [2, channels, 6, 5];
 
 /** Two convolutions of one picture, the second also by the first one's kernel turned round, as a program has them. */
-function graphOf(channels: number, places: readonly [number, number]): Uint8Array {
+function graphOf(channels: number, places: readonly [number, number], from = 32): Uint8Array {
   const attributes = { kernel_shape: [...places], strides: [2, 1], pads: [1, 1, 1, 1] };
   const node = (op: string, inputs: string[], output: string, more: OnnxNode['attributes'] = {}): OnnxNode => ({
     ...{ op, inputs, outputs: [output], attributes: more },
   });
-  const kernel = [channels, 32, ...places];
+  const kernel = [channels, from, ...places];
   const port = (name: string, shape: readonly number[]) => ({ name, type: 'float', shape }) as const;
   const result = [2, channels, Math.floor((8 - places[0]) / 2) + 1, 8 - places[1]];
   return encodeModel({
     name: 'convolutions',
-    inputs: [port('x', PICTURE), port('w', [...places, 32, channels]), port('c', [channels])],
+    inputs: [port('x', pictureOf(from)), port('w', [...places, from, channels]), port('c', [channels])],
     outputs: [port('y', result), port('z', result)],
     initializers: [],
     nodes: [
@@ -45,13 +45,13 @@ async function run(graph: Uint8Array, feeds: Record<string, ort.Tensor>): Promis
 }
 
 describe('convolutions of whole blocks of channels', () => {
-  test('are laid out in blocks, with the same results', async () => {
+  test.each([32, 5])('are laid out in blocks, with the same results, from %i channels on', async (from) => {
     const places = [3, 2] as const;
-    const graph = graphOf(48, places);
+    const graph = graphOf(48, places, from);
     const blocked = await withBlockedConvolutions(graph);
     // On a processor without such kernels the graph stays as it is.
     expect(Buffer.from(blocked).includes(DOMAIN)).toBe((await channelBlock()) !== undefined);
-    const feeds = { x: numbers(PICTURE), w: numbers([...places, 32, 48]), c: numbers([48]) };
+    const feeds = { x: numbers(pictureOf(from)), w: numbers([...places, from, 48]), c: numbers([48]) };
     const [expected, made] = [await run(graph, feeds), await run(blocked, feeds)];
     expect(made).toHaveLength(expected.length);
     expect(Math.max(...made.map((value, i) => Math.abs(value - (expected[i] ?? Number.NaN))))).toBeLessThan(1e-4);
