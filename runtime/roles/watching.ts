@@ -66,10 +66,15 @@ export function watchVerdict(work: Work, run: RunState, audit: Audit, verdict: V
   work.setRun({ ...before, watch: withVerdict(before.watch ?? NO_WATCH, { trainer, term, from }, verdict) });
 }
 
-/** Of a key in all runs: it is as suspicious as in the one in which it is most so. */
+/**
+ * Of a key in all runs: it is as suspicious as in the one in which it is most so. What is under audit counts as a look:
+ * it was drawn, whatever will be found, and a new key is not audited in all of its stretches until the first verdict.
+ */
 export function standingOf({ runs }: Pick<SynchronizerState, 'runs'>, key: string): Standing {
   const all = Object.values(runs).flatMap(({ watch }) => watch?.keys[key] ?? []);
-  const looked = all.reduce((sum, one) => sum + one.looked, 0);
+  const open = Object.values(runs).flatMap(({ audits }) => audits?.open ?? []);
+  const underAudit = open.filter(({ trainer }) => trainer === key).length;
+  const looked = all.reduce((sum, one) => sum + one.looked, underAudit);
   const worst = all.reduce((most, one) => (one.suspicion > most.suspicion ? one : most), UNKNOWN);
   return { ...worst, looked };
 }

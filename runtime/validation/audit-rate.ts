@@ -3,12 +3,12 @@ import { AUDIT_RATE_FLOOR } from '../audit/draw.ts';
 import type { Standing } from './standing.ts';
 
 /**
- * Of a key of which nothing was done again; each stretch that was takes three tenths off it, down to the rate of all: ten
- * audits in all. Who has little to lose is looked at nearly always: where each audit halved the rate, or the first was a
+ * Of a key of which nothing was done again; each stretch that was takes a quarter off it, down to the rate of all:
+ * thirteen audits in all. Who has little to lose is looked at nearly always: where each audit halved the rate, or the first was a
  * quarter, lying with ever new keys paid more than work (`npm run attacks -- --only sleeper --only key-each`).
  */
 export const NEW_KEY_RATE = 1;
-const KNOWN_BETTER = 0.7;
+const KNOWN_BETTER = 0.75;
 /** Of a key that is as suspicious as can be: a neighbour that lies about it costs the mesh no more than that. */
 export const SUSPECT_RATE = 0.5;
 

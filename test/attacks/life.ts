@@ -13,7 +13,7 @@ import { stream } from '../../spec/random.ts';
 import { keyOf, MESH } from '../support/ledger.ts';
 
 /** Audits that have found it right, behind which a key is looked at no more often than any other. */
-export const TRUSTED = 11;
+export const TRUSTED = 13;
 /** Of a stretch. */
 const TOKENS = 1000;
 /** Stretches between a draw and its verdict. */
@@ -22,7 +22,7 @@ const RUN = 'run';
 
 /**
  * At which a key is audited.
- * @param looked stretches of it that were done again and found right, @param stretches that it has committed in this run
+ * @param looked stretches of it that were done again and found right, or are under audit, @param stretches that it has committed in this run
  */
 export type RateOf = (looked: number, stretches: number) => number;
 
@@ -138,7 +138,8 @@ export class Life {
     const entry = { run: RUN, shard: 0, term: this.#term, from, to: from + 1, trainer: key };
     this.#offer({ type: 'pending', ...entry, hash: '0'.repeat(64), sig: '0'.repeat(128) });
     const known = this.#of(key);
-    const rate = key === 'other' ? AUDIT_RATE : this.#options.rateOf(known.looked, known.stretches++);
+    const open = this.#draws.filter((drawn) => drawn.key === key).length;
+    const rate = key === 'other' ? AUDIT_RATE : this.#options.rateOf(known.looked + open, known.stretches++);
     if (this.chance() < rate) this.#draws.push({ at: from + DELAY, key, from, verdict });
     for (const drawn of this.#draws.filter(({ at }) => at <= from)) this.#judge(drawn);
     this.#draws = this.#draws.filter(({ at }) => at > from);

@@ -115,11 +115,11 @@ describe('suspicion', () => {
 
 test('the rate is high for new keys and suspicious ones, and never below that of all, nor that below the floor', () => {
   const rate = (looked: number, suspicion = 0, all = AUDIT_RATE) => auditRateOf({ looked, suspicion }, all);
-  expect([0, 1, 2, 10, 11, 1000].map((looked) => rate(looked))).toEqual([
+  expect([0, 1, 2, 12, 13, 1000].map((looked) => rate(looked))).toEqual([
     NEW_KEY_RATE,
-    NEW_KEY_RATE * 0.7,
-    NEW_KEY_RATE * 0.7 ** 2,
-    NEW_KEY_RATE * 0.7 ** 10,
+    NEW_KEY_RATE * 0.75,
+    NEW_KEY_RATE * 0.75 ** 2,
+    NEW_KEY_RATE * 0.75 ** 12,
     AUDIT_RATE,
     AUDIT_RATE,
   ]);
