@@ -1,5 +1,4 @@
 /** Events that have entered a synchronizer, as its recording keeps them: they are verified before they are replayed. */
-import type { Audit, RunAudits, SealedShard } from '../roles/audit-state.ts';
 import type { ProbedBorder } from '../roles/measured-link.ts';
 import type { RecordedEvent, RecordedPiece } from '../roles/recording.ts';
 import type {
@@ -106,31 +105,6 @@ const REPORT: Shape<ShardReport> = object({
   waits: optional(list(number)),
 });
 
-const SEAL: Shape<SealedShard> = object({
-  ...{ key: text, calls: count, hash: text, windows: text, nonce: text },
-  broken: optional(flag),
-});
-
-const AUDIT: Shape<Audit> = object({
-  ...{ term: count, from: count, to: count, trainer: text },
-  shards: list(object({ shard: count, hash: text, windows: text })),
-  ...{ since: number, asked: number, away: flag, second: flag, seed: optional(text) },
-});
-
-const AUDITS: Shape<RunAudits> = object({
-  terms: dictionary(
-    object({
-      ...{ owners: list(text), calls: count, hashes: list(text), secret: optional(text) },
-      ...{ over: optional(number), revealed: optional(flag) },
-      pledges: dictionary(object({ from: count, pledge: text })),
-    }),
-  ),
-  draws: list(object({ term: count, from: count, since: number, shards: dictionary(SEAL) })),
-  open: list(AUDIT),
-  ended: optional(number),
-  over: flag,
-});
-
 const FIGURES_SEEN = object({
   rms: number,
   largest: number,
@@ -161,7 +135,6 @@ const RUN: Shape<RunState> = object({
   haltSince: number,
   clock: number,
   foreign: optional(flag),
-  audits: optional(AUDITS),
   watch: optional(WATCH),
 });
 

@@ -30,6 +30,7 @@ import {
 } from '../support/shape.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import { deploymentSchema } from '../wire/message-schema.ts';
+import { AUDITS } from './audit-shapes.ts';
 
 /** Its form alone: `soundDeployment` looks at what it says. */
 export const DEPLOYMENT: Shape<Deployment> = { schema: deploymentSchema };
@@ -100,6 +101,7 @@ export const STORED_FIELDS = {
   checked: optional(CHECKED),
   overtaken: optional(count),
   marks: optional(list(MARK)),
+  audits: optional(AUDITS),
 };
 
 export const STORED_RUN: Shape<StoredRun> = object(STORED_FIELDS);

@@ -67,6 +67,8 @@ export interface RunAudits {
   /** Since when the run has ended, where it has; and whether it was told that nothing more comes of its audits. */
   readonly ended?: number;
   readonly over: boolean;
+  /** Since when there is something of it that is not stored. */
+  readonly changed?: number;
 }
 
 /** What has counted against a key. */
@@ -87,5 +89,22 @@ export interface Mark {
 
 /** `away`: the trainer is not there, and is asked again. */
 export type AuditOutcome = Verdict | 'away';
+
+/** Draws that are stored: those that wait longest for a shard that is gone give way. */
+const STORED_DRAWS = 16;
+
+/** As they are stored. */
+export function storedAudits({ changed: _, draws, ...audits }: RunAudits): RunAudits {
+  return { ...audits, draws: draws.slice(-STORED_DRAWS) };
+}
+
+/** Behind a restart: records of what was drawn are asked for again, and seals have the time that they had at first. */
+export function restoredAudits(stored: RunAudits, now: number): RunAudits {
+  return {
+    ...stored,
+    draws: stored.draws.map((draw) => ({ ...draw, since: now })),
+    open: stored.open.map((audit) => ({ ...audit, away: true, asked: 0 })),
+  };
+}
 
 export const NO_AUDITS: RunAudits = { terms: {}, draws: [], open: [], over: false };

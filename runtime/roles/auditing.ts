@@ -27,6 +27,8 @@ export const AWAY_MS = 1_800_000;
 export const MARKS_WINDOW_MS = 7 * 86_400_000;
 /** Behind the end of a run: seals come with heartbeats, when the disk has taken the record. */
 export const LAST_SEALS_MS = 5000;
+/** A change of what waits and is open is stored so much later, with those that have come since. */
+const STORE_MS = 10_000;
 const MARKS_KEPT = 64;
 const TERMS_KEPT = 4;
 /** Stretches that wait for a draw, and audits without a verdict: beyond them the oldest waits are given up. */
@@ -131,7 +133,14 @@ export function watchAudits(work: Work): void {
     reveal(work, work.state.runs[run.deployment.run] ?? run);
     askAgain(work, work.state.runs[run.deployment.run] ?? run);
     endAudits(work, work.state.runs[run.deployment.run] ?? run);
+    keep(work, work.state.runs[run.deployment.run] ?? run);
   }
+}
+
+/** Not each seal by itself: a run is stored as a whole. */
+function keep(work: Work, run: RunState): void {
+  const { changed: since, ...audits } = run.audits ?? NO_AUDITS;
+  if (since !== undefined && work.now - since >= STORE_MS) work.saveRun({ ...run, audits });
 }
 
 /** The secret of a term of which nothing is drawn any more: all see that each draw came out as it had to. */
@@ -153,10 +162,16 @@ function drawWhereReady(work: Work, run: RunState): void {
   for (const draw of run.audits?.draws ?? []) {
     const now = work.state.runs[run.deployment.run] ?? run;
     const term = now.audits?.terms[draw.term];
-    const all = term?.owners.every((key, shard) => draw.shards[shard] || !work.state.members[key]?.audits);
+    const all = term?.owners.every((key, shard) => draw.shards[shard] || !maySeal(work, key));
     const late = work.now - draw.since >= DRAW_PATIENCE_MS || hasNoMoreSeals(work, now);
     if (term?.secret !== undefined && (all || late)) drawn(work, now, draw, term);
   }
+}
+
+/** Behind a restart it is not known of an owner that has not come back. */
+function maySeal({ state }: Work, key: string): boolean {
+  const member = state.members[key];
+  return member !== undefined && (member.audits === true || member.name === '');
 }
 
 /** It has ended, and what is sealed by now is all that will be. */
@@ -388,7 +403,7 @@ function changed(work: Work, run: RunState, audit: Audit, next: Audit): RunState
 
 function setAudits(work: Work, run: RunState, audits: RunAudits): RunState {
   const now = work.state.runs[run.deployment.run] ?? run;
-  return work.setRun({ ...now, audits });
+  return work.setRun({ ...now, audits: { ...audits, changed: audits.changed ?? work.now } });
 }
 
 /** Whether the stretch waits for its draw, or for its verdict. */

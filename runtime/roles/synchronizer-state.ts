@@ -4,7 +4,7 @@ import type { MovedSince, RunWatch } from '../validation/standing.ts';
 import type { AuditsOver, AuditVerdict } from '../wire/audit-verdict.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Capability, Exchange, Message, Part, ShardReport } from '../wire/messages.ts';
-import type { Audit, AuditOutcome, Mark, RunAudits } from './audit-state.ts';
+import { type Audit, type AuditOutcome, type Mark, type RunAudits, storedAudits } from './audit-state.ts';
 import type { Limits } from './limits.ts';
 import type { MeasuredLink, ProbedBorder } from './measured-link.ts';
 
@@ -123,6 +123,8 @@ export interface StoredRun {
   readonly overtaken?: number;
   /** What audits have counted against keys, the newest last; not there where there was nothing. */
   readonly marks?: readonly Mark[];
+  /** Of stretches that are drawn, and looked at; not there before a trainer has sealed one. */
+  readonly audits?: RunAudits;
 }
 
 export interface PendingPart extends Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'> {
@@ -162,8 +164,6 @@ export interface RunState extends StoredRun {
   readonly clock: number;
   /** Another synchronizer leads it: this is how that one has stored it. */
   readonly foreign?: boolean;
-  /** Of stretches that are drawn, and looked at; not there before a trainer has sealed one. */
-  readonly audits?: RunAudits;
   /** What its stretches look like; not there before a trainer has sealed one. */
   readonly watch?: RunWatch;
 }
@@ -366,7 +366,7 @@ export interface Step {
 export function storedOf(run: RunState): StoredRun {
   const { deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created } = run;
   const { faults, excluded, disputes, trained, differences, manifestAt, version, checkingFrom, checked } = run;
-  const { overtaken, marks } = run;
+  const { overtaken, marks, audits } = run;
   return {
     ...{ deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created },
     ...{ faults, excluded, disputes, trained, differences },
@@ -376,6 +376,7 @@ export function storedOf(run: RunState): StoredRun {
     ...(checked === undefined ? {} : { checked }),
     ...(overtaken === undefined ? {} : { overtaken }),
     ...(marks === undefined ? {} : { marks }),
+    ...(audits === undefined ? {} : { audits: storedAudits(audits) }),
   };
 }
 

@@ -7,6 +7,7 @@
  */
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
+import { restoredAudits } from './audit-state.ts';
 import { audited, pledged, sealed, secretDrawn, watchAudits } from './auditing.ts';
 import { askProbes, borderMeasured } from './border-probes.ts';
 import { checked, firstCheck, unchecked } from './checking.ts';
@@ -53,7 +54,7 @@ export function restoredSynchronizer(stored: readonly StoredRun[], now: number, 
 
 /** Its owners have one lease to come back. */
 function takeOver(work: Work, saved: StoredRun): void {
-  const run = work.setRun(restored(runFrom(saved, work.now)));
+  const run = work.setRun(withAudits(restored(runFrom(saved, work.now)), work.now));
   // A leader that died may have been given something for a term that it has not stored.
   if (work.state.allotted) work.allot(run);
   firstCheck(work, run);
@@ -105,6 +106,11 @@ function outbid(work: Work, { term, before }: SynchronizerEvent & { kind: 'outbi
   // Numbers of terms are not used twice, though this one was not announced.
   reassign(work, work.setRun({ ...runFrom(before, work.now), term }), 'its trainers were given to another run');
   return undefined;
+}
+
+/** Those of the leader before it go on. */
+function withAudits(run: RunState, now: number): RunState {
+  return run.audits ? { ...run, audits: restoredAudits(run.audits, now) } : run;
 }
 
 function restored(run: RunState): RunState {

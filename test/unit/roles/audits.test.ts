@@ -9,7 +9,13 @@ import {
   LAST_SEALS_MS,
   MARKS_WINDOW_MS,
 } from '../../../runtime/roles/auditing.ts';
-import type { AskedAudit, SynchronizerEffect, SynchronizerEvent } from '../../../runtime/roles/synchronizer-state.ts';
+import { restoredSynchronizer, synchronizer } from '../../../runtime/roles/synchronizer.ts';
+import type {
+  AskedAudit,
+  StoredRun,
+  SynchronizerEffect,
+  SynchronizerEvent,
+} from '../../../runtime/roles/synchronizer-state.ts';
 import { rateFor, standingOf } from '../../../runtime/roles/watching.ts';
 import { simulate } from '../../../runtime/simulation/simulation.ts';
 import { lastChange } from '../../../runtime/training/calls.ts';
@@ -306,6 +312,40 @@ describe('a second mismatch', () => {
     expect(revoked(driver)).toEqual([trainer]);
     expect(driver.events('not-undone')).toMatchObject([{ from: 0 }]);
     expect(driver.run.manifests.map(({ calls }) => calls)).toEqual([2, 5]);
+  });
+});
+
+describe('a synchronizer that begins anew', () => {
+  const storedOf = (driver: Driver): StoredRun => {
+    const kept = driver.effects.findLast((e) => e.kind === 'persist');
+    if (kept?.kind !== 'persist') throw new Error('nothing is stored');
+    return JSON.parse(JSON.stringify(kept.value)) as StoredRun;
+  };
+  const begunAnew = (driver: Driver, milliseconds: number): AskedAudit[] => {
+    const now = driver.now + milliseconds;
+    const { state } = restoredSynchronizer([storedOf(driver)], driver.now, driver.state.limits);
+    return synchronizer(state, { kind: 'tick' }, now).effects.filter((e): e is AskedAudit => e.kind === 'audit');
+  };
+
+  test('asks again for the records of what was drawn, and draws what had waited', () => {
+    const driver = sealedBoth(mesh(), 0).pass(11_000);
+    expect(begunAnew(driver, 1).map(({ from, trainer, seed }) => [from, trainer, seed])).toEqual(
+      asked(driver).map(({ from, trainer, seed }) => [from, trainer, seed]),
+    );
+    for (const audit of asked(driver)) answer(driver, audit, { verdict: 'match' });
+    seal(driver.pass(1000), 0, ends(driver, 0)).pass(11_000);
+    expect(begunAnew(driver, 1000)).toEqual([]);
+    expect(begunAnew(driver, DRAW_PATIENCE_MS).map(({ from }) => from)).toEqual([ends(driver, 0)]);
+  });
+
+  test('stores them every ten seconds at most, and only where something has changed', () => {
+    const driver = sealedBoth(mesh(), 0);
+    const stored = (): number => driver.effects.filter(({ kind }) => kind === 'persist').length;
+    const before = stored();
+    driver.pass(9_000);
+    expect(stored()).toBe(before);
+    expect(driver.pass(2_000) && stored()).toBe(before + 1);
+    expect(driver.pass(3_000) && stored()).toBe(before + 1);
   });
 });
 

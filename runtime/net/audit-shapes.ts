@@ -1,0 +1,29 @@
+/** Audits of a run, as a synchronizer keeps them and as recordings have them. */
+import type { Audit, RunAudits, SealedShard } from '../roles/audit-state.ts';
+import { count, dictionary, flag, list, number, object, optional, type Shape, text } from '../support/shape.ts';
+
+const SEAL: Shape<SealedShard> = object({
+  ...{ key: text, calls: count, hash: text, windows: text, nonce: text },
+  broken: optional(flag),
+});
+
+const AUDIT: Shape<Audit> = object({
+  ...{ term: count, from: count, to: count, trainer: text },
+  shards: list(object({ shard: count, hash: text, windows: text })),
+  ...{ since: number, asked: number, away: flag, second: flag, seed: optional(text) },
+});
+
+export const AUDITS: Shape<RunAudits> = object({
+  terms: dictionary(
+    object({
+      ...{ owners: list(text), calls: count, hashes: list(text), secret: optional(text) },
+      ...{ over: optional(number), revealed: optional(flag) },
+      pledges: dictionary(object({ from: count, pledge: text })),
+    }),
+  ),
+  draws: list(object({ term: count, from: count, since: number, shards: dictionary(SEAL) })),
+  open: list(AUDIT),
+  ended: optional(number),
+  over: flag,
+  changed: optional(number),
+});
