@@ -24,6 +24,8 @@ const FADES = 0.9;
 const FORGOTTEN = 0.01;
 /** Behind so many stretches in a row whose states were there before a shard is taken for one that does not learn. */
 export const PATIENCE = 8;
+/** Messages that one shard may tell of: one that makes them up gets no more room. */
+const MAX_BORDERS = 128;
 /** Hashes of states that a shard is held against. */
 const MAX_STATES = 16;
 
@@ -105,6 +107,7 @@ export function withStretch(watch: RunWatch, sealed: SealedStretch, owners: read
     // A trainer is not a witness of its own frames.
     if (sender === undefined || sender === own) continue;
     const name = borderName(seen.from, sealed.shard, seen.message);
+    if (!borders[name] && countOf(borders, sealed.shard) >= MAX_BORDERS) continue;
     const found = judged(borders[name] ?? NO_HISTORY, seen);
     borders[name] = found.history;
     const why = found.unusual && `frames of shard ${seen.from} for shard ${sealed.shard} ${found.unusual.why}`;
@@ -234,6 +237,11 @@ export function withVerdict(watch: RunWatch, looked: LookedAt, verdict: Verdict)
   const isBehind = looked.term > before.term || (looked.term === before.term && looked.from >= before.from);
   if (verdict !== 'match' || !isBehind) return { ...watch, keys: { ...watch.keys, [looked.trainer]: counted } };
   return { ...watch, keys: { ...watch.keys, [looked.trainer]: { ...counted, suspicion: 0, why: '' } } };
+}
+
+/** Those that a shard has seen. */
+function countOf(borders: RunWatch['borders'], to: number): number {
+  return Object.keys(borders).filter((name) => name.split('/')[1] === String(to)).length;
 }
 
 function borderName(from: number, to: number, message: number): string {

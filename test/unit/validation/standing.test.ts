@@ -106,6 +106,13 @@ describe('suspicion', () => {
     expect(of(stretch(cleared, 21, { rms: 20 }), 'a').suspicion).toBe(0);
   });
 
+  test('has no more room for messages that a neighbour makes up', () => {
+    let watch = usual(20);
+    for (let at = 20; at < 220; at++) watch = stretch(watch, at, { message: at });
+    expect(Object.keys(watch.borders)).toHaveLength(128);
+    expect(of(stretch(watch, 220, { rms: 20 }), 'a').suspicion).toBeGreaterThan(0.2);
+  });
+
   test('is not of what becomes larger from stretch to stretch', () => {
     let watch = usual(20);
     for (let at = 20; at < 60; at++) watch = stretch(watch, at, { rms: 2 * 1.05 ** (at - 20) });
