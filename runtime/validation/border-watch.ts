@@ -96,7 +96,7 @@ const FNV_PRIME = 0x01000193;
 const FNV_OFFSET = 0x811c9dc5;
 /** Steps through all whole numbers, of which the highest bits say the place in a sketch and a lower one the sign. */
 const GOLDEN = 0x9e3779b9 | 0;
-const SIGN_BIT = 1 << 20;
+const SIGN_BIT = 19;
 /** Of the second of two sums, so that 52 bits tell frames apart. */
 const OTHER_PRIME = 0x85ebca6b;
 
@@ -129,7 +129,8 @@ function printOf(values: Frame['values'], sums: Sums, { low, high }: Range): num
       count++;
       place = (place + GOLDEN) | 0;
       const at = place >>> 28;
-      sketch[at] = (sketch[at] as number) + ((place & SIGN_BIT) === 0 ? value : -value);
+      // Without a branch, which no processor could foresee.
+      sketch[at] = (sketch[at] as number) + value * (1 - ((place >>> SIGN_BIT) & 2));
     }
   }
   Object.assign(sums, { squares, largest, zeros, beyond, values: count });
