@@ -229,7 +229,13 @@ function ask(work: Work, run: RunState, audit: Audit): void {
 
 function askAgain(work: Work, run: RunState): void {
   for (const audit of run.audits?.open ?? []) {
-    if (!audit.away || work.now - audit.asked < ASK_AGAIN_MS) continue;
+    if (!audit.away) continue;
+    // It does not come back, and the pay of all others waits for the end of audits.
+    if (run.excluded.includes(audit.trainer)) {
+      closed(work, run, audit, 'undelivered', { why: 'its trainer is excluded' });
+      return;
+    }
+    if (work.now - audit.asked < ASK_AGAIN_MS) continue;
     if (work.now - audit.since >= AWAY_MS) {
       closed(work, run, audit, 'undelivered', { why: 'its trainer did not come back' });
       return;

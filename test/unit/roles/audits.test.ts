@@ -273,6 +273,20 @@ describe('a verdict', () => {
 });
 
 describe('a second mismatch', () => {
+  test('ends the audits of a trainer that is away: it does not come back, and others wait for their pay', () => {
+    const driver = sealedBoth(sealedBoth(sealedBoth(mesh(), 0), 1), 2);
+    driver.snapshot(2).snapshot(5, TOTALS);
+    const trainer = driver.run.owners[0] ?? '';
+    const [first, second, third] = asked(driver).filter((a) => a.trainer === trainer);
+    if (!first || !second || !third) throw new Error('they were not drawn');
+    const found: Found = { verdict: 'mismatch', shard: 0, call: 0, what: 'frame' };
+    for (const audit of [first, second]) answer(answer(driver, audit, found), audit, found);
+    expect(revoked(driver)).toEqual([trainer]);
+    answer(driver, third, { verdict: 'away' }).pass(1000);
+    expect(verdicts(driver).at(-1)).toMatchObject({ trainer, from: third.from, verdict: 'undelivered' });
+    expect(driver.run.marks).toHaveLength(2);
+  });
+
   test('within the window excludes the key, and the run goes back to before the first one', () => {
     const driver = sealedBoth(sealedBoth(mesh(), 0), 1);
     driver.snapshot(2);
