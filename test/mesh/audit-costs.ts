@@ -26,7 +26,7 @@ export interface AuditCosts {
   /** Seconds of processors for the training alone, and what is added to it by records and seals. */
   readonly work: number;
   readonly commitments: number;
-  /** By doing every stretch again: on the same class of device, and on another one. */
+  /** By doing all of it again: on the same class of device, and on another one. */
   readonly same: number;
   readonly other: number;
 }
@@ -38,6 +38,16 @@ export interface CostedNetwork {
   readonly batches: number;
 }
 
+interface Spent {
+  /** Of processors. */
+  readonly seconds: number;
+  /** Share of all calls of all shards. */
+  readonly audited: number;
+}
+
+const SHARDS = 2;
+const ROUNDS = 3;
+
 export async function auditCosts({ widths, batch, ticks, batches }: CostedNetwork): Promise<AuditCosts> {
   const text = referenceModel({ widths, batch, ticks }, 'il').replace(
     /optimizer = .*/,
@@ -47,7 +57,7 @@ export async function auditCosts({ widths, batch, ticks, batches }: CostedNetwor
   const [task] = all.trains;
   if (!task) throw new Error('the model trains nothing');
   const staged = buildProgram({ checked: all, model: task.model, task, predicts: all.predicts });
-  const plan = builtPlan(staged, { shards: 2 });
+  const plan = builtPlan(staged, { shards: SHARDS });
   const lowered = lowerEachToCpu((plan.shards ?? []).map(({ program }) => program));
   const files = (shard: number) => new Map(lowered(shard).map(({ name, bytes }) => [name, bytes]));
   const verified = verifyPlan(
@@ -56,28 +66,44 @@ export async function auditCosts({ widths, batch, ticks, batches }: CostedNetwor
   );
   const stretches = stretchesOf(placementNeeds(ratedShards(verified), 'f32').needs, []);
   const train = normalData('reference', batch * batches, { x: widths[0] ?? 0, y: widths.at(-1) ?? 0 });
-  const common = { plan, files, train, checks: [], trainers: 2, epochs: 1, seed: 1, snapshotEvery: batches } as const;
-  const measured = async (more: Partial<Parameters<typeof trainHosted>[0]>): Promise<number> => {
+  const common = {
+    plan,
+    files,
+    train,
+    checks: [],
+    trainers: SHARDS,
+    epochs: 1,
+    seed: 1,
+    snapshotEvery: batches,
+  } as const;
+  const once = async (more: Partial<Parameters<typeof trainHosted>[0]>): Promise<Spent> => {
     const records = makeTemporaryFolder('nmc-costs-');
     const began = process.cpuUsage();
     try {
       const own = more.stretches ? { records } : {};
-      const { run } = await trainHosted({ ...common, device: () => onOneThread(), ...own, ...more });
+      const { run, verdicts } = await trainHosted({ ...common, device: () => onOneThread(), ...own, ...more });
       if (run?.phase !== 'done') throw new Error(`the training is ${run?.phase}`);
       const { user, system } = process.cpuUsage(began);
-      return (user + system) / 1e6;
+      // A last stretch may have been sealed too late: then it is in no audit.
+      const audited = verdicts.reduce((sum, { from, to }) => sum + to - from, 0) / (SHARDS * batches);
+      return { seconds: (user + system) / 1e6, audited };
     } finally {
       removeAll(records);
     }
   };
   const everything = { stretches, audits: true, limits: { auditRate: 1 } } as const;
-  // The first one also warms up.
-  await measured({});
-  const work = await measured({});
-  const kept = await measured({ stretches });
-  const same = await measured({ ...everything, auditor: onOneThread() });
-  const other = await measured({ ...everything, auditor: { ...onOneThread(), description: 'another class' } });
-  return { stretch: stretches.batches, work, commitments: kept - work, same: same - kept, other: other - kept };
+  /** The least of some: what else the machine does makes it more. */
+  const least = async (more: Partial<Parameters<typeof trainHosted>[0]>): Promise<Spent> => {
+    const all: Spent[] = [];
+    for (let round = 0; round < ROUNDS; round++) all.push(await once(more));
+    return all.reduce((a, b) => (b.seconds < a.seconds ? b : a));
+  };
+  const { seconds: work } = await least({});
+  const { seconds: kept } = await least({ stretches });
+  const beyond = ({ seconds, audited }: Spent): number => (seconds - kept) / audited;
+  const same = beyond(await least({ ...everything, auditor: onOneThread() }));
+  const other = beyond(await least({ ...everything, auditor: { ...onOneThread(), description: 'another class' } }));
+  return { stretch: stretches.batches, work, commitments: kept - work, same, other };
 }
 
 function onOneThread(): Device {
