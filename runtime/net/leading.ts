@@ -381,8 +381,10 @@ export class Leading {
 
   /** A key may not have what it had. */
   review(key: string, reason: string): void {
-    if (this.state.members[key] && !this.#options.membership.mayBe(key, 'trainer'))
-      this.happen({ kind: 'expelled', key, reason });
+    if (!this.state.members[key] || this.#options.membership.mayBe(key, 'trainer')) return;
+    // A record that it was asked for does not come any more, and audits are done one after the other.
+    this.#records.gone(key);
+    this.happen({ kind: 'expelled', key, reason });
   }
 
   /** Runs save where they are, then it ends. */

@@ -1,10 +1,10 @@
 /**
- * Loaded into a trainer before anything else (NODE_OPTIONS): from its second hundred of runs on, of every third run of a
+ * Loaded into a trainer before anything else (NODE_OPTIONS): behind its first runs, of every third run of a
  * graph it leaves out the work, and takes what was there before for what has come out. It signs that, as it signs all.
  */
 const Module = require('node:module');
 
-const HONEST_RUNS = 100;
+const HONEST_RUNS = 30;
 const load = Module._load;
 
 Module._load = function (name, ...rest) {
