@@ -358,7 +358,7 @@ export class Leading {
       this.#records.heard(visitor.key, message);
       return;
     }
-    this.happen(entered(this.state, visitor.key, message));
+    this.happen(this.#vouchedFor(entered(this.state, visitor.key, message)));
     if (message.type !== 'part' || !this.leads(message.run)) return;
     this.#garbage.part(message.run, message.blob);
     this.#garbage.letGo(visitor, [message.blob]);
@@ -366,7 +366,13 @@ export class Leading {
 
   /** What another synchronizer has taken from a trainer: its name is given, what it tells was asked for. */
   taken(key: string, message: Message): void {
-    this.happen({ kind: 'message', from: key, message, taken: true });
+    this.happen(this.#vouchedFor({ kind: 'message', from: key, message, taken: true }));
+  }
+
+  /** A trainer says what it is; whether its key is a stranger's, the list of keys says. */
+  #vouchedFor(event: SynchronizerEvent): SynchronizerEvent {
+    if (event.kind !== 'message' || event.message.type !== 'member') return event;
+    return this.#options.membership.isVouched(event.from) ? { ...event, vouched: true } : event;
   }
 
   /** A trainer's connection has ended. */

@@ -120,6 +120,12 @@ export class Membership {
     return record && this.#isGood(record) ? record.role : undefined;
   }
 
+  /** Whether an operator has listed the key: what an invite let in is a stranger's. */
+  isVouched(key: string): boolean {
+    const record = this.#keys.get(key);
+    return record !== undefined && record.invite === undefined && record.by !== 'invite';
+  }
+
   /** An operator may have any role, and every listed key may view. */
   mayBe(key: string, role: Role): boolean {
     const listed = this.roleOf(key);

@@ -51,6 +51,7 @@ const MEMBER: Shape<MemberState> = object({
   records: optional(flag),
   again: optional(flag),
   audits: optional(flag),
+  vouched: optional(flag),
   measured: optional(object({ ...LINK, at: number })),
   listen: optional(text),
   borders: optional(dictionary(BORDER)),

@@ -10,8 +10,19 @@ import { isActive, isOver, ledRuns, members, runs, type Work } from './work.ts';
 
 const MAX_NAME_CHARACTERS = 63;
 
-/** @param taken at another gateway, which has given it its name and told it so */
-export function joined(work: Work, key: string, received: Message & { type: 'member' }, taken = false): void {
+interface Joined {
+  /** At another gateway, which has given it its name and told it so. */
+  readonly taken?: boolean;
+  /** An operator has listed its key. */
+  readonly vouched?: boolean;
+}
+
+export function joined(
+  work: Work,
+  key: string,
+  received: Message & { type: 'member' },
+  { taken = false, vouched = false }: Joined,
+): void {
   const before = work.state.members[key];
   const { instance, pid, version, capability, records, again, audits, listen } = received;
   const borders = before?.instance === instance ? before.borders : askedOnly(before?.borders);
@@ -29,6 +40,7 @@ export function joined(work: Work, key: string, received: Message & { type: 'mem
     ...(records === undefined ? {} : { records }),
     ...(again === undefined ? {} : { again }),
     ...(audits === undefined ? {} : { audits }),
+    ...(vouched ? { vouched } : {}),
   });
   const known = { probes: true, ...(audits === undefined ? {} : { audits }) };
   if (!taken) work.send(key, { type: 'admitted', name, heartbeat: HEARTBEAT_MS, lapse: LAPSE_MS, ...known });

@@ -22,6 +22,8 @@ export interface MemberState {
   readonly again?: boolean;
   /** It seals its stretches: they may be audited. */
   readonly audits?: boolean;
+  /** An operator has listed its key, which no invite let in: it is no stranger. */
+  readonly vouched?: boolean;
   /** The gateway's measurements of its link; nothing before there are any. */
   readonly measured?: MeasuredLink;
   /** Where other trainers reach it, with which it then measures the ways between them. */
@@ -228,6 +230,8 @@ export interface Received {
   readonly proof?: Proof;
   /** Hash of the evidence of a dispute, which itself is left out. */
   readonly evidence?: string;
+  /** Of `member`: an operator has listed the key, which no invite let in. */
+  readonly vouched?: boolean;
   /** Another synchronizer has taken it: the name of a trainer is given, a probe was asked for. */
   readonly taken?: boolean;
 }

@@ -235,9 +235,10 @@ function look(work: Work, run: RunState): void {
   }
 }
 
-function message(work: Work, { from, message: received, proof, evidence, taken }: Received): Refusal | undefined {
+function message(work: Work, event: Received): Refusal | undefined {
+  const { from, message: received, proof, evidence, taken } = event;
   if (received.type === 'member') {
-    joined(work, from, received, taken);
+    joined(work, from, received, event);
     return undefined;
   }
   const member = work.state.members[from];

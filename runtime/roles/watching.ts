@@ -79,8 +79,9 @@ export function standingOf({ runs }: Pick<SynchronizerState, 'runs'>, key: strin
   return { ...worst, looked };
 }
 
-/** Which share of its stretches is done again. */
-export function rateFor(state: Pick<SynchronizerState, 'runs' | 'limits'>, key: string): number {
+/** Which share of its stretches is done again. Nobody gets a new key by an operator for the asking, as by an invite. */
+export function rateFor(state: Pick<SynchronizerState, 'runs' | 'limits' | 'members'>, key: string): number {
   const { auditRate, newKeyRate } = state.limits;
-  return auditRateOf(standingOf(state, key), auditRate, newKeyRate);
+  const isVouched = state.members[key]?.vouched === true;
+  return auditRateOf(standingOf(state, key), auditRate, isVouched ? auditRate : newKeyRate);
 }

@@ -194,13 +194,12 @@ function announce(args: ServeArguments, address: string, source: PredictorSource
   process.stdout.write(
     printed`serving ${predictor.plan.model} from ${source.name} at ${address}\n  ${question(args, address)}\n  ${address}/openapi.json  ${address}/metrics  ${address}/healthz\n`,
   );
-  if (till) process.stdout.write(howToPay(till));
-}
-
-/** How to pay, where it is to be paid for. */
-function howToPay({ terms: { price, server } }: OpenTill): string {
-  const opening = nmc`ledger open ${server} ${100 * price}`;
-  return printed`  ${price} token${price === 1 ? '' : 's'} a sample, to be paid over a channel: ${opening}\n`;
+  if (till) {
+    const { price, server } = till.terms;
+    process.stdout.write(
+      printed`  ${price} token${price === 1 ? '' : 's'} a sample, to be paid over a channel: ${nmc`ledger open ${server} ${100 * price}`}\n`,
+    );
+  }
 }
 
 /** A line to try it with: one sample where the run has it, else what may be asked. */

@@ -196,6 +196,17 @@ describe('the rate of a trainer', () => {
     expect([driver.run.marks, revoked(driver), driver.run.excluded]).toEqual([undefined, [], []]);
   });
 
+  test('is that of all from the first for a key that an operator has listed', () => {
+    const driver = mesh(['a', 'b', 'c'], 0.025);
+    driver.state = { ...driver.state, limits: { ...driver.state.limits, newKeyRate: 1 } };
+    const key = driver.run.owners[0] ?? '';
+    const { [key]: member } = driver.state.members;
+    expect(rateOf(driver, 0)).toBe(1);
+    if (!member) throw new Error('shard 0 has no owner');
+    driver.state = { ...driver.state, members: { ...driver.state.members, [key]: { ...member, vouched: true } } };
+    expect([rateOf(driver, 0), rateOf(driver, 1)]).toEqual([0.025, 1]);
+  });
+
   test('is kept with what was drawn', () => {
     const driver = mesh();
     sealedBoth(driver, 0);
