@@ -356,6 +356,8 @@ export class Leading {
     if (this.#over) return;
     if (message.type === 'record') {
       this.#records.heard(visitor.key, message);
+      // Whoever has asked for it holds it from now on: it can go when that is over, though the trainer stays.
+      if (message.blob !== undefined) this.#garbage.letGo(visitor, [message.blob]);
       return;
     }
     this.happen(this.#vouchedFor(entered(this.state, visitor.key, message)));

@@ -73,7 +73,7 @@ export class RecordTickets {
     try {
       const known = this.#known.get(stretchName(ticket));
       const there = known === undefined ? undefined : await this.#options.recordBytes(known, ticket);
-      const blob = there === undefined ? await this.#ask(ticket) : known;
+      const blob = there === undefined ? await this.#ask(holder, ticket) : known;
       const bytes = there ?? (blob === undefined ? undefined : await this.#options.recordBytes(blob, ticket));
       if (blob === undefined || bytes === undefined) throw missing(ticket);
       this.#options.hold(holder, [blob]);
@@ -99,9 +99,8 @@ export class RecordTickets {
     const release = await this.#slots.take(holder.key);
     if (!release) throw busy();
     try {
-      const blob = await this.#askOf(trainer, ticket, again);
+      const blob = await this.#askOf(holder, trainer, ticket, again);
       if (blob === undefined) throw missing(ticket);
-      this.#options.hold(holder, [blob]);
       return blob;
     } finally {
       release();
@@ -142,14 +141,14 @@ export class RecordTickets {
   }
 
   /** @returns the blob; nothing where the trainer does not keep the record */
-  async #ask(ticket: Ticket): Promise<string | undefined> {
+  async #ask(holder: object, ticket: Ticket): Promise<string | undefined> {
     const trainer = (await this.#options.owners(ticket.run, ticket.term))?.[ticket.shard];
     if (trainer === undefined) throw missing(ticket);
-    return this.#askOf(trainer, ticket);
+    return this.#askOf(holder, trainer, ticket);
   }
 
-  async #askOf(trainer: string, ticket: Ticket, again?: Again): Promise<string | undefined> {
-    const { send, state, patience } = this.#options;
+  async #askOf(holder: object, trainer: string, ticket: Ticket, again?: Again): Promise<string | undefined> {
+    const { send, state, patience, hold } = this.#options;
     const member = state().members[trainer];
     if (!member?.connected || !member.records) throw away(ticket);
     const name = pendingName(trainer, ticket, again !== undefined);
@@ -170,6 +169,8 @@ export class RecordTickets {
       const settle = (blob: string | undefined): void => {
         end();
         before?.settle(blob);
+        // At once: its trainer holds it no longer when it has said so.
+        if (blob !== undefined) hold(holder, [blob]);
         resolve(blob);
       };
       this.#pending.set(name, { trainer, settle, fail });

@@ -163,6 +163,16 @@ test('a ticket gives its bearer the record, the plan and the columns of that sha
   lie = undefined;
 });
 
+test('a record is held for those who have asked for it, and no longer for the trainer that has brought it', async () => {
+  const operator = await connect(OPERATOR, 'operator');
+  const waiting = async () => (await ask(operator, { what: 'gc', dryRun: true })).waiting.bytes;
+  const link = await connect(VERIFIER, 'viewer');
+  await ask(link, { what: 'record', ticket: await ticketFor(VERIFIER) });
+  expect(await waiting()).toBeLessThan(RECORD.length);
+  for (const other of links) if (other !== links[0] && other !== operator) other.close();
+  await expect.poll(waiting).toBeGreaterThanOrEqual(RECORD.length);
+});
+
 test('a ticket that is changed, foreign, expired or of another key is refused, and opens nothing', async () => {
   const ticket = await ticketFor(VERIFIER);
   const link = await connect(OTHER, 'viewer');
