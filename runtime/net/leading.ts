@@ -356,7 +356,7 @@ export class Leading {
     if (this.#over) return;
     if (message.type === 'record') {
       this.#records.heard(visitor.key, message);
-      // Whoever has asked for it holds it from now on: it can go when that is over, though the trainer stays.
+      // The audits that have asked for it hold it from now on: it can go when they are over, though the trainer stays.
       if (message.blob !== undefined) this.#garbage.letGo(visitor, [message.blob]);
       return;
     }

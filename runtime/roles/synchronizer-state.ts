@@ -22,7 +22,7 @@ export interface MemberState {
   readonly again?: boolean;
   /** It seals its stretches: they may be audited. */
   readonly audits?: boolean;
-  /** An operator has listed its key, which no invite let in: it is no stranger. */
+  /** An operator has listed its key, which no invite let in. */
   readonly vouched?: boolean;
   /** The gateway's measurements of its link; nothing before there are any. */
   readonly measured?: MeasuredLink;

@@ -79,7 +79,7 @@ export function standingOf({ runs }: Pick<SynchronizerState, 'runs'>, key: strin
   return { ...worst, looked };
 }
 
-/** Which share of its stretches is done again. Nobody gets a new key by an operator for the asking, as by an invite. */
+/** Which share of its stretches is done again. Only keys that an invite let in begin high. */
 export function rateFor(state: Pick<SynchronizerState, 'runs' | 'limits' | 'members'>, key: string): number {
   const { auditRate, newKeyRate } = state.limits;
   const isVouched = state.members[key]?.vouched === true;

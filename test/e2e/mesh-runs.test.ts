@@ -12,7 +12,8 @@ const folder = temporaryFolder();
 const model = writeTiny(folder, { epochs: 2 });
 const mesh = new TestMesh(folder);
 const small = new TestMesh(temporaryFolder());
-const RUNS = ['1', '2'].map((seed) => ['--limit', '320', '--epochs', '8', '--seed', seed]);
+/** Long enough that the first one is not done before the second one has begun. */
+const RUNS = ['1', '2'].map((seed) => ['--limit', '320', '--epochs', '64', '--seed', seed]);
 let expected: Record<string, string>[] = [];
 
 beforeAll(async () => {
