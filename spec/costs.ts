@@ -48,7 +48,7 @@ export interface Costs {
   readonly farFrameByte?: number;
   /** A frame of several that are on their way, since some come and go together. Absent: as any other. */
   readonly streamFrame?: number;
-  /** A frame on a machine with more trainers than cores, which take turns there. Absent: as any other. */
+  /** A frame on a machine with more trainers than cores, which take turns there. Absent: no more than any other. */
   readonly crowdedFrame?: number;
   /** The same by the clock, on one machine: less where both ends work at once, more where one wakes the other. Absent: as much. */
   readonly framePath?: number;

@@ -61,9 +61,14 @@ function orderProblem(state: LedgerState, entry: EntryOf<'paid' | 'channel'>, to
   return has < BigInt(tokens) ? `${by} has ${has} tokens` : undefined;
 }
 
+/** @returns the number of the key's next order */
+export function nextOrder(accounts: LedgerState['accounts'], by: string): number {
+  return (accounts.get(by)?.orders ?? 0) + 1;
+}
+
 /** Orders of a key are numbered from 1 without a gap: each is taken once. */
 export function numberProblem({ accounts }: LedgerState, { by, number }: Numbered): string | undefined {
-  const next = (accounts.get(by)?.orders ?? 0) + 1;
+  const next = nextOrder(accounts, by);
   if (number < next) return `order ${number} of ${by} was taken before`;
   return number > next ? `order ${next} of ${by} comes first` : undefined;
 }

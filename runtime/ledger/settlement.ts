@@ -13,7 +13,7 @@ export interface Settlement {
   /** The mesh's key, as the ledger has it, and as the contract does. */
   readonly mesh: string;
   readonly meshBytes: string;
-  /** The last record that it is of, and its hash. */
+  /** The last record that it covers, and its hash. */
   readonly record: number;
   readonly head: string;
   readonly root: string;

@@ -1,10 +1,10 @@
 /** What is signed of payments: transfers and channels by the key that pays, vouchers by the payer of their channel. */
-import { ed25519, type KeyPair } from '../identity/ed25519.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
 import { hex, sha256 } from '../wire/hash.ts';
 import type { EntryOf } from './entry.ts';
-import { holds } from './signed.ts';
+import { holds, signed } from './signed.ts';
 
 type Signed<T extends 'paid' | 'channel' | 'redeemed' | 'closing'> = Omit<EntryOf<T>, 'at'>;
 export type Payment = Signed<'paid'>;
@@ -65,10 +65,6 @@ export function signClosing(channel: string, mesh: string, keys: KeyPair): Closi
 
 export function closingHolds(closing: Omit<Closing, 'type'>, mesh: string): boolean {
   return holds(closingText(closing, mesh), closing.sig, closing.by);
-}
-
-function signed(text: Uint8Array, { secretKey }: KeyPair): string {
-  return hex(ed25519.sign(text, secretKey));
 }
 
 function nameOf(text: Uint8Array): string {

@@ -1,10 +1,9 @@
 /** What is signed of withdrawals: by ed25519 keys of the mesh, and by the wallets that are paid or sign roots. */
-import { ed25519, type KeyPair } from '../identity/ed25519.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
-import { hex } from '../wire/hash.ts';
 import type { EntryOf } from './entry.ts';
-import { holds } from './signed.ts';
+import { holds, signed } from './signed.ts';
 import { walletOf } from './wallet.ts';
 
 type Signed<T extends 'settler' | 'bound' | 'withdrawn'> = Omit<EntryOf<T>, 'at'>;
@@ -26,16 +25,13 @@ export function signBinding(
 ): Signed<'bound'> {
   const by = keyText(keys.publicKey);
   const { address, number, wallet } = binding;
-  const sig = signed(['nmc/ledger/bound/1', bindingText({ by, address, number }, mesh)], keys);
+  const sig = signed(boundText(bindingText({ by, address, number }, mesh)), keys);
   return { type: 'bound', by, address, number, wallet, sig };
 }
 
 export function bindingHolds(entry: Signed<'bound'>, mesh: string): boolean {
   const text = bindingText(entry, mesh);
-  return (
-    holds(canonicalBytes(['nmc/ledger/bound/1', text]), entry.sig, entry.by) &&
-    walletOf(text, entry.wallet) === entry.address
-  );
+  return holds(boundText(text), entry.sig, entry.by) && walletOf(text, entry.wallet) === entry.address;
 }
 
 /** @param keys of the mesh */
@@ -44,12 +40,12 @@ export function signSettler(
   keys: KeyPair,
 ): Signed<'settler'> {
   const text = settlerText(address, keyText(keys.publicKey));
-  return { type: 'settler', address, wallet, sig: signed(['nmc/ledger/settler/1', text], keys) };
+  return { type: 'settler', address, wallet, sig: signed(namedText(text), keys) };
 }
 
 export function settlerHolds({ address, wallet, sig }: Signed<'settler'>, mesh: string): boolean {
   const text = settlerText(address, mesh);
-  return holds(canonicalBytes(['nmc/ledger/settler/1', text]), sig, mesh) && walletOf(text, wallet) === address;
+  return holds(namedText(text), sig, mesh) && walletOf(text, wallet) === address;
 }
 
 export function signWithdrawal(
@@ -63,14 +59,25 @@ export function signWithdrawal(
     by,
     tokens,
     number,
-    sig: signed(['nmc/ledger/withdrawn/1', mesh, by, tokens, number], keys),
+    sig: signed(withdrawnText({ by, tokens, number }, mesh), keys),
   };
 }
 
-export function withdrawalHolds({ by, tokens, number, sig }: Signed<'withdrawn'>, mesh: string): boolean {
-  return holds(canonicalBytes(['nmc/ledger/withdrawn/1', mesh, by, tokens, number]), sig, by);
+export function withdrawalHolds(entry: Signed<'withdrawn'>, mesh: string): boolean {
+  return holds(withdrawnText(entry, mesh), entry.sig, entry.by);
 }
 
-function signed(what: readonly unknown[], keys: KeyPair): string {
-  return hex(ed25519.sign(canonicalBytes(what), keys.secretKey));
+function boundText(text: string): Uint8Array {
+  return canonicalBytes(['nmc/ledger/bound/1', text]);
+}
+
+function namedText(text: string): Uint8Array {
+  return canonicalBytes(['nmc/ledger/settler/1', text]);
+}
+
+function withdrawnText(
+  { by, tokens, number }: Pick<EntryOf<'withdrawn'>, 'by' | 'tokens' | 'number'>,
+  mesh: string,
+): Uint8Array {
+  return canonicalBytes(['nmc/ledger/withdrawn/1', mesh, by, tokens, number]);
 }

@@ -1,11 +1,10 @@
 /** The signatures of those who propose and vote, and of the operator who gives a mesh its charter. */
-import { ed25519, type KeyPair } from '../identity/ed25519.ts';
+import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import { canonicalBytes } from '../wire/canonical.ts';
-import { hex } from '../wire/hash.ts';
 import type { Charter } from './charter.ts';
 import type { EntryOf } from './entry.ts';
-import { holds } from './signed.ts';
+import { holds, signed } from './signed.ts';
 
 type Unsigned<T extends 'charter' | 'proposed' | 'voted'> = Omit<EntryOf<T>, 'at' | 'sig'>;
 type Signed<T extends 'charter' | 'proposed' | 'voted'> = Omit<EntryOf<T>, 'at'>;
@@ -13,7 +12,7 @@ type Signed<T extends 'charter' | 'proposed' | 'voted'> = Omit<EntryOf<T>, 'at'>
 /** @param mesh its key, in all of these: a word for one mesh is worth nothing in another one */
 export function signCharter(charter: Charter, mesh: string, keys: KeyPair): Signed<'charter'> {
   const entry = { type: 'charter', charter, by: keyText(keys.publicKey) } as const;
-  return { ...entry, sig: signed(entry, mesh, keys) };
+  return { ...entry, sig: signed(textOf(entry, mesh), keys) };
 }
 
 export function signProposal(
@@ -22,7 +21,7 @@ export function signProposal(
   keys: KeyPair,
 ): Signed<'proposed'> {
   const entry = { type: 'proposed', id, setting, value, by: keyText(keys.publicKey) } as const;
-  return { ...entry, sig: signed(entry, mesh, keys) };
+  return { ...entry, sig: signed(textOf(entry, mesh), keys) };
 }
 
 export function signVote(
@@ -31,16 +30,12 @@ export function signVote(
   keys: KeyPair,
 ): Signed<'voted'> {
   const entry = { type: 'voted', proposal, vote, by: keyText(keys.publicKey) } as const;
-  return { ...entry, sig: signed(entry, mesh, keys) };
+  return { ...entry, sig: signed(textOf(entry, mesh), keys) };
 }
 
 /** Whether the key that it names has signed it. */
 export function voteHolds(entry: Signed<'charter'> | Signed<'proposed'> | Signed<'voted'>, mesh: string): boolean {
   return holds(textOf(entry, mesh), entry.sig, entry.by);
-}
-
-function signed(entry: Parameters<typeof textOf>[0], mesh: string, keys: KeyPair): string {
-  return hex(ed25519.sign(textOf(entry, mesh), keys.secretKey));
 }
 
 function textOf(entry: Unsigned<'charter'> | Unsigned<'proposed'> | Unsigned<'voted'>, mesh: string): Uint8Array {

@@ -10,7 +10,7 @@ import type { EntryOf, Seal } from './entry.ts';
 /** @param mesh its key: an order for one mesh is worth nothing in another one */
 export function signFunds(funds: Omit<Funds, 'by' | 'sig'>, mesh: string, keys: KeyPair): Funds {
   const by = keyText(keys.publicKey);
-  return { ...funds, by, sig: hex(ed25519.sign(fundsText({ ...funds, by }, mesh), keys.secretKey)) };
+  return { ...funds, by, sig: signed(fundsText({ ...funds, by }, mesh), keys) };
 }
 
 export function fundsHold(funds: Funds, mesh: string): boolean {
@@ -19,7 +19,7 @@ export function fundsHold(funds: Funds, mesh: string): boolean {
 
 export function signSeal(seal: Omit<Seal, 'by' | 'sig'>, keys: KeyPair): Seal {
   const by = keyText(keys.publicKey);
-  return { ...seal, by, sig: hex(ed25519.sign(sealText({ ...seal, by }), keys.secretKey)) };
+  return { ...seal, by, sig: signed(sealText({ ...seal, by }), keys) };
 }
 
 export function sealHolds(seal: Seal): boolean {
@@ -43,7 +43,7 @@ export function signExclusion(
   { key, run, reason, at }: Exclusion,
   keys: KeyPair,
 ): Exclusion & { readonly sig: string } {
-  return { key, run, reason, at, sig: hex(ed25519.sign(exclusionText({ key, run, reason, at }), keys.secretKey)) };
+  return { key, run, reason, at, sig: signed(exclusionText({ key, run, reason, at }), keys) };
 }
 
 /** @param mesh its key */
@@ -53,6 +53,11 @@ export function exclusionHolds(exclusion: Exclusion & { readonly sig: string }, 
 
 function exclusionText({ key, run, reason, at }: Exclusion): Uint8Array {
   return canonicalBytes(['nmc/exclusion/1', key, run, reason, at]);
+}
+
+/** As entries have it. */
+export function signed(text: Uint8Array, { secretKey }: KeyPair): string {
+  return hex(ed25519.sign(text, secretKey));
 }
 
 export function holds(text: Uint8Array, sig: string, by: string): boolean {

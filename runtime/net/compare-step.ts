@@ -10,12 +10,11 @@ import type { Tensor } from '../device/device.ts';
 import { fillStates, type SavedStates, saveStates } from '../shard/shard.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
-import type { Frame } from '../training/frame.ts';
 import type { Totals } from '../training/totals.ts';
 import { decodeValues } from '../wire/codec.ts';
 import type { CutRecord, StretchRecord } from './records/read-record.ts';
-import { type RepeatOptions, repeatStretch } from './records/repeat.ts';
-import type { ShownFrame, ShownShard } from './records/reproduction.ts';
+import { frameKey, type RepeatOptions, repeatStretch } from './records/repeat.ts';
+import type { ShownShard } from './records/reproduction.ts';
 import { decodeState } from './shard-state.ts';
 
 export interface ComparedStep {
@@ -113,14 +112,14 @@ async function outcomeOf(step: ComparedStep, options: RepeatOptions, draw?: numb
         taken: (shard, frame) => {
           scaled(shard, frame.values);
           const values = frame.values.map((all, i) =>
-            changedBy(`${shard}/${frameName(frame)}/${i}`, all, all.length / deployment.batch),
+            changedBy(`${shard}/${frameKey(frame)}/${i}`, all, all.length / deployment.batch),
           );
           return { ...frame, values };
         },
         sent: (shard, _to, frame) => {
           scaled(shard, frame.values);
           frames.set(
-            `${shard}/${frameName(frame)}`,
+            `${shard}/${frameKey(frame)}`,
             frame.values.map((values) => values.slice() as Tensor),
           );
         },
@@ -155,7 +154,7 @@ function framesApart(
   const record = records.find(({ head }) => head.shard === shard);
   const codec = record?.sent[0]?.header.codec ?? 'f32';
   const messages = sources.get(shard)?.schedule.messages ?? [];
-  const all = new Map(frames.map((frame) => [`${shard}/${frameName(frame)}`, frame]));
+  const all = new Map(frames.map((frame) => [`${shard}/${frameKey(frame)}`, frame]));
   // A frame that does not come out here, and one that was not shown.
   const missing = [...here.frames.keys()].filter((name) => name.startsWith(`${shard}/`) && !all.has(name));
   const place = { what: 'frame', shard } as const;
@@ -259,8 +258,4 @@ function changedTensor(values: Tensor, share: number, seed: number, name: string
 
 function less(a: Tensor, b: Tensor): Float64Array {
   return Float64Array.from(a, (value, i) => value - (b[i] as number));
-}
-
-function frameName({ message, callIndex, microbatch, tick }: Omit<Frame, 'values'> | ShownFrame): string {
-  return `${message}/${callIndex}/${microbatch}/${tick}`;
 }

@@ -7,7 +7,7 @@ import { leafOf } from '../wire/merkle.ts';
 import { damagedRecord } from './records/entries.ts';
 import { stateBytes } from './records/fill-from-record.ts';
 import type { SentPacket, StretchRecord } from './records/read-record.ts';
-import type { RepeatOptions } from './records/repeat.ts';
+import { frameKey, type RepeatOptions } from './records/repeat.ts';
 import { MAX_SHOWN_BYTES, type Reproduction, type ShownFrame, type ShownState } from './records/reproduction.ts';
 import { drawStates, openShardDevice } from './shard-device.ts';
 import { decodeState, stateHash } from './shard-state.ts';
@@ -82,18 +82,14 @@ function isLinked({ state, totals }: ShownState, link: string | undefined): bool
 
 /** Each of them once, with the payload whose leaf was signed. */
 function areSent(frames: readonly ShownFrame[], sent: readonly SentPacket[]): boolean {
-  const payloads = new Map(frames.map((frame) => [nameOf(frame.to, frame), frame.payload]));
+  const payloads = new Map(frames.map((frame) => [`${frame.to}/${frameKey(frame)}`, frame.payload]));
   const seen = new Set<string>();
   for (const { to, header, headerBytes, leaf } of sent) {
     const { border: message, batch: callIndex, microbatch, tick, chunk } = header;
-    const name = nameOf(to, { message, callIndex, microbatch, tick });
+    const name = `${to}/${frameKey({ message, callIndex, microbatch, tick })}`;
     const payload = payloads.get(name)?.subarray(chunk * MAX_PAYLOAD_BYTES, (chunk + 1) * MAX_PAYLOAD_BYTES);
     if (!payload || hex(leafOf(Buffer.concat([headerBytes, payload]))) !== hex(leaf)) return false;
     seen.add(name);
   }
   return seen.size === frames.length;
-}
-
-function nameOf(to: number, f: Pick<ShownFrame, 'message' | 'callIndex' | 'microbatch' | 'tick'>): string {
-  return `${to}/${f.message}/${f.callIndex}/${f.microbatch}/${f.tick}`;
 }

@@ -1,4 +1,5 @@
 /** Two answers to the same request, by the same weights on two machines: where they differ, and whether devices may differ by that. */
+import { isObject } from '../../support/is-object.ts';
 
 export interface Difference {
   /** Of the first value that is not the same, or of the first one that is not near: `2.digit_scores.7`. */
@@ -58,10 +59,6 @@ function isTie({ told, own, name }: Beside): boolean {
   if (typeof one !== 'number' || typeof other !== 'number' || !Array.isArray(scores)) return false;
   const [first, second] = [scores[one], scores[other]];
   return typeof first === 'number' && typeof second === 'number' && Math.abs(first - second) <= NEAR;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function below(place: string, name: string | number): string {

@@ -6,6 +6,7 @@ import { ensureKey, readKey, userKeyPath } from '../../identity/key-file.ts';
 import { keyBytes, keyText } from '../../identity/key-text.ts';
 import { CHALLENGE_MS, type Channel, lockedIn } from '../../ledger/channel.ts';
 import type { Order } from '../../ledger/orders.ts';
+import { nextOrder } from '../../ledger/payments.ts';
 import { signClosing, signOpening, signPayment } from '../../ledger/signed-payments.ts';
 import type { LedgerState } from '../../ledger/state.ts';
 import type { KeptVoucher } from '../../ledger/till.ts';
@@ -166,7 +167,7 @@ export async function withLedger<T>(
 }
 
 export function nextNumber({ accounts }: LedgerState, keys: KeyPair): number {
-  return (accounts.get(keyText(keys.publicKey))?.orders ?? 0) + 1;
+  return nextOrder(accounts, keyText(keys.publicKey));
 }
 
 export async function enter(link: Link, order: Order): Promise<void> {

@@ -1,9 +1,11 @@
 /** `nmc predict http://HOST:PORT`: asks a server for predictions, and pays it by vouchers where it wants that. */
+
 import { readObjects } from '../../data/read-input.ts';
 import { readKey } from '../../identity/key-file.ts';
 import { Purse, type PurseState } from '../../ledger/purse.ts';
 import { nmc } from '../../support/command-text.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
+import { isObject } from '../../support/is-object.ts';
 import { parsedJson } from '../../support/parsed-json.ts';
 import { count, follows, object, optional, type TypeOf, text } from '../../support/shape.ts';
 import { ANSWER_WORD, answerHolds } from '../../wire/signed-answer.ts';
@@ -224,10 +226,6 @@ function refusal({ status, refused }: Told): Error {
 
 function strange(what: string): EnvironmentError {
   return new EnvironmentError('predict/server', `this is not a server of predictions: ${what}`, 'check the address');
-}
-
-function isObject(value: unknown): value is Sample {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Reads that have a name beside their number: the name is what is printed. */

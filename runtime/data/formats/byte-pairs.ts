@@ -2,10 +2,12 @@
  * A byte-pair vocabulary (Sennrich, Haddow and Birch 2016) as Hugging Face's libraries write it: a `tokenizer.json` with
  * the tokens, the merges in their order, and how a text is split before and put together behind them.
  */
+
 import { createHash } from 'node:crypto';
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { findDuplicateKey } from '../../support/duplicate-keys.ts';
+import { isObject } from '../../support/is-object.ts';
 import { LostText } from '../lost-text.ts';
 import type { VocabularyFile } from '../vocabulary-file.ts';
 import { badData } from './bad-data.ts';
@@ -161,10 +163,6 @@ function idsIn({ model, added_tokens: added = [] }: TokenizerJson): number[] {
 
 function isId(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) < MAX_TOKENS;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function shown(value: unknown): string {

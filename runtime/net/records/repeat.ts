@@ -284,6 +284,7 @@ function* framesOf({ taken }: CutRecord, { schedule }: ShardSource, callIndex: n
   }
 }
 
-function frameKey({ message, callIndex, microbatch, tick }: Omit<Frame, 'values'>): string {
+/** A frame's name among all that go between two shards, or that one shard has. */
+export function frameKey({ message, callIndex, microbatch, tick }: Omit<Frame, 'values'>): string {
   return `${message}/${callIndex}/${microbatch}/${tick}`;
 }
