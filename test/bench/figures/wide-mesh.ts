@@ -4,8 +4,10 @@
  * over the border, is measured in the same run: the target is the control's rate less that.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureKey } from '../../../runtime/identity/key-file.ts';
+import { keyText } from '../../../runtime/identity/key-text.ts';
 import { waitUntil } from '../../support/wait-for.ts';
 import { measureCeiling } from '../ceiling.ts';
 import { atLeast, type Figure, told } from '../figure.ts';
@@ -53,13 +55,15 @@ export async function wideMeshFigures(folder: string): Promise<readonly Figure[]
   }
 }
 
-/** A trainer that says where its time goes. */
+/** A trainer that says where its time goes. Its key is listed by the operator: an invite's would be audited throughout. */
 async function joinOn(core: number, folder: string, mesh: Mesh, clock: CryptographyClock): Promise<ChildProcess> {
-  const { invite } = JSON.parse(await mesh.ask('keys', 'invite')) as { invite: string };
   const name = nameOf(core);
   const state = join(folder, name);
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  const key = keyText(ensureKey(join(state, 'key.json')).publicKey);
+  await mesh.ask('keys', 'allow', key, '--role', 'trainer');
   const [program = '', ...args] = on(core, [nmc, 'join', mesh.address, '--name', name, '--state', state, '--json']);
-  const env = { ...process.env, NMC_CONFIG: join(folder, 'config'), NMC_INVITE: invite, NMC_DEBUG: '6' };
+  const env = { ...process.env, NMC_CONFIG: join(folder, 'config'), NMC_DEBUG: '6' };
   const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   child.stderr?.on('data', (part: Buffer) => clock.read(part.toString()));
   return child;
