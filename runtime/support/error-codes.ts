@@ -196,6 +196,8 @@ export const ERROR_CODES = {
   'predict/prompt': 'the model cannot go on from this prompt',
   'predict/server': 'the server did not answer with predictions',
   'predict/text': 'the run does not go on with text',
+  'predict/token': 'the token for a prediction server cannot be used',
+  'predict/token-mode': 'others may read the token for a prediction server',
   'probe/rule': 'this rule has no rate of inference',
   'progress/late': 'a trainer took too long',
   'rate/auto': 'a rate cannot be found here',

@@ -70,6 +70,8 @@ export const PREDICT = {
   ...LIMIT,
   ...OTHER_FILE,
   run: word(`run folder, or the address of ${nmc`serve`}: http://HOST:PORT`),
+  ca: text('of a server: certificate (PEM) to trust, its own or of its authority'),
+  'token-file': text('of a server that asks for a token: file with it (default: $NMC_TOKEN)'),
   pay: text(`of a server: channel that pays it, as ${nmc`ledger open`} has named it`),
   answers: text(`of a server that signs: file to add its answers to, for ${nmc`audit RUN --answer FILE`}`),
   max: whole('with --pay: tokens that may be spent at most', { least: 1 }),

@@ -1,8 +1,12 @@
 /** `nmc predict http://HOST:PORT`: asks a server for predictions, and pays it by vouchers where it wants that. */
 
+import type { IncomingHttpHeaders } from 'node:http';
+import { reasonOf } from '../../../spec/reason-of.ts';
 import { readObjects } from '../../data/read-input.ts';
+import { type Asked, askServer } from '../../http/ask-server.ts';
 import { readKey } from '../../identity/key-file.ts';
 import { Purse, type PurseState } from '../../ledger/purse.ts';
+import { errorCode } from '../../support/atomic.ts';
 import { nmc } from '../../support/command-text.ts';
 import { EnvironmentError, UserError } from '../../support/errors.ts';
 import { isObject } from '../../support/is-object.ts';
@@ -14,6 +18,7 @@ import { holdChannel, keptChannel, writeChannel } from '../mesh/wallet.ts';
 import { EXIT } from '../shell/command.ts';
 import type { PredictArguments } from './options.ts';
 import { printRow } from './print-row.ts';
+import { type ServerAccess, serverAccess } from './server-access.ts';
 
 /** Samples of one request. */
 const GROUP = 64;
@@ -32,7 +37,7 @@ export async function predictAtServer(args: PredictArguments, address: string): 
   if (args.input === undefined)
     throw new UserError('usage/input', '--input is missing', 'name a file of JSON lines, or - for standard input');
   const samples = (await readObjects(args.input)).slice(0, args.limit);
-  const server = new Server(address, args.task);
+  const server = new Server(address, serverAccess(address, args), args.task);
   const terms = await server.terms();
   const paying = payingFor(args, terms);
   server.keep({ file: args.answers, server: paying?.server });
@@ -122,11 +127,14 @@ interface Paying {
 /** A server of predictions over HTTP. */
 class Server {
   readonly #address: string;
+  readonly #access: ServerAccess;
   readonly #task: string | undefined;
   #keeping: Keeping = { file: undefined, server: undefined };
 
-  constructor(address: string, task: string | undefined) {
-    this.#address = address.replace(/\/+$/, '');
+  /** @param address as its user says it */
+  constructor(address: string, access: ServerAccess, task: string | undefined) {
+    this.#address = address;
+    this.#access = access;
     this.#task = task;
   }
 
@@ -137,8 +145,9 @@ class Server {
 
   /** What it wants for a prediction; nothing: it is not paid. */
   async terms(): Promise<Terms | undefined> {
-    const { text: told } = await this.#fetch('/healthz', {});
-    const health = parsedJson(told);
+    const told = await this.#fetch('/healthz', {});
+    const health = parsedJson(told.text);
+    if (told.headers.location !== undefined) throw refusal(told);
     if (!follows(HEALTH, health)) throw strange('it does not say how it is');
     return health.payment;
   }
@@ -164,9 +173,9 @@ class Server {
   /** @throws EnvironmentError where the answer is to be kept, and its word is not the server’s */
   #keepWord(request: string, { text: answer, headers }: Told): void {
     const { file, server } = this.#keeping;
-    const told = headers.get('nmc-answer');
-    if (told === null && file === undefined && server === undefined) return;
-    const word = parsedJson(told ?? '');
+    const told = headers['nmc-answer'];
+    if (told === undefined && file === undefined && server === undefined) return;
+    const word = parsedJson(String(told ?? ''));
     const exchange = { request: Buffer.from(request), answer: Buffer.from(answer) };
     const isSigned =
       follows(ANSWER_WORD, word) && (server === undefined || word.by === server) && answerHolds(word, exchange);
@@ -188,36 +197,51 @@ class Server {
     });
   }
 
-  async #fetch(path: string, init: RequestInit): Promise<Told> {
+  async #fetch(path: string, asked: Asked): Promise<Told> {
+    const { address, ca, token } = this.#access;
+    const headers = { ...asked.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const url = new URL(address);
+    url.pathname = url.pathname.replace(/\/+$/, '') + path;
     try {
-      const response = await fetch(`${this.#address}${path}`, init);
-      const told = await response.text();
-      const parsed = response.status === 200 ? undefined : parsedJson(told);
-      return {
-        ...{ status: response.status, text: told, headers: response.headers },
-        ...(follows(REFUSED, parsed) ? { refused: parsed.error } : {}),
-      };
+      const { status, headers: told, text } = await askServer(url, { ...asked, headers, ca });
+      const parsed = status === 200 ? undefined : parsedJson(text);
+      return { ...{ status, text, headers: told }, ...(follows(REFUSED, parsed) ? { refused: parsed.error } : {}) };
     } catch (error) {
-      const why = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : error;
       throw new EnvironmentError(
         'predict/server',
-        `${this.#address} does not answer: ${String(why)}`,
-        'check the address',
+        `${this.#address} does not answer: ${reasonOf(error) || errorCode(error)}`,
+        isUntrusted(error)
+          ? '--ca FILE, a copy of the certificate that the server was given, or of its authority'
+          : 'check the address',
       );
     }
   }
 }
 
+/** Of a certificate that no known authority has signed. */
+function isUntrusted(error: unknown): boolean {
+  return /SELF_SIGNED|LEAF_SIGNATURE|ISSUER/.test(errorCode(error) ?? '');
+}
+
 interface Told {
   readonly status: number;
   readonly text: string;
-  readonly headers: Headers;
+  readonly headers: IncomingHttpHeaders;
   readonly refused?: TypeOf<typeof REFUSED>['error'];
 }
 
-function refusal({ status, refused }: Told): Error {
-  if (!refused) return strange(`it answers with status ${status}`);
+function refusal({ status, refused, headers }: Told): Error {
+  if (!refused)
+    return strange(
+      headers.location === undefined ? `it answers with status ${status}` : `it sends on to ${headers.location}`,
+    );
   const { message, repair, code } = refused;
+  if (status === 401)
+    return new UserError(
+      'predict/token',
+      `the server refuses: ${message}`,
+      `--token-file FILE, or NMC_TOKEN, with a token that was made on the server’s machine: ${nmc`keys token new NAME`}`,
+    );
   if (status === 402) return new UserError('serve/payment', `the server refuses: ${message}`, repair);
   if (status === 400 || status === 422)
     return new UserError('predict/server', `the server refuses (${code}): ${message}`, repair);

@@ -25,7 +25,7 @@ import { dataOpener, storedClasses, storedDataRecord } from './training-data.ts'
 
 export default async function (args: PredictArguments): Promise<number> {
   if (isAddress(args.run)) return (await import('./predict-server.ts')).predictAtServer(args, args.run);
-  const ofServer = (['pay', 'max', 'answers'] as const).find((name) => args[name] !== undefined);
+  const ofServer = (['pay', 'max', 'answers', 'ca', 'token-file'] as const).find((name) => args[name] !== undefined);
   if (ofServer !== undefined)
     throw new UserError(
       'usage/input',
