@@ -14,6 +14,8 @@ type Counted = Pick<PastProposal, 'yes' | 'no' | 'of'>;
 
 /** Shares are compared in millionths, by whole numbers. */
 const MILLION = 1_000_000n;
+/** Delays that a change waits at most for what is pending. */
+const HELD_UP = 10;
 
 /** What a key has earned, and has not taken out of the mesh. */
 export function weightOf({ earned, withdrawn }: Account): bigint {
@@ -210,9 +212,14 @@ function end(governance: Governance, { entry }: Proposal, how: Omit<PastProposal
   governance.past.push({ entry, ...how });
 }
 
-/** As many segments as the charter says, and all that was pending when it was decided is granted or withheld. */
+/**
+ * As many segments as the charter says, and all that was pending when it was decided is granted or withheld. A run that
+ * stands still holds nothing up for ever: each pending stretch keeps the window that it was committed under.
+ */
 function delayHasPassed({ seals, runs }: LedgerState, { charter }: Governance, { passed }: Proposal): boolean {
-  if (!passed || seals <= passed.seals + charter.charter.delay) return false;
+  const { delay } = charter.charter;
+  if (!passed || seals <= passed.seals + delay) return false;
+  if (seals > passed.seals + HELD_UP * delay) return true;
   for (const { shards } of runs.values())
     for (const { pending } of shards) {
       const [oldest] = pending.values();

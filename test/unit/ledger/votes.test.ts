@@ -179,6 +179,34 @@ describe('a proposal', () => {
     expect(rate(ledger)).toBe(0.05);
   });
 
+  it('waits ten delays at most for a run that stands still, whose stretches keep their window', () => {
+    const ledger = voting({ delay: 2 });
+    ledger.run([1n], { run: 'long' });
+    ledger.add(ledger.funds('emission', 100, OPERATOR, 'long'));
+    const id = propose(ledger, ANN, 0.2);
+    ledger.add(vote(id, ANN));
+    const stretch = (i: number): NewEntry =>
+      ledger.stretch({ run: 'long', shard: 0, from: i, to: i + 1, trainer: DAN });
+    ledger.add(stretch(0));
+    pass(ledger, 3);
+    expect(ledger.state.governance?.proposals.get(id)?.passed).toBeDefined();
+    pass(ledger, 20);
+    expect(outcomes(ledger)).toEqual([]);
+    pass(ledger, 1);
+    expect([rate(ledger), outcomes(ledger)]).toEqual([0.2, ['applied']]);
+    // Later stretches are paid behind ten others, and this one still behind eighty.
+    const isPending = (): boolean => {
+      const { pending } = ledger.state.runs.get('long')?.shards[0] ?? {};
+      return [...(pending?.values() ?? [])].some(({ entry }) => entry.from === 0);
+    };
+    for (let i = 1; i <= 79; i++) ledger.add(stretch(i));
+    ledger.settle();
+    expect(isPending()).toBe(true);
+    ledger.add(stretch(80));
+    ledger.settle();
+    expect(isPending()).toBe(false);
+  });
+
   it('to audit less makes what is pending wait longer', () => {
     const ledger = voting();
     const id = propose(ledger, ANN, 0.01);
