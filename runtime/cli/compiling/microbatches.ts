@@ -26,8 +26,8 @@ import type { CompileArguments } from './options.ts';
 
 export interface Division {
   readonly microbatches: number;
-  /** Nodes are not cut: each tick then costs one way between shards, not several. */
-  readonly wholeNodes: boolean;
+  /** Nodes are not cut: each tick then costs one way between shards, not several. Absent: as the partitioner finds. */
+  readonly wholeNodes?: boolean;
 }
 
 /** The assumption where the trainers have not measured what they can do. */
@@ -92,23 +92,29 @@ export function usualMicrobatches(batch: number): number {
   return evenMicrobatches(batch, USUAL).at(-1) ?? 1;
 }
 
+export interface DivisionAsked {
+  /** How many parts, where somebody said it. */
+  readonly microbatches?: number | undefined;
+  /** Whether batches begin before the weight step of the one before them: 0 or 1. */
+  readonly ahead?: number | undefined;
+  /** Keys of trainers, by shard. */
+  readonly on?: readonly string[] | undefined;
+}
+
 /**
- * The division with the highest predicted rate; of equals the one with fewer parts.
+ * The division with the highest predicted rate; of equals the one with fewer parts, and with nodes that are cut.
  *
  * @param staged of the whole batch
- * @param ahead whether batches begin before the weight step of the one before them: 0 or 1
- * @param on keys of trainers, by shard
  */
 export function chooseDivision(
   staged: Staged & { readonly task: NonNullable<Staged['task']> },
   shards: number,
   trainers: readonly RatedTrainer[],
   codec: 'f32' | 'f16',
-  ahead = 0,
-  on?: readonly string[],
+  { microbatches: said, ahead = 0, on }: DivisionAsked = {},
 ): Division {
-  const counts = evenMicrobatches(staged.task.batch);
-  let best: (Division & { readonly rate: number }) | undefined;
+  const counts = said === undefined ? evenMicrobatches(staged.task.batch) : [said];
+  let best: (Required<Division> & { readonly rate: number }) | undefined;
   for (const wholeNodes of [false, true]) {
     const cut = cutModel({ ...staged, wholeNodes }, uniformMachines(shards, { rate: ASSUMED_RATE }));
     if (cut.kind === 'impossible') continue;
@@ -125,5 +131,6 @@ export function chooseDivision(
         best = { microbatches, wholeNodes, rate: found.batchesPerSecond };
     }
   }
-  return best ?? { microbatches: usualMicrobatches(staged.task.batch), wholeNodes: false };
+  if (!best) return { microbatches: said ?? usualMicrobatches(staged.task.batch) };
+  return { microbatches: best.microbatches, wholeNodes: best.wholeNodes };
 }
