@@ -19,6 +19,8 @@ export interface PulseStart {
   readonly instance: string;
   /** When the trainer's own thread last came by: one number of 64 bits. */
   readonly beats: SharedArrayBuffer;
+  /** Milliseconds after which that thread counts as hanging, and the process is ended; absent: two minutes. */
+  readonly silence?: number;
 }
 
 const LOOK_EVERY_MS = 1000;
@@ -40,7 +42,7 @@ export function startPulse(start: Omit<PulseStart, 'beats'>): Pulse {
   timer.unref();
   const worker = new Worker(new URL('./pulse-thread.js', import.meta.url), { workerData: { ...start, beats } });
   worker.unref();
-  // Without it the trainer counts as silent a little earlier, no more.
+  // Without it the trainer counts as silent a little earlier, and nothing ends it where its own thread hangs.
   worker.on('error', () => undefined);
   return {
     moved: (address) => worker.postMessage(address),

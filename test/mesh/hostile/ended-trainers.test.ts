@@ -1,5 +1,6 @@
 /** Trainers in whose process something goes wrong for good: the one who lent the machine gets it back, and is told why. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -86,6 +87,27 @@ test.concurrent('a parent says so when the process that computes is killed', asy
   signalProcess(pid, 'SIGKILL');
   const { code, stderr } = await ended;
   expect([code, stderr]).toEqual([3, expect.stringContaining('error[trainer/ended]')]);
+}, 60_000);
+
+test.concurrent('a process whose own thread hangs is ended from another one, whether or not the mesh can be reached', async () => {
+  const pulse = resolve('dist/bundle/runtime-net-pulse-thread.cjs');
+  const hang = `
+    const { Worker } = require('node:worker_threads');
+    const beats = new SharedArrayBuffer(8);
+    new BigInt64Array(beats)[0] = process.hrtime.bigint();
+    const address = { host: '127.0.0.1', port: 1, secure: false };
+    new Worker(${JSON.stringify(pulse)}, { workerData: { address, instance: 'i', beats, silence: 300 } });
+    setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 100);
+  `;
+  const child = spawn(process.execPath, ['-e', hang], { env: { ...process.env, NMC_DEVICE_ENDS_WITHIN: '200' } });
+  started.push(child);
+  let said = '';
+  child.stderr.on('data', (text) => {
+    said += String(text);
+  });
+  const [, signal] = await once(child, 'close');
+  expect(said).toContain('error[device/stuck]: this trainer ends: its own thread has not answered for 0.3 s');
+  expect(signal).toBe('SIGKILL');
 }, 60_000);
 
 test.concurrent('a process that takes more memory than was lent is ended, and its parent says so', async () => {
