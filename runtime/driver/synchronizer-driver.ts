@@ -48,6 +48,8 @@ export interface SynchronizerPorts {
   readonly soon?: (what: () => void) => void;
   /** Hears of everything that enters the state machine. */
   readonly note?: (before: SynchronizerState, event: SynchronizerEvent, at: number, step: Step) => void;
+  /** The caller reads no state that was there before an event. */
+  readonly forgetful?: true;
   /** An effect could not be carried out: none behind it is. */
   readonly failed: (error: unknown) => void;
 }
@@ -84,7 +86,7 @@ export class SynchronizerDriver {
   happen(event: SynchronizerEvent): void {
     if (event.kind === 'leads') this.#durable.set(event.run.deployment.run, event.run);
     const now = this.#ports.now();
-    const step = synchronizer(this.#state, event, now);
+    const step = synchronizer(this.#state, event, now, this.#ports.forgetful && this.#state.members);
     this.#ports.note?.(this.#state, event, now, step);
     this.#take(step);
   }

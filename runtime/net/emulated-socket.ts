@@ -5,10 +5,11 @@
 import { connect, type createConnection, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import type { BorderFaults } from './emulated-faults.ts';
 import { EmulatedLine, type LineClock } from './emulated-line.ts';
 
 /** Properties of its own link that a trainer emulates. */
-export interface Emulation {
+export interface Emulation extends BorderFaults {
   /** Bytes a second; nothing: no bound. */
   readonly up?: number;
   readonly down?: number;

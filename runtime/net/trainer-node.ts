@@ -20,6 +20,7 @@ import { RecordBringer } from './bring-record.ts';
 import { dial } from './dial.ts';
 import { DirectBorders } from './direct.ts';
 import type { PartsPort } from './disk-columns.ts';
+import { EmulatedFaults } from './emulated-faults.ts';
 import { type EmulatedLink, type Emulation, emulatedDirect, emulatedLink } from './emulated-socket.ts';
 import type { PlanFetch } from './fetch-plan.ts';
 import { caughtEvent } from './guarded.ts';
@@ -82,6 +83,7 @@ export class TrainerNode {
   readonly #driver: TrainerDriver<LoadedShard>;
   readonly #records: RecordBringer | undefined;
   readonly #emulated: { readonly emulated?: EmulatedLink };
+  readonly #faults: EmulatedFaults | undefined;
   readonly #gateways: KnownGateways;
   /** Of the mesh, from the first connection on: all its gateways have it. */
   #pinned: Uint8Array | undefined;
@@ -98,6 +100,7 @@ export class TrainerNode {
     this.#gateways = new KnownGateways(options.address);
     this.#pinned = options.pinned;
     this.#emulated = options.emulation ? { emulated: emulatedLink(options.emulation) } : {};
+    this.#faults = options.emulation && new EmulatedFaults(options.emulation, Math.random);
     const now = (): number => performance.now();
     const ledger = new MemoryLedger(options.mostMemory);
     const blob = (hash: string, most: number): Promise<Uint8Array> => this.#blob(hash, most);
@@ -325,7 +328,10 @@ export class TrainerNode {
   #carry(packet: Uint8Array, to: string, left?: () => void): void {
     // An emulated line holds what has been written for a while.
     const done = this.#emulated.emulated ? undefined : left;
-    if (!this.#direct?.send(to, packet, done)) this.#link?.sendBorder(packet, done);
+    const faults = this.#faults;
+    if (this.#direct?.send(to, faults?.direct(packet) ?? packet, done)) return;
+    const relayed = faults ? faults.relayed(packet) : packet;
+    if (relayed) this.#link?.sendBorder(relayed, done);
   }
 
   /** @returns why it is refused */

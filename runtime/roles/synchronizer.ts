@@ -121,8 +121,14 @@ function restored(run: RunState): RunState {
   return run.phase === 'suspended' ? { ...run, phase: 'waiting', owners: [], reason: 'there is no trainer' } : run;
 }
 
-export function synchronizer(state: SynchronizerState, event: SynchronizerEvent, now: number): Step {
-  const work = new Work({ ...state, now }, now);
+/** @param table of members of the state, where the caller never reads that state again: it saves a copy for each event */
+export function synchronizer(
+  state: SynchronizerState,
+  event: SynchronizerEvent,
+  now: number,
+  table?: SynchronizerState['members'],
+): Step {
+  const work = new Work({ ...state, now }, now, table);
   work.refused = happen(work, event);
   return work.step();
 }

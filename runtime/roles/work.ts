@@ -26,9 +26,11 @@ export class Work {
   /** The table of members, once this event has made one of its own. */
   #members: Record<string, MemberState> | undefined;
 
-  constructor(state: SynchronizerState, now: number) {
+  /** @param table of members of the state, where its caller never reads that state again: it is changed in place */
+  constructor(state: SynchronizerState, now: number, table?: Record<string, MemberState>) {
     this.state = state;
     this.now = now;
+    this.#members = table;
   }
 
   setMember(member: MemberState): void {

@@ -1,4 +1,6 @@
 /** Faults of a simulated mesh, and how often they happen. */
+import { stream } from '../../spec/random.ts';
+
 export interface Faults {
   /** Milliseconds one way, and how much more at most. */
   readonly latency: number;
@@ -10,4 +12,24 @@ export interface Faults {
   readonly away?: number;
   /** Mean milliseconds between two kills of the synchronizer. */
   readonly synchronizerLives?: number;
+}
+
+/** The least and the most of each, in orders of magnitude of which each is as likely as the other. */
+const CHURN = {
+  latency: [2, 150],
+  jitter: [1, 100],
+  loss: [1e-6, 1e-3],
+  lives: [30_000, 900_000],
+  away: [1000, 60_000],
+  synchronizerLives: [20_000, 300_000],
+} as const satisfies { readonly [K in keyof Required<Faults>]: readonly [number, number] };
+
+/** A mesh in which trainers come and go, and the synchronizer begins again: another one for each seed. */
+export function churnOf(seed: number): Required<Faults> {
+  const random = stream(seed, 'churn');
+  const drawn = Object.entries(CHURN).map(([name, [least, most]], i) => [
+    name,
+    least * (most / least) ** random.uniform(i),
+  ]);
+  return Object.fromEntries(drawn) as Required<Faults>;
 }

@@ -11,6 +11,9 @@ export interface Living {
   readonly shards: readonly { readonly run: string; readonly term: number; readonly shard: number }[];
 }
 
+/** Milliseconds that a shard may be without an owner while a trainer is free. */
+export const MAX_WITHOUT_OWNER_MS = 30_000;
+
 export class Invariants {
   readonly violations: string[] = [];
   /** Longest milliseconds in which a shard had no owner while a trainer was free. */
@@ -48,10 +51,11 @@ export class Invariants {
   owns(runs: readonly StoredRun[], now: number, living: readonly Living[]): void {
     const active = runs.filter(isActive);
     const free = living.some((node) => node.connected);
+    const byKey = new Map(living.map((node) => [node.key, node]));
     for (const run of runs) {
       const counts = free && isActive(run) && (run.phase !== 'waiting' || active.length === 1);
       for (let shard = 0; shard < run.deployment.shards; shard++)
-        this.#owned(`${run.deployment.run}/${shard}`, now, !counts || isHeld(run, shard, living));
+        this.#owned(`${run.deployment.run}/${shard}`, now, !counts || isHeld(run, shard, byKey));
     }
   }
 
@@ -66,7 +70,7 @@ export class Invariants {
   }
 }
 
-function isHeld({ deployment, owners, term }: StoredRun, shard: number, living: readonly Living[]): boolean {
-  const owner = living.find((node) => node.key === owners[shard]);
+function isHeld({ deployment, owners, term }: StoredRun, shard: number, living: ReadonlyMap<string, Living>): boolean {
+  const owner = living.get(owners[shard] ?? '');
   return owner?.shards.some((s) => s.run === deployment.run && s.shard === shard && s.term === term) ?? false;
 }

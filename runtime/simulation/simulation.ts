@@ -9,65 +9,19 @@ import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
 import { TrainerDriver } from '../driver/trainer-driver.ts';
 import { LIMITS } from '../roles/limits.ts';
 import { emptySynchronizer, TICK_MS } from '../roles/synchronizer.ts';
-import type { Step, StoredRun, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
+import type { StoredRun, SynchronizerEvent } from '../roles/synchronizer-state.ts';
 import type { Message } from '../wire/messages.ts';
 import type { StretchName } from '../wire/ticket.ts';
 import { EventQueue } from './event-queue.ts';
-import type { Faults } from './faults.ts';
+import { GatheredSigns } from './gathered-signs.ts';
 import { Invariants, type Living } from './invariants.ts';
+import type { SimulatedEnd, SimulationOptions, SimulationResult } from './simulation-shapes.ts';
 import { answerTo } from './virtual-devices.ts';
 import { type SimulatedRun, VirtualHost } from './virtual-host.ts';
-import { type Served, VirtualPredictor } from './virtual-predictor.ts';
+import { VirtualPredictor } from './virtual-predictor.ts';
 import { type VirtualShard, virtualStateBehind } from './virtual-shard.ts';
 
-export interface SimulationOptions extends SimulatedRun {
-  /** Trainings beside it. @param at virtual milliseconds when each is deployed */
-  readonly beside?: readonly (SimulatedRun & { readonly at: number })[];
-  readonly nodes: number;
-  /** Bytes that each of them lends, all of them by default. */
-  readonly memory?: (node: number) => number;
-  readonly seed: number;
-  readonly faults: Faults;
-  /** Virtual milliseconds after which it ends in any case. */
-  readonly until: number;
-  /** That a predictor is asked in a second; nothing: there is none. */
-  readonly requests?: number;
-  /** Trainers seal their stretches, and such a share of these is audited; absent: they do not. */
-  readonly audits?: { readonly rate: number; readonly lie?: (node: number, calls: number) => boolean };
-  /** Hears of everything that enters the synchronizer's machine. */
-  readonly note?: (before: SynchronizerState, event: SynchronizerEvent, at: number, step: Step) => void;
-}
-
-/** What has become of a training. */
-export interface SimulatedEnd {
-  readonly run: string;
-  readonly phase: string;
-  /** Virtual milliseconds from its deployment to its end; to that of the simulation where it has none. */
-  readonly time: number;
-  readonly epochs: number;
-  /** Names of the states in its newest snapshot, by shard. */
-  readonly parts: readonly string[];
-}
-
-export interface SimulationResult {
-  readonly phase: string;
-  /** Virtual milliseconds. */
-  readonly time: number;
-  readonly epochs: number;
-  readonly kills: number;
-  /** All trainings, that of `phase` and `epochs` first. */
-  readonly runs: readonly SimulatedEnd[];
-  /** Shards that a trainer had no memory for when it was to load them. */
-  readonly withoutRoom: number;
-  /** Longest time in which a shard had no owner while a trainer was free. */
-  readonly longestWithoutOwner: number;
-  /** Violations of what must always hold, in words. Empty in a sound run. */
-  readonly violations: readonly string[];
-  /** Hash over everything that happened, in order. */
-  readonly trace: string;
-  readonly events: number;
-  readonly served?: Served;
-}
+export type { SimulatedEnd, SimulationOptions, SimulationResult } from './simulation-shapes.ts';
 
 type Happening =
   | { readonly kind: 'tick' }
@@ -84,6 +38,8 @@ type Happening =
   /** Of what the synchronizer has asked its own machine. */
   | { readonly kind: 'answer'; readonly event: SynchronizerEvent }
   | { readonly kind: 'predictor'; readonly what: () => void }
+  /** Signs of life have waited for others. */
+  | { readonly kind: 'signs' }
   | { readonly kind: 'synchronizer-down' }
   | { readonly kind: 'synchronizer-up' };
 
@@ -105,6 +61,8 @@ interface Node {
 }
 
 const RECONNECT_MS = 250;
+/** As a synchronizer's node gathers signs of life. */
+const GATHER_MS = 50;
 const CORES = 2;
 const ALL_MEMORY = 1e12;
 const HASH_DIGITS = 64;
@@ -144,6 +102,7 @@ class Simulation {
   readonly #records = new Map<string, number>();
   readonly #indexOf: ReadonlyMap<string, number>;
   readonly #invariants = new Invariants();
+  readonly #signs = new GatheredSigns((event) => this.#sync?.happen(event));
   #draws = 0;
   #now = 0;
   #connections = 0;
@@ -263,6 +222,9 @@ class Simulation {
       case 'answer':
         this.#synchronize(what.event);
         return;
+      case 'signs':
+        this.#signs.flush();
+        return;
       case 'predictor':
         what.what();
         return;
@@ -270,6 +232,7 @@ class Simulation {
         this.#kills++;
         this.#sync?.stop();
         this.#sync = undefined;
+        this.#signs.drop();
         for (const node of this.#nodes.keys()) this.#break(node);
         this.#queue.add(this.#now + 500 + 1000 * this.#uniform(), { kind: 'synchronizer-up' });
         return;
@@ -361,7 +324,7 @@ class Simulation {
   }
 
   #synchronize(event: SynchronizerEvent): void {
-    this.#sync?.happen(event);
+    if (this.#sync && this.#signs.add(event)) this.#queue.add(this.#now + GATHER_MS, { kind: 'signs' });
   }
 
   /** A synchronizer that knows what is stored. */
@@ -388,7 +351,7 @@ class Simulation {
         },
         work: (effect) => this.#queue.add(this.#now + LOOK_MS, { kind: 'answer', event: this.#answerTo(effect) }),
         now: () => this.#now,
-        ...(note ? { note } : {}),
+        ...(note ? { note } : { forgetful: true as const }),
         failed: (error) => {
           throw error;
         },

@@ -64,3 +64,22 @@ test('several trainings of a plan at once share trainers, and each comes to its 
   expect(none.code).toBe(1);
   expect(none.stdout).toContain('simulated-2: waiting');
 });
+
+test('many seeds of a mesh with churn keep the rules, and an option that contradicts another is refused', async () => {
+  expect((await nmc(['compile', model, '--partition', '2', '--out', 'churn.plan'], { cwd: folder })).code).toBe(0);
+  const options = ['--nodes', '20', '--churn', '--seconds', '20', '--seeds', '2', '--seed', '5'];
+  const told = await nmc(['simulate', 'churn.plan', ...options, '--json'], { cwd: folder });
+  expect(told.code, told.stderr + told.stdout).toBe(0);
+  const events = jsonLines(told);
+  expect(events.map(({ event, seed }) => [event, seed])).toEqual([
+    ['simulated', 5],
+    ['simulated', 6],
+    ['seeds', undefined],
+  ]);
+  expect(events.at(-1)).toMatchObject({ seeds: 2, broken: 0 });
+  const said = await nmc(['simulate', 'churn.plan', ...options], { cwd: folder });
+  expect(said.stdout).toMatch(/^seed 5: .*\nseed 6: .*\n2 seeds, \d+ kills: 0 broken; /);
+  const both = await nmc(['simulate', 'churn.plan', ...options, '--faults', 'faults.json'], { cwd: folder });
+  expect(both).toMatchObject({ code: 2 });
+  expect(both.stderr).toContain('--churn draws the faults');
+});

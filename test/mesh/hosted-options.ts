@@ -28,8 +28,13 @@ export interface HostedOptions {
   readonly kills?: readonly { readonly at: number; readonly trainer: number; readonly back?: number }[];
   /** Numbers on borders; absent: f32. */
   readonly codec?: 'f32' | 'f16';
-  /** Chance that a packet of a border does not arrive. */
+  /** When their processes are stopped, with all threads, while their connections stand; and when they go on. */
+  readonly pauses?: readonly { readonly at: number; readonly trainer: number; readonly until: number }[];
+  /** Milliseconds of one way, about which packets of borders come; absent: 20. */
+  readonly way?: number;
+  /** Chance that a packet of a border does not arrive, and that one of its sealed bits has changed on the way. */
   readonly loss?: number;
+  readonly damage?: number;
   /** When the run is asked to stop. */
   readonly stopAt?: number;
   /** Trainers seal what they keep records of, and audits are done; absent: they do not. */
@@ -66,6 +71,9 @@ export interface HostedResult {
   /** Calls that shards began while the one before was under way. */
   readonly ahead: number;
   readonly milliseconds: number;
+  /** Packets of borders that were lost, and that were changed on their way. */
+  readonly lost: number;
+  readonly damaged: number;
   /** Events of the run's log. */
   readonly log: readonly Readonly<Record<string, unknown>>[];
   /** Of audits, and the keys that they have ended. */

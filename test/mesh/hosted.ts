@@ -16,6 +16,7 @@ import { TrainerDriver } from '../../runtime/driver/trainer-driver.ts';
 import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
 import type { BlobContent } from '../../runtime/net/bring-blob.ts';
+import { EmulatedFaults } from '../../runtime/net/emulated-faults.ts';
 import { entered } from '../../runtime/net/entered.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
 import { recompute } from '../../runtime/net/recompute.ts';
@@ -58,6 +59,8 @@ interface Node {
   /** How often it has begun: what an earlier life still says is not heard. */
   life: number;
   driver: TrainerDriver<LoadedShard>;
+  /** Its process does nothing until then. */
+  stoppedUntil: number;
 }
 
 /** Milliseconds one way, until a shard is open, and of one step of it. */
@@ -88,14 +91,14 @@ class HostedMesh {
   readonly #working = new Set<Promise<void>>();
   readonly #deploymentHash: string;
   #draws = 0;
-  #packets = 0;
+  #losses = 0;
   #now = 0;
   readonly #sync: SynchronizerDriver;
   readonly #log: Readonly<Record<string, unknown>>[] = [];
   readonly #verifier: PartVerifier;
   readonly #verdicts: AuditVerdict[] = [];
   readonly #revoked: string[] = [];
-  readonly #losses;
+  readonly #faults: EmulatedFaults;
   /** Nothing more comes of its audits. */
   #audited = false;
   /** Of earlier lives of trainers. */
@@ -125,7 +128,8 @@ class HostedMesh {
     this.#blobs = new Map(made.blobs);
     this.#deploymentHash = this.#put(canonicalBytes(this.#made.deployment));
     this.#rng = stream(options.seed, 'hosted');
-    this.#losses = stream(options.seed, 'losses');
+    const losses = stream(options.seed, 'losses');
+    this.#faults = new EmulatedFaults(options, () => losses.uniform(this.#losses++));
     this.#sync = this.#newSynchronizer();
     this.#verifier = new PartVerifier({
       getBlob: async (hash) => this.#blobs.get(hash),
@@ -136,7 +140,7 @@ class HostedMesh {
 
   #newNode(i: number): Node {
     const keys = keyPairFromSeed(seeded(50 + i));
-    const place = { keys, key: keyText(keys.publicKey), alive: true, life: 0 };
+    const place = { keys, key: keyText(keys.publicKey), alive: true, life: 0, stoppedUntil: 0 };
     const node: Node = Object.assign(place, { driver: this.#newDriver(i, keys, () => node) });
     return node;
   }
@@ -155,7 +159,7 @@ class HostedMesh {
         refused: () => 0,
         leave: () => undefined,
       },
-      clock: { now: () => this.#now, every: (milliseconds, what) => this.#every(milliseconds, what) },
+      clock: { now: () => this.#now, every: (milliseconds, what) => this.#every(node, milliseconds, what) },
       host: this.#hostOf(i, keys, node),
       log: () => undefined,
     });
@@ -186,12 +190,12 @@ class HostedMesh {
           at,
           deployment,
           calls,
-          this.#slow(OPENING, {
+          this.#slow(node(), OPENING, {
             ...ending,
             done: (shard) => ending.done(this.#slowed(shard, node())),
           }),
         ),
-      close: (at, shard, ending) => host.close(at, shard, this.#slow(0, ending)),
+      close: (at, shard, ending) => host.close(at, shard, this.#slow(node(), 0, ending)),
     };
   }
 
@@ -199,23 +203,23 @@ class HostedMesh {
     return { program, files: this.#options.files?.(shard) ?? new Map() };
   }
 
-  #slowed(shard: LoadedShard, { driver }: Node): LoadedShard {
+  #slowed(shard: LoadedShard, node: Node): LoadedShard {
     const { begin, restore, advance, save } = shard;
     const slowed: Partial<LoadedShard> = {
       begin: (number, call) => {
         const name = shardName({ run: shard.deployment.run, shard: shard.shard });
-        if (number > (driver.state.shards[name]?.calls ?? 0)) this.#ahead++;
+        if (number > (node.driver.state.shards[name]?.calls ?? 0)) this.#ahead++;
         begin(number, call);
       },
-      restore: (term, from, ending) => restore(term, from, this.#slow(0, ending)),
-      advance: (ending) => advance(this.#slow(WORK * this.#chance(), ending)),
-      save: (calls, last, kept, ending) => save(calls, last, kept, this.#slow(WORK, ending)),
+      restore: (term, from, ending) => restore(term, from, this.#slow(node, 0, ending)),
+      advance: (ending) => advance(this.#slow(node, WORK * this.#chance(), ending)),
+      save: (calls, last, kept, ending) => save(calls, last, kept, this.#slow(node, WORK, ending)),
     };
     return Object.assign(shard, slowed);
   }
 
   /** Virtual time stands until the work is done; then it takes so long. */
-  #slow<T>(milliseconds: number, { done, failed }: Ending<T>): Ending<T> {
+  #slow<T>(node: Node, milliseconds: number, { done, failed }: Ending<T>): Ending<T> {
     let over: () => void = () => undefined;
     const working = new Promise<void>((resolve) => {
       over = resolve;
@@ -223,7 +227,7 @@ class HostedMesh {
     this.#working.add(working);
     const later = (what: () => void): void => {
       this.#working.delete(working);
-      this.#later(milliseconds, what);
+      this.#at(node, milliseconds, what);
       over();
     };
     return { done: (value) => later(() => done(value)), failed: (error) => later(() => failed(error)) };
@@ -236,6 +240,10 @@ class HostedMesh {
       this.#later(at, () => this.#kill(node));
       if (back !== undefined) this.#later(back, () => this.#revive(node));
     }
+    for (const { at, trainer, until } of this.#options.pauses ?? [])
+      this.#later(at, () => {
+        (this.#nodes[trainer] as Node).stoppedUntil = until;
+      });
     this.#synchronize({ kind: 'deploy', deployment: this.#made.deployment, hash: this.#deploymentHash });
     const { run } = this.#made.deployment;
     if (this.#options.stopAt !== undefined)
@@ -271,6 +279,7 @@ class HostedMesh {
       manifests,
       ahead,
       milliseconds: this.#now,
+      ...{ lost: this.#faults.lost, damaged: this.#faults.damaged },
       log,
       deployment,
       blob,
@@ -294,6 +303,18 @@ class HostedMesh {
     this.#queue.add(this.#now + milliseconds, what);
   }
 
+  /** In the process of a trainer: where that is stopped, when it goes on. */
+  #at(node: Node, milliseconds: number, what: () => void | Promise<void>): void {
+    this.#later(milliseconds, async () => {
+      if (node.stoppedUntil > this.#now) this.#at(node, node.stoppedUntil - this.#now, what);
+      else await what();
+    });
+  }
+
+  get #way(): number {
+    return this.#options.way ?? WAY;
+  }
+
   #chance(): number {
     return 0.5 + this.#rng.uniform(this.#draws++);
   }
@@ -303,14 +324,14 @@ class HostedMesh {
     this.#later(TICK_MS, () => this.#tick());
   }
 
-  #every(milliseconds: number, what: () => void): () => void {
+  #every(node: () => Node, milliseconds: number, what: () => void): () => void {
     let ended = false;
     const again = (): void => {
       if (ended) return;
       what();
-      this.#later(milliseconds, again);
+      this.#at(node(), milliseconds, again);
     };
-    this.#later(milliseconds, again);
+    this.#at(node(), milliseconds, again);
     return () => {
       ended = true;
     };
@@ -370,7 +391,7 @@ class HostedMesh {
   #tell(to: string, message: Message): void {
     const node = this.#nodes.find((n) => n.key === to);
     if (!node) return;
-    this.#later(WAY, () => {
+    this.#at(node, this.#way, () => {
       if (node.alive) node.driver.hear(message);
     });
   }
@@ -434,7 +455,7 @@ class HostedMesh {
     const putBlob = (bytes: Uint8Array): string => this.#put(bytes);
     const liar = { trainer: this.#nodes.indexOf(node), keys: node.keys, now: this.#now, putBlob, blob };
     const said = this.#options.lie?.(message, liar) ?? [message];
-    for (const one of said) this.#later(WAY, () => this.#synchronize(entered(this.#sync.state, node.key, one)));
+    for (const one of said) this.#later(this.#way, () => this.#synchronize(entered(this.#sync.state, node.key, one)));
   }
 
   #blob(hash: string): Uint8Array {
@@ -455,13 +476,13 @@ class HostedMesh {
   /** Packets of one trainer for another arrive in the order in which they were sent, whenever that is. */
   #carry(from: Node, packet: Uint8Array, to: string): void {
     const way = `${from.key}/${to}`;
-    const { loss = 0 } = this.#options;
-    if (loss > 0 && this.#losses.uniform(this.#packets++) < loss) return;
-    const at = Math.max(this.#now + WAY * this.#chance(), this.#arrival.get(way) ?? 0);
+    const arrives = this.#faults.relayed(packet);
+    const at = Math.max(this.#now + this.#way * this.#chance(), this.#arrival.get(way) ?? 0);
     this.#arrival.set(way, at);
-    this.#queue.add(at, () => {
-      const node = this.#nodes.find((n) => n.key === to);
-      if (node?.alive) node.driver.receive(packet, 'relay');
+    const node = this.#nodes.find((n) => n.key === to);
+    if (!node || !arrives) return;
+    this.#at(node, at - this.#now, () => {
+      if (node.alive) node.driver.receive(arrives, 'relay');
     });
   }
 }

@@ -44,8 +44,9 @@ describe('the borders of a plan', () => {
   function bordersSaid(borders: SimulationOptions['borders']): (number | undefined)[] {
     const said: (number | undefined)[] = [];
     const note: SimulationOptions['note'] = (_before, event) => {
-      if (event.kind !== 'message' || event.message.type !== 'heartbeat') return;
-      for (const { shard, borders: count } of event.message.shards) said[shard] = count;
+      for (const sign of event.kind === 'signs' ? event.signs : [])
+        if (sign.kind === 'message' && sign.message.type === 'heartbeat')
+          for (const { shard, borders: count } of sign.message.shards) said[shard] = count;
     };
     const more = { faults, deployment: chain(5, 20, 2, 5), nodes: 5, note, ...(borders ? { borders } : {}) };
     expect(simulate(options(1, more))).toMatchObject({ phase: 'done', violations: [] });

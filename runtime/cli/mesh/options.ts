@@ -13,7 +13,7 @@ import {
   SHARDS_RANGE,
   TASK_NAME,
 } from '../shell/common-options.ts';
-import { choice, flag, type Given, rest, text, texts, whole, word, words } from '../shell/options.ts';
+import { choice, decimal, flag, type Given, rest, text, texts, whole, word, words } from '../shell/options.ts';
 import { rate } from '../shell/rate-option.ts';
 
 const INSECURE = { insecure: flag('allow an unencrypted connection to another machine') };
@@ -31,6 +31,9 @@ export const REACH = {
 export type ReachArguments = Given<typeof REACH>;
 
 const RELAY = { relay: flag('borders go only through the synchronizer, never directly between trainers') };
+/** A network that loses more carries no training. */
+const PERCENT = { least: 0, most: 50 };
+
 /** Of a mesh on one machine that shall behave as if it stood in several places. */
 export const EMULATION = {
   delay: whole('emulated round trip between two trainers, in milliseconds', { least: 0, most: 60_000 }),
@@ -38,6 +41,8 @@ export const EMULATION = {
   'emulate-down': rate('emulated downlink of a trainer'),
   'emulate-direct': rate('emulated direct connections between trainers, apart from those links'),
   'delay-direct': whole('emulated round trip of direct connections, in milliseconds', { least: 0, most: 60_000 }),
+  'emulate-loss': decimal('percent of the packets of borders that are lost on their way through the relay', PERCENT),
+  'emulate-damage': decimal('percent of the packets of borders of which a bit changes on the way', PERCENT),
 };
 export type EmulationArguments = Given<typeof EMULATION>;
 
@@ -178,6 +183,9 @@ export const SIMULATE = {
   runs: whole('trainings of the plan at once, deployed a second apart (default: 1)', { least: 1, most: 100 }),
   'max-memory': whole('MB that shards may use, of each trainer (default: no bound)', { least: 1 }),
   seed: whole('seed of all random choices; the same seed gives the same trace', { least: 0 }),
+  seeds: whole('so many seeds, one after the other, from --seed on (default: 1)', { least: 1, most: 1_000_000 }),
+  seconds: whole('virtual seconds after which it ends, whether or not the training has', { least: 1, most: 86_400 }),
+  churn: flag('faults are drawn from the seed: trainers come and go, and the synchronizer begins again'),
   faults: text('JSON file: latency, jitter, loss, lives, away, synchronizerLives (milliseconds)'),
   requests: whole('a second, to a predictor that follows the run; each must get an answer or a reason', {
     least: 1,

@@ -1,5 +1,6 @@
 /** A plan for simulation: the run as it would be deployed, without data, and who has borders with whom. */
 import type { Plan, PlanTraining } from '../../../spec/plan.ts';
+import type { SimulatedRun as VirtualRun } from '../../simulation/virtual-host.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 
 export interface SimulatedRun {
@@ -9,6 +10,15 @@ export interface SimulatedRun {
   readonly epochs: number;
   readonly snapshotEvery: number;
   readonly seed: number;
+}
+
+/** Milliseconds of a call on a trainer. */
+const CALL = 20;
+
+/** A training of the plan as virtual trainers take it: its borders, its schedule, and the ticks of a call. */
+export function virtualRun(plan: Plan, training: PlanTraining, simulated: SimulatedRun): VirtualRun {
+  const deployment = simulatedDeployment(plan, training, simulated);
+  return { borders: neighboursIn(plan), call: CALL, ticks: training.ticks ?? 1, deployment };
 }
 
 export function simulatedDeployment(plan: Plan, training: PlanTraining, simulated: SimulatedRun): Deployment {

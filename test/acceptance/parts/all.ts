@@ -6,6 +6,7 @@ import { auditsPart } from './audits.ts';
 import { benchPart } from './bench.ts';
 import { bordersPart } from './borders.ts';
 import { casesPart } from './cases.ts';
+import { churnPart } from './churn.ts';
 import { containerPart } from './container.ts';
 import { cortexPart } from './cortex.ts';
 import { cutsPart } from './cuts.ts';
@@ -56,6 +57,7 @@ export const parts: readonly Part[] = [
   peersPart,
   gpuPart,
   fanOutPart,
+  churnPart,
   ...natsParts,
   ...ledgerParts,
   ...attackParts,
