@@ -24,6 +24,7 @@ import type { AtRest } from './5-program/arrivals.ts';
 import { type Lowered, passedInSteps } from './5-program/at-rest.ts';
 import { withRate } from './5-program/auto-rate.ts';
 import { withSteps } from './5-program/auto-steps.ts';
+import type { Freedom } from './5-program/free-ticks.ts';
 import { keptValues } from './5-program/kept-values.ts';
 import { type LowerOptions, lowerProgram } from './5-program/lower.ts';
 import { runPasses } from './5-program/passes/index.ts';
@@ -184,19 +185,21 @@ export interface ProgramOptions {
   readonly after?: string | undefined;
   /** Parts of a batch of training that are in flight side by side. */
   readonly microbatches?: number;
+  /** For the schedule `async`. */
+  readonly async?: Freedom | undefined;
 }
 
 /** Stages 4 and 5. */
 export function buildProgram(
   selected: Selected,
-  { after, microbatches = 1 }: ProgramOptions = {},
+  { after, microbatches = 1, async }: ProgramOptions = {},
   observer: Observer = {},
 ): Staged {
   const { model, predicts } = selected;
   return timed(observer, 'graph and program', () => {
     const values = keptValues(graphOf(model, selected.task), selected.task, predicts, selected.kept);
     const written = { predictBatch: PREDICT_BATCH, microbatches };
-    const lowered = (from: Graph): Lowered => loweredFrom(from, selected, written);
+    const lowered = (from: Graph): Lowered => loweredFrom(from, selected, written, async);
     const { graph, task, lower } = lowered(values.graph);
     const { keeping } = values;
     const borders = keeping && {
@@ -208,7 +211,7 @@ export function buildProgram(
       observer.made?.({ stage: 'program', name, task: task?.name, print: () => printProgram(program) });
     const lanes = task ? lanesFor(graph, task) : 1;
     const lowerForOne = (atRest: AtRest): Program => withLanes(lower(atRest), { graph, task, atRest }, lanes);
-    const staged = { ...selected, task, graph, lower, ...(borders ? { borders } : {}) };
+    const staged = { ...selected, task, graph, lower, ...(borders && { borders }), ...(async && { async }) };
     if (after === 'none') {
       const lowered = lowerForOne('rounding');
       made('none', lowered);
@@ -240,8 +243,9 @@ function loweredFrom(
   graph: Graph,
   { task: asked, predicts }: Selected,
   written: Pick<LowerOptions, 'predictBatch' | 'microbatches'>,
+  async: Freedom | undefined,
 ): Lowered {
-  const task = asked && withSteps(asked, graph);
+  const task = asked && withSteps(asked, graph, async?.staleness);
   let plain: Program | undefined;
   const lower = (atRest: AtRest): Program => {
     if (atRest !== 'rounding') return lowerProgram(graph, task, predicts, { ...written, atRest });

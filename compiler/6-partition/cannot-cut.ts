@@ -67,12 +67,10 @@ export function notYet(schedules: readonly ScheduleInstance[]): CannotCut | unde
     });
     const word = typeof mode === 'object' && mode.kind === 'symbol' ? mode.name : undefined;
     const pipelined = word === undefined ? microbatches !== undefined : word === 'pipelined';
-    if (word === 'async')
-      return refuse('asynchronous shards are not supported yet', 'mode = lockstep or mode = pipelined');
     if (typeof ahead === 'number' && ahead > 0 && !pipelined)
       return refuse('only pipelined batches can begin ahead', 'mode = pipelined, or leave out ahead');
-    if (typeof staleness === 'number' && staleness > 0)
-      return refuse('lockstep and pipelined schedules have no stale borders', 'leave out staleness');
+    if (typeof staleness === 'number' && staleness > 0 && word !== 'async')
+      return refuse('lockstep and pipelined schedules have no stale borders', 'mode = async, or leave out staleness');
   }
   return undefined;
 }

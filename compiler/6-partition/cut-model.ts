@@ -1,11 +1,12 @@
 /** From one program to those of several shards, even in work and each within its machine's memory. Pure. */
-import { plainName } from '../../spec/names.ts';
+import { nodeOrigin, plainName } from '../../spec/names.ts';
 import { type Program, sizeOf } from '../../spec/program.ts';
 import type { ScheduleInstance, TrainTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { type Lowered, passedAtRest, passedInSteps } from '../5-program/at-rest.ts';
+import { type Freedom, reachAcross } from '../5-program/free-ticks.ts';
 import { ruleOf } from '../5-program/method.ts';
-import { runPassesByNode } from '../5-program/passes/index.ts';
+import { runPassesByNode, runPassesFreely } from '../5-program/passes/index.ts';
 import { neverText, reachOf, repairOf } from '../5-program/reach.ts';
 import { cutAgain, keptBy } from './at-borders.ts';
 import { type CannotCut, mebibytes, notYet, restsInPieces } from './cannot-cut.ts';
@@ -20,6 +21,7 @@ import {
   type OldPlaces,
   spreadPieces,
 } from './cut-pieces.ts';
+import { unpairedErrors } from './paired-errors.ts';
 import type { Machines } from './problem.ts';
 import { type BatchTime, isQuicker, mayGain } from './quickest-cut.ts';
 import type { ScheduledModel } from './scheduled-machines.ts';
@@ -35,6 +37,8 @@ export interface Uncut extends ScheduledModel, Lowered {
   readonly borders?: { readonly all: Lowered; readonly keeping: (kept: ReadonlySet<string>) => Lowered };
   /** Never cut a node: every tick of a cut one costs more round trips between shards. Absent: as `batchTime` finds. */
   readonly wholeNodes?: boolean;
+  /** Ticks may read older values of other shards (schedule `async`). */
+  readonly async?: Freedom;
   /** Batches that begin before the weight step of the one before them, on predicted weights: 0 or 1. */
   readonly ahead?: number;
 }
@@ -86,7 +90,9 @@ export function cutModel(uncut: Uncut, machines: Machines, options: CutOptions =
 function evenCut(given: Uncut, machines: Machines, options: CutOptions): CutModel | CannotCut {
   const { old, pinned = new Map(), note, passed } = options;
   const uncut: Uncut = given.borders ? { ...given, ...given.borders.all } : given;
-  const { checked, graph, wholeNodes = false, ahead = 0 } = uncut;
+  const { checked, graph, ahead = 0 } = uncut;
+  // A tick of a node in tiles goes to and fro between shards several times, and each time would be late.
+  const wholeNodes = uncut.wholeNodes === true || uncut.async !== undefined;
   const schedules = checked.schedules.filter((s) => s.model === graph.name);
   const refused = notYet(schedules) ?? restsInPieces(uncut.task, machines.list.length);
   if (refused) return refused;
@@ -136,7 +142,11 @@ function evenCut(given: Uncut, machines: Machines, options: CutOptions): CutMode
   if (!best) return full ?? { kind: 'impossible', reason: `${graph.name} cannot be cut`, repair: 'add memory' };
   const { cut } = best;
   const { task } = uncut;
-  if (!given.borders) return { ...placed(machines, cut), graph, task, program: cut.program, split: best.programs() };
+  if (!given.borders) {
+    const split = best.programs();
+    const late = uncut.async && (tooLate({ graph, task }, cut, uncut.async) ?? unpairedErrors(task, split));
+    return late ?? { ...placed(machines, cut), graph, task, program: cut.program, split };
+  }
   const { lowered, ...at } = fewestBorders(given.borders, graph, [cut, ...(kept ? [] : [linePieces(cutting) ?? cut])]);
   const short = tooFewTicks(lowered);
   if (short) return short;
@@ -144,7 +154,9 @@ function evenCut(given: Uncut, machines: Machines, options: CutOptions): CutMode
   const assignment = assignmentOf(lowered.graph, again.pieces, again.part);
   const shards = { owners: again.owners, assignment, shards: machines.list.length };
   const split = inOrder(splitting(again.program, shards).programs());
-  const tooMuch = tooLarge(graph.name, split, machines);
+  const tooMuch =
+    tooLarge(graph.name, split, machines) ??
+    (uncut.async && (tooLate(lowered, at.cut, uncut.async) ?? unpairedErrors(lowered.task, split)));
   const model = { graph: lowered.graph, task: lowered.task, program: again.program, split };
   return tooMuch ?? { ...placed(machines, again), ...model };
 }
@@ -175,8 +187,9 @@ export function stepsNeedWholeWeights({ functions }: Program, task: TrainTask | 
 
 /** The program of the whole model behind its passes, each node by itself. */
 function passedByNode(uncut: Uncut, passed: CutOptions['passed']): Program {
-  if (!passed) return passedAtRest(uncut, (first) => runPassesByNode(first)).program;
-  const { program, behind } = passedInSteps(uncut, runPassesByNode);
+  const run = uncut.async ? runPassesFreely : runPassesByNode;
+  if (!passed) return passedAtRest(uncut, (first) => run(first)).program;
+  const { program, behind } = passedInSteps(uncut, run);
   for (const [name, current] of behind) passed(name, current);
   return program;
 }
@@ -189,6 +202,25 @@ function tooFewTicks({ graph, task }: Lowered): CannotCut | undefined {
     kind: 'impossible',
     reason: neverText(ruleOf(task.method), reach),
     repair: `${repairOf(reach)}; or fewer shards`,
+  };
+}
+
+/** Errors wait at borders, too, where these may be late. */
+function tooLate(
+  { graph, task }: Pick<Lowered, 'graph' | 'task'>,
+  { pieces, part }: Pick<CutPieces, 'pieces' | 'part'>,
+  freedom: Freedom,
+): CannotCut | undefined {
+  const home = new Map(pieces.map((owner, i) => [owner, part[i]]));
+  const crosses = (source: string, target: string): boolean =>
+    home.get(nodeOrigin(source)) !== home.get(nodeOrigin(target));
+  const reach = task && reachAcross(graph, task, freedom, crosses);
+  if (!task || !reach || reach.never.length === 0) return undefined;
+  const { staleness } = freedom;
+  return {
+    kind: 'impossible',
+    reason: `${neverText(ruleOf(task.method), { ...reach, fades: false })}, where what crosses a border may be ${staleness} ${staleness === 1 ? 'tick' : 'ticks'} old`,
+    repair: `\`steps = ${reach.hops + 2}\` or more, a smaller staleness, or fewer shards`,
   };
 }
 

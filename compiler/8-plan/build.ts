@@ -19,6 +19,7 @@ import type { Checked, CheckInstance, DataField, DataReference, PredictTask, Tra
 import { readersOf } from '../3-check/starts.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { countFlops, countMemory } from '../5-program/cost.ts';
+import type { Freedom } from '../5-program/free-ticks.ts';
 import { valuesOf } from '../5-program/kept-values.ts';
 import { methodOf, RULE_NAMES } from '../5-program/method.ts';
 import type { Expr } from '../operators/expr.ts';
@@ -64,6 +65,8 @@ export interface PlanSource {
   readonly predicts: readonly PredictTask[];
   /** As `Uncut.ahead`. */
   readonly ahead?: number;
+  /** As `Uncut.async`. */
+  readonly async?: Freedom;
   readonly program: Program;
   /** The CPU device's files, by path. */
   readonly cpu: ReadonlyMap<string, Uint8Array>;
@@ -104,7 +107,7 @@ export function draftPlan(source: PlanSource): PlanDraft {
     compiler: source.compiler,
     model: graph.name,
     source: source.modules.map((m) => ({ path: m.path, sha256: sha256(encode(m.text)) })),
-    ...(source.task && train ? { training: trainingOf(graph, source.task, train, source.ahead ?? 0) } : {}),
+    ...(source.task && train ? { training: trainingOf(graph, source.task, train, source) } : {}),
     predictions: source.predicts.flatMap((p) => predictionOf(p, program)),
     checks: source.checked.checks.filter((c) => names.has(c.task)).map(checkOf),
     shards: [shard],
@@ -134,7 +137,12 @@ export function planBytes(plan: Plan): Uint8Array {
   return canonicalJson(plan);
 }
 
-function trainingOf(graph: Graph, task: TrainTask, f: ProgramFunction, ahead: number): PlanTraining {
+function trainingOf(
+  graph: Graph,
+  task: TrainTask,
+  f: ProgramFunction,
+  { ahead = 0, async }: Pick<PlanSource, 'ahead' | 'async'>,
+): PlanTraining {
   const method = methodOf(task);
   const epsilon = epsilonOf(task.optimizer.nextWeight);
   const values = valuesOf(graph, task);
@@ -150,6 +158,7 @@ function trainingOf(graph: Graph, task: TrainTask, f: ProgramFunction, ahead: nu
     batch: task.batch,
     ...(task.batch > f.batch * task.replicas ? { microbatches: Math.ceil(task.batch / f.batch) } : {}),
     ...(ahead > 0 ? { ahead } : {}),
+    ...(async && { async: { staleness: async.staleness } }),
     epochs: task.epochs,
     ...(task.sequence === undefined ? {} : { sequence: task.sequence }),
     ...(task.last === undefined ? {} : { last: task.last }),

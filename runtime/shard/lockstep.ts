@@ -1,4 +1,7 @@
-/** All shards of a plan in one process: the same sessions as on a mesh, frames handed over as they are. */
+/**
+ * All shards of a plan in one process: the same sessions as on a mesh, frames handed over as they are. Where ticks are
+ * free, frames wait for those that read them later, so each reader has a copy.
+ */
 import type { FieldData, Position, Tensor } from '../device/device.ts';
 import { UserError } from '../support/errors.ts';
 import type { Frame } from '../training/frame.ts';
@@ -76,7 +79,11 @@ export class Lockstep {
   #carry(frames: readonly Frame[]): void {
     for (const frame of frames) {
       const receiver = this.#receivers.get(frame.message);
-      const refusal = receiver ? receiver.session.deliver(frame) : 'unknown-message';
+      const isFree = receiver?.session.isFree(frame.message) === true;
+      const given = isFree ? { ...frame, values: frame.values.map((v) => v.slice()) } : frame;
+      const refusal = receiver ? receiver.session.deliver(given) : 'unknown-message';
+      // Its reader may have gone on without it.
+      if (isFree && (refusal === 'past' || refusal === 'twice')) continue;
       if (refusal === 'not-finite')
         throw new UserError(
           'energy/not-finite',

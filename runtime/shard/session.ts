@@ -9,10 +9,12 @@ import type { Message, ShardSchedule } from '../../spec/schedule.ts';
 import type { DeviceSession, Executable, Tensor } from '../device/device.ts';
 import { NO_TICK_TIMES, type TickTimes } from '../support/tick-times.ts';
 import { type Frame, type FrameKey, frameName, type PartKey } from '../training/frame.ts';
+import { type FrameChooser, freeMessages, type Taken } from '../training/free-ticks.ts';
 import { allFinite } from '../training/metrics.ts';
 import { BatchQueue } from './batch-queue.ts';
 import { fieldsOf, type Part } from './part.ts';
 import { type Routes, routesOf, ticksOf } from './route.ts';
+import { Slots } from './slots.ts';
 import type { WalkStep } from './walk.ts';
 
 export type Advance =
@@ -21,7 +23,13 @@ export type Advance =
   /** Nothing can go on before one of these has been delivered. */
   | { readonly kind: 'needs'; readonly frames: readonly FrameKey[] }
   /** A part is finished, its weight step included; the results that this shard gives. */
-  | { readonly kind: 'done'; readonly part: PartKey; readonly results: Readonly<Record<string, Tensor>> }
+  | {
+      readonly kind: 'done';
+      readonly part: PartKey;
+      readonly results: Readonly<Record<string, Tensor>>;
+      /** Of free ticks, which read frames of other ticks: a replay does the same with them (`asTaken`). */
+      readonly taken?: readonly Taken[];
+    }
   /** No part is under way. */
   | { readonly kind: 'idle' };
 
@@ -36,11 +44,13 @@ export interface ShardSession {
   /**
    * Takes a frame for a part under way or still to come.
    * @param areFinite its values were looked at already
-   * @returns why it was refused, or nothing
+   * @returns why it was refused, or nothing; of a message of free ticks `past` and `twice` do no harm
    */
   deliver(frame: Frame, areFinite?: boolean): Refusal | undefined;
   /** Goes on as far as it can without another shard. One call at a time. */
   advance(): Promise<Advance>;
+  /** Whether ticks may read older frames of a message. */
+  isFree(message: number): boolean;
   /** Forgets all parts and frames; states of the device stay as they are. For a return to a snapshot. */
   reset(): void;
 }
@@ -51,15 +61,17 @@ type Runner = Pick<DeviceSession, 'run' | 'computed' | 'held'>;
 /**
  * @param device the shard's program, opened; its states filled
  * @param times where its time is counted
+ * @param chooser which frames its ticks read (schedule `async`); absent: those of the same tick
  */
 export function openSession(
   schedule: ShardSchedule,
   executable: Executable,
   device: Runner,
   times: TickTimes = NO_TICK_TIMES,
+  chooser?: FrameChooser,
 ): ShardSession {
   const routes = new Map(schedule.functions.map((f) => [f.name, routesOf(f, executable.program, schedule)]));
-  return new Session(schedule, routes, device, times);
+  return new Session(schedule, routes, device, times, chooser && new Slots(freeMessages(schedule), chooser));
 }
 
 class Session implements ShardSession {
@@ -71,12 +83,21 @@ class Session implements ShardSession {
   readonly #messages: ReadonlyMap<number, Message>;
   readonly #queue: BatchQueue;
   readonly #frames = new Map<string, Frame>();
+  /** Of free ticks. */
+  readonly #slots: Slots | undefined;
   /** Parts before this one are over: what still comes for them is old. */
   #past = -1;
   /** Since when it waits for frames; 0: it does not. */
   #waitsSince = 0;
 
-  constructor(schedule: ShardSchedule, routes: ReadonlyMap<string, Routes>, device: Runner, times: TickTimes) {
+  constructor(
+    schedule: ShardSchedule,
+    routes: ReadonlyMap<string, Routes>,
+    device: Runner,
+    times: TickTimes,
+    slots: Slots | undefined,
+  ) {
+    this.#slots = slots;
     this.shard = schedule.shard;
     this.schedule = schedule;
     this.#routes = routes;
@@ -101,6 +122,7 @@ class Session implements ShardSession {
     if (frame.values.length !== message.values.length) return 'wrong-shape';
     if (frame.values.some((v, i) => v.length !== sizeOf(message.values[i]?.shape ?? []))) return 'wrong-shape';
     if (!areFinite && !frame.values.every(allFinite)) return 'not-finite';
+    if (this.#slots?.isFree(frame)) return this.#slots.put(frame);
     const key = frameName(frame);
     if (this.#frames.has(key)) return 'twice';
     this.#frames.set(key, frame);
@@ -110,7 +132,7 @@ class Session implements ShardSession {
   async advance(): Promise<Advance> {
     this.#endWait();
     for (;;) {
-      const step = this.#queue.next((key) => this.#frames.has(frameName(key)));
+      const step = this.#queue.next(this.#has);
       const { first } = this.#queue;
       if (!step || !first) return { kind: 'idle' };
       switch (step.kind) {
@@ -130,15 +152,22 @@ class Session implements ShardSession {
           const { callIndex, microbatch } = first;
           this.#past = callIndex;
           this.#times.called(this.#ticksOf(first.name));
-          return { kind: 'done', part: { callIndex, microbatch }, results: step.results };
+          const taken = this.#slots?.end(first) ?? [];
+          const part = { callIndex, microbatch };
+          return { kind: 'done', part, results: step.results, ...(taken.length > 0 && { taken }) };
         }
       }
     }
   }
 
+  isFree(message: number): boolean {
+    return this.#slots?.isFree({ message }) === true;
+  }
+
   reset(): void {
     this.#queue.clear();
     this.#frames.clear();
+    this.#slots?.clear();
     this.#past = -1;
   }
 
@@ -173,11 +202,21 @@ class Session implements ShardSession {
     return f ? ticksOf(f) : 0;
   }
 
+  readonly #has = (key: FrameKey): boolean =>
+    this.#slots?.isFree(key) ? this.#slots.has(key) : this.#frames.has(frameName(key));
+
   #take(key: FrameKey): Frame {
+    if (this.#slots?.isFree(key)) return this.#takeFree(this.#slots, key);
     const name = frameName(key);
     const frame = this.#frames.get(name);
     if (!frame) throw new Error(`no frame ${name}`);
     this.#frames.delete(name);
+    return frame;
+  }
+
+  #takeFree(slots: Slots, key: FrameKey): Frame {
+    const frame = slots.take(key);
+    if (!frame) throw new Error(`no frame for tick ${key.tick} of message ${key.message}`);
     return frame;
   }
 }

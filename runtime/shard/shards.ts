@@ -1,8 +1,9 @@
 /** All shards of a plan on one device, as one: run in lockstep, saved as one network. */
 import { runsIn, type ShardSchedule } from '../../spec/schedule.ts';
-import type { Device, DeviceSession, Executable } from '../device/device.ts';
+import type { Device, DeviceSession, Executable, FieldData } from '../device/device.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
 import type { TickTimes } from '../support/tick-times.ts';
+import type { FrameChooser } from '../training/free-ticks.ts';
 import { Lockstep } from './lockstep.ts';
 import { openSession } from './session.ts';
 import {
@@ -29,6 +30,7 @@ export interface ShardSource {
  * @param first the function of a single shard that will run first
  * @param timesOf where the time of each of several shards is counted
  * @param lanes how threads of this process share batches; absent: each shard has the whole of them
+ * @param chooser which frames the ticks of trainings read; absent: those of the same tick
  * @throws EnvironmentError `memory/too-small`; UserError `weights/…`
  */
 export async function openShards(
@@ -38,6 +40,7 @@ export async function openShards(
   first?: string,
   timesOf?: (shard: number) => TickTimes,
   lanes?: LanePlan,
+  chooser?: FrameChooser,
 ): Promise<Shard> {
   const [only] = sources;
   if (!only) throw new Error('a plan has at least one shard');
@@ -45,7 +48,7 @@ export async function openShards(
   assertFits(sources.flatMap((s) => s.executable.program.states));
   const executables = sources.map((s) => s.executable);
   const times = sources.map((s) => timesOf?.(s.schedule.shard));
-  const { devices, run } = await openTogether(device, sources, times, lanes);
+  const { devices, run } = await openTogether(device, sources, times, lanes, chooser);
   try {
     const beginning = await begin();
     await Promise.all(devices.map((d, i) => fillStates(d, executables[i]?.program.states ?? [], beginning)));
@@ -83,13 +86,22 @@ async function openTogether(
   sources: readonly ShardSource[],
   times: readonly (TickTimes | undefined)[],
   lanes: LanePlan | undefined,
+  chooser: FrameChooser | undefined,
 ): Promise<ShardThreads> {
-  if (device.threads !== undefined) return openInThreads(sources, device.threads, times, lanes);
+  // Threads hand frames to each other in the order in which they are sent, and none twice.
+  if (device.threads !== undefined && !chooser) return openInThreads(sources, device.threads, times, lanes);
   const executables = sources.map((s) => s.executable);
   const devices = await (device.openAll?.(executables) ?? Promise.all(executables.map((e) => device.open(e))));
-  const sessions = sources.map((s, i) => openSession(s.schedule, s.executable, devices[i] as DeviceSession, times[i]));
+  const sessions = sources.map((s, i) =>
+    openSession(s.schedule, s.executable, devices[i] as DeviceSession, times[i], chooser),
+  );
   const lockstep = new Lockstep(sessions);
-  return { devices, run: (name, inputs, position) => lockstep.run(name, inputs, position) };
+  return { devices, run: (name, inputs, position) => lockstep.run(name, copied(inputs), position) };
+}
+
+/** The caller may use its memory again while shards that hold their values read it. */
+function copied(inputs: Readonly<Record<string, FieldData>>): Record<string, FieldData> {
+  return Object.fromEntries(Object.entries(inputs).map(([name, data]) => [name, data.slice()]));
 }
 
 async function closeAll(devices: readonly DeviceSession[]): Promise<void> {

@@ -142,6 +142,7 @@ class TrainedMesh {
         session.start(feed ? { ...part, inputs: feed(part.inputs) } : part);
       },
       reset: () => session.reset(),
+      isFree: (message) => session.isFree(message),
       deliver: (frame, areFinite) => {
         this.#recording.get(shard)?.came.push(frame);
         return session.deliver(frame, areFinite);

@@ -2,7 +2,9 @@
 
 import type { TrainTask } from '../../compiler/3-check/checked.ts';
 import type { Graph } from '../../compiler/4-graph/graph.ts';
-import { runPassesByNode } from '../../compiler/5-program/passes/index.ts';
+import { passedAtRest } from '../../compiler/5-program/at-rest.ts';
+import type { Freedom } from '../../compiler/5-program/free-ticks.ts';
+import { runPassesByNode, runPassesFreely } from '../../compiler/5-program/passes/index.ts';
 import { verify } from '../../compiler/5-program/verify.ts';
 import { type Assignment, ownersOf } from '../../compiler/6-partition/shards/owners.ts';
 import { assignmentOf } from '../../compiler/6-partition/shards/pieces.ts';
@@ -15,6 +17,7 @@ import { buildProgram } from '../../compiler/compile.ts';
 import type { DeviceSession, FieldData, Tensor } from '../../runtime/device/device.ts';
 import { Lockstep } from '../../runtime/shard/lockstep.ts';
 import { openSession, type ShardSession } from '../../runtime/shard/session.ts';
+import type { FrameChooser } from '../../runtime/training/free-ticks.ts';
 import { initialValues } from '../../spec/initialise.ts';
 import { linkOrigin, nodeOrigin, type Owner } from '../../spec/names.ts';
 import { type Program, type ProgramFunction, sizeOf } from '../../spec/program.ts';
@@ -35,17 +38,17 @@ export function compileText(
   name?: string,
   files: Readonly<Record<string, string>> = {},
   microbatches = 1,
+  async?: Freedom,
 ): Compiled {
   const all = checked(text, {}, files);
   const task = all.trains.find((t) => name === undefined || t.name === name);
   if (!task) throw new Error(`no train block ${name}`);
   const predicts = all.predicts.filter((p) => p.model.name === task.model.name);
-  const { graph, lowered } = buildProgram(
-    { checked: all, model: task.model, task, predicts },
-    { microbatches: microbatches },
-  );
-  const program = runPassesByNode(lowered);
-  return { graph, program, task };
+  const staged = buildProgram({ checked: all, model: task.model, task, predicts }, { microbatches, async });
+  const program = async
+    ? passedAtRest(staged, (first) => runPassesFreely(first)).program
+    : runPassesByNode(staged.lowered);
+  return { graph: staged.graph, program, task };
 }
 
 /** Nodes anywhere, links with their source or their target. */
@@ -155,15 +158,15 @@ export interface OpenShards {
   readonly states: () => Promise<Tensor[]>;
 }
 
-/** Each shard on a reference device of its own, its states filled. */
-export async function openShards(shards: readonly ShardProgram[]): Promise<OpenShards> {
+/** Each shard on a reference device of its own, its states filled. @param chooser which frames ticks read */
+export async function openShards(shards: readonly ShardProgram[], chooser?: FrameChooser): Promise<OpenShards> {
   const devices: DeviceSession[] = [];
   const sessions: ShardSession[] = [];
   for (const { schedule, program } of shards) {
     const device = await openReference(program);
     await fillStates(device, program);
     devices.push(device);
-    sessions.push(openSession(schedule, { program, files: new Map() }, device));
+    sessions.push(openSession(schedule, { program, files: new Map() }, device, undefined, chooser));
   }
   const states = async (): Promise<Tensor[]> => {
     const found: Tensor[] = [];
@@ -178,8 +181,9 @@ export async function runShards(
   program: Program,
   shards: readonly ShardProgram[],
   steps = stepsOf(program),
+  chooser?: FrameChooser,
 ): Promise<Outcome> {
-  const { devices, sessions } = await openShards(shards);
+  const { devices, sessions } = await openShards(shards, chooser);
   const lockstep = new Lockstep(sessions);
   const results = await Promise.all(
     steps.map(([name, seed]) => lockstep.run(name, inputsFor(program, name, seed), positionOf(seed))),

@@ -85,6 +85,7 @@ export async function watchedTraining(options: WatchedOptions): Promise<Map<stri
       start: (part) => session.start(part),
       advance: () => session.advance(),
       reset: () => session.reset(),
+      isFree: (message) => session.isFree(message),
     };
   });
   const lockstep = new Lockstep(sessions);

@@ -1,6 +1,7 @@
 /** From a file on disk to a plan in memory, for every command that needs one. */
 import type { Checked, TrainTask } from '../../../compiler/3-check/checked.ts';
 import { isAutoRate } from '../../../compiler/5-program/auto-rate.ts';
+import type { Freedom } from '../../../compiler/5-program/free-ticks.ts';
 import type { OldPlaces } from '../../../compiler/6-partition/cut-pieces.ts';
 import type { Machines } from '../../../compiler/6-partition/problem.ts';
 import { type BuiltPlan, builtOf, type PlanDraft } from '../../../compiler/8-plan/build.ts';
@@ -144,9 +145,9 @@ function debugMade(made: Made): void {
 }
 
 /** Graph, program and passes. @throws UserError `rate/auto` */
-export function buildStages(selected: Selected, after?: string, microbatches = 1): Staged {
+export function buildStages(selected: Selected, after?: string, microbatches = 1, async?: Freedom): Staged {
   assertRate(selected);
-  return buildProgram(selected, { after, microbatches }, OBSERVER);
+  return buildProgram(selected, { after, microbatches, async }, OBSERVER);
 }
 
 /** A rate that is to be found when the training begins is not known before. @throws UserError `rate/auto` */
@@ -160,8 +161,8 @@ export function assertRate({ task }: Selected): void {
 }
 
 /** The same without the passes where the model is cut: they run on it as it is cut then, every node by itself. */
-export function buildStagesFor(shards: number, selected: Selected, microbatches = 1): Staged {
-  return buildStages(selected, shards > 1 ? 'none' : undefined, microbatches);
+export function buildStagesFor(shards: number, selected: Selected, microbatches = 1, async?: Freedom): Staged {
+  return buildStages(selected, shards > 1 ? 'none' : undefined, microbatches, async);
 }
 
 /** @param cut how to cut it; one shard when absent @throws UserError `partition/…` where it cannot be cut this way */

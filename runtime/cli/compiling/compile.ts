@@ -31,7 +31,7 @@ import {
   selectTask,
 } from './compile-model.ts';
 import { gpuKernels } from './gpu-kernels.ts';
-import { inMicrobatches } from './microbatches.ts';
+import { asScheduled } from './microbatches.ts';
 import type { CompileArguments } from './options.ts';
 import { widthParameterOf } from './width-parameter.ts';
 
@@ -49,7 +49,7 @@ export default async function (args: CompileArguments): Promise<number> {
       `the kernels of several shards are made on the machines that run them: ${precision} works only for one shard`,
       'leave --partition or --precision out',
     );
-  const staged = inMicrobatches(selected, whole, cut.shards, args);
+  const staged = asScheduled(selected, whole, cut.shards, args);
   const draft = cut.shards > 1 ? cutPlanOf(model, staged, cut) : await wholePlanOf(model, staged, cut, precision);
   const folder = args.out ?? `${basename(path).replace(/\.pcn$/, '')}.plan`;
   const hash = withProgress((note) =>

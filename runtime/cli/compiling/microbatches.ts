@@ -1,5 +1,5 @@
 /**
- * `--schedule pipelined`: into how many microbatches a batch is divided, given or chosen for the trainers of a mesh.
+ * The schedule of a training in shards. `--schedule pipelined`: into how many microbatches a batch is divided, given or chosen for the trainers of a mesh.
  */
 
 import {
@@ -9,6 +9,7 @@ import {
   pipelineProblem,
   possibleMicrobatches,
 } from '../../../compiler/5-program/pipeline.ts';
+import { scheduleProblem } from '../../../compiler/5-program/rule-schedules.ts';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
 import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
@@ -63,19 +64,27 @@ export function assertPipelined({ graph, task }: Staged, { schedule, microbatche
 }
 
 /**
- * Of commands that cut a model themselves, with no mesh to choose for: its stages for a microbatch, where it is
- * pipelined.
+ * Of commands that cut a model themselves, with no mesh to choose for: its stages as the schedule has them, for a
+ * microbatch where it is pipelined, and with ticks in a loop where it is asynchronous.
  */
-export function inMicrobatches(
+export function asScheduled(
   selected: Selected,
   whole: Staged,
   shards: number,
-  args: Pick<CompileArguments, 'microbatches' | 'ahead'>,
+  args: Pick<CompileArguments, 'microbatches' | 'ahead' | 'schedule' | 'staleness'>,
+  staleness = 0,
 ): Staged {
   const given = args.microbatches !== undefined || args.ahead === 1;
+  const asynchronous = args.schedule === 'async';
   // One shard has no neighbours: the model's settings for shards do not concern it.
-  if (shards === 1 && !given) return whole;
+  if (shards === 1 && !given && !asynchronous) return whole;
   const asked = askedSchedule(args, schedulesOf(selected));
+  if (asked.schedule?.value === 'async') {
+    if (shards === 1) throw needsShards('one shard has no neighbours whose values could be late');
+    assertFree(whole, asked);
+    const async = { staleness: asked.staleness?.value ?? staleness };
+    return buildStagesFor(shards, selected, 1, async);
+  }
   if (!isPipelined(asked)) return whole;
   assertPipelined(whole, asked);
   const parts = asked.microbatches?.value ?? usualMicrobatches(selected.task?.batch ?? 1);
@@ -85,6 +94,22 @@ export function inMicrobatches(
     'deploy/microbatches',
     'one shard has no neighbours to wait for, so its batches are not divided and none begins ahead of another',
     'leave out --microbatches and --ahead, or ask for more shards',
+  );
+}
+
+function needsShards(reason: string): UserError {
+  return new UserError('deploy/schedule', reason, 'leave out --schedule async, or ask for more shards');
+}
+
+/** @throws UserError `deploy/schedule` for a rule whose values may not be late */
+export function assertFree({ graph, task }: Staged, { schedule }: AskedSchedule): void {
+  const problem = task && scheduleProblem('async', graph, task);
+  if (problem === undefined) return;
+  const asked = schedule === undefined || isOption(schedule) ? '' : `, as ${schedule.by} asks`;
+  throw new UserError(
+    'deploy/schedule',
+    `${task?.name} cannot be trained in the schedule async${asked}: ${problem}`,
+    'use --schedule lockstep, or a rule that settles (`learn.il`)',
   );
 }
 

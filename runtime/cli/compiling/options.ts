@@ -11,6 +11,7 @@ import {
   PRECISION,
   SET,
   SHARDS_RANGE,
+  STALENESS_RANGE,
   TASK_NAME,
 } from '../shell/common-options.ts';
 import { flag, type Given, text, whole, words } from '../shell/options.ts';
@@ -36,6 +37,8 @@ export const COMPILE = {
   partition: whole('K: cut the model into K shards', SHARDS_RANGE),
   microbatches: whole('K: for --schedule pipelined, with a batch in K parts in flight together', MICROBATCHES_RANGE),
   ...AHEAD,
+  schedule: text('with --partition: lockstep, pipelined or async (default: what the model says, or lockstep)'),
+  staleness: whole('of async: how many ticks old a neighbour’s values may be', STALENESS_RANGE),
   mesh: text(`file of machines (${nmc`mesh record`}): a shard for each, as large as it is fast`),
   from: text(
     'an older plan: pieces move only if they must, or for a tick a tenth faster; cut anew if its tiles do not fit',

@@ -190,6 +190,7 @@ function prepare(args: DeployArguments): Prepared {
   const schedules = schedulesOf(selected);
   const set = settings(args);
   const asked = askedSchedule(args, schedules);
+  refuseAsync(asked);
   const staged = buildStages(selected);
   const whole = { ...staged, task: staged.task ?? selected.task };
   const pipelined = isPipelined(asked);
@@ -280,6 +281,16 @@ function fromPlan(path: string, args: DeployArguments): Wanted {
   const epochs = args.epochs ?? training.epochs;
   const said = { schedule: 'the plan', ...(compiled === 'pipelined' ? { microbatches: 'the plan' } : {}) };
   return { verified, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' }, said };
+}
+
+/** @throws UserError `deploy/schedule`: trainers of a mesh wait for each other */
+function refuseAsync({ schedule }: AskedSchedule): void {
+  if (schedule?.value !== 'async') return;
+  throw new UserError(
+    'deploy/schedule',
+    `${schedule.by} asks for async, which a mesh does not run`,
+    'use --schedule lockstep or pipelined',
+  );
 }
 
 function codecOf(args: DeployArguments): 'f32' | 'f16' {

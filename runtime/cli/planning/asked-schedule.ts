@@ -1,9 +1,10 @@
 /** Which schedule a training in shards has: what the command line says, else what the model's `schedule` blocks say. */
 import type { ScheduleInstance } from '../../../compiler/3-check/checked.ts';
+import { SCHEDULES, type ScheduleName } from '../../../compiler/5-program/rule-schedules.ts';
 import type { Selected } from '../../../compiler/compile.ts';
 import { UserError } from '../../support/errors.ts';
 
-export type ScheduleName = 'lockstep' | 'pipelined';
+export type { ScheduleName };
 
 /** The origin of a setting: an option, a schedule of the model, or none. */
 export interface Asked<T> {
@@ -15,6 +16,8 @@ export interface Asked<T> {
 export interface AskedSchedule {
   /** Absent: not given. A plan knows, a model is trained in lockstep. */
   readonly schedule?: Asked<ScheduleName>;
+  /** Of `async`: how many ticks old a neighbour's values may be, where somebody said it. */
+  readonly staleness?: Asked<number>;
   /** Parts of a batch, where it is pipelined and somebody said how many. */
   readonly microbatches?: Asked<number>;
   /** Whether a batch begins before the weight step of the one before it: 1, where somebody said so. */
@@ -33,6 +36,7 @@ interface ScheduleArguments {
   readonly microbatches: number | undefined;
   readonly ahead: number | undefined;
   readonly schedule?: string | undefined;
+  readonly staleness?: number | undefined;
 }
 
 /**
@@ -51,13 +55,22 @@ export function askedSchedule(args: ScheduleArguments, schedules: readonly Sched
   };
   const declared = declaredBy(schedules);
   const said = impliedBy(given) ?? impliedBy(declared);
+  const stale = args.staleness;
+  if (stale !== undefined && said?.value !== 'async')
+    throw new UserError(
+      'deploy/schedule',
+      `--staleness: only in the schedule async may values be old, and ${said ? `${said.by} asks for ${said.value}` : 'neither the command nor the model asks for it'}`,
+      'add --schedule async, or leave out --staleness',
+    );
   if (said?.value !== 'pipelined') {
     if (given.ahead?.value === 1)
       throw notAhead(
         given.ahead,
-        said ? `${said.by} asks for lockstep` : 'neither the command nor the model asks for it',
+        said ? `${said.by} asks for ${said.value}` : 'neither the command nor the model asks for it',
       );
-    return said ? { schedule: said } : {};
+    if (said?.value !== 'async') return said ? { schedule: said } : {};
+    const staleness = stale === undefined ? numberIn(schedules, 'staleness') : { value: stale, by: '--staleness' };
+    return { schedule: said, ...(staleness && { staleness }) };
   }
   const microbatches = given.microbatches ?? declared.microbatches;
   // One part is lockstep: who asks for it says so of what the model has of ahead, too.
@@ -84,10 +97,10 @@ interface Requested {
 
 /** The schedule that one side asks for; a number of microbatches alone means `pipelined`. */
 function impliedBy({ schedule, microbatches }: Requested): Asked<ScheduleName> | undefined {
-  if (schedule?.value === 'lockstep' && (microbatches?.value ?? 1) > 1)
+  if (schedule && schedule.value !== 'pipelined' && (microbatches?.value ?? 1) > 1)
     throw new UserError(
       'deploy/schedule',
-      `${schedule.by} asks for lockstep, which does not divide a batch, and ${microbatches?.by} for ${microbatches?.value} microbatches`,
+      `${schedule.by} asks for ${schedule.value}, which does not divide a batch, and ${microbatches?.by} for ${microbatches?.value} microbatches`,
       'ask for pipelined, or leave out the microbatches',
     );
   return schedule ?? (microbatches && { value: 'pipelined', by: microbatches.by });
@@ -96,15 +109,20 @@ function impliedBy({ schedule, microbatches }: Requested): Asked<ScheduleName> |
 function optionOf(args: ScheduleArguments): Asked<ScheduleName> | undefined {
   const name = args.schedule;
   if (name === undefined) return undefined;
-  if (name === 'lockstep' || name === 'pipelined') return { value: name, by: '--schedule' };
-  throw new UserError('deploy/schedule', `the schedule ${name} is unknown`, 'use --schedule lockstep or pipelined');
+  const known = scheduleNamed(name);
+  if (known) return { value: known, by: '--schedule' };
+  throw new UserError('deploy/schedule', `the schedule ${name} is unknown`, `use one of ${SCHEDULES.join(', ')}`);
+}
+
+function scheduleNamed(name: string): ScheduleName | undefined {
+  return SCHEDULES.find((known) => known === name);
 }
 
 function declaredBy(schedules: readonly ScheduleInstance[]): Requested {
   const modes = schedules.flatMap(({ name, settings: { mode } }) => {
     const word = typeof mode === 'object' && mode.kind === 'symbol' ? mode.name : undefined;
-    // Others are refused where the model is cut.
-    return word === 'lockstep' || word === 'pipelined' ? [{ value: word, by: `schedule ${name}` } as const] : [];
+    const known = word === undefined ? undefined : scheduleNamed(word);
+    return known ? [{ value: known, by: `schedule ${name}` }] : [];
   });
   return {
     schedule: modes[0],

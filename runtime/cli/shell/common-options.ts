@@ -23,6 +23,8 @@ export const RUN_FOLDER = { run: word('run folder') };
 /** Of a machine's whole shards. */
 export const SHARDS_RANGE = { least: 1, most: 1_000_000 };
 export const AHEAD_RANGE = { least: 0, most: 1 };
+/** Ticks; the model's own may be as many. */
+export const STALENESS_RANGE = { least: 0, most: 1000 };
 /** As many as a plan may have; the compiler says the same. */
 export const MICROBATCHES_RANGE = { least: 1, most: 16 };
 

@@ -6,16 +6,18 @@ import { openShards, type ShardSource } from '../../shard/shards.ts';
 import type { LanePlan } from '../../shard/threads/lane-plan.ts';
 import { threadsFor } from '../../shard/threads/open.ts';
 import { tickTimes } from '../../support/process-times.ts';
+import type { FrameChooser } from '../../training/free-ticks.ts';
 import { lanesOfShards } from './lanes-of-shards.ts';
 
-/** @param begin how to begin, asked once */
+/** @param begin how to begin, asked once @param chooser which frames ticks read; absent: those of the same tick */
 export function openTraining(
   device: Device,
   sources: readonly ShardSource[],
   begin: () => Beginning | Promise<Beginning>,
+  chooser?: FrameChooser,
 ): Promise<Shard> {
-  const lanes = lanesOn(device, sources);
-  return openShards(device, sources, begin, TRAIN, (shard) => tickTimes(`shard ${shard}`), lanes);
+  const lanes = chooser ? undefined : lanesOn(device, sources);
+  return openShards(device, sources, begin, TRAIN, (shard) => tickTimes(`shard ${shard}`), lanes, chooser);
 }
 
 /** Nothing where there is one shard, or no threads that run several. */

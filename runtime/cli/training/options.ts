@@ -16,6 +16,7 @@ import {
   SEED,
   SET,
   SHARDS_RANGE,
+  STALENESS_RANGE,
   TASK_NAME,
 } from '../shell/common-options.ts';
 import {
@@ -49,6 +50,12 @@ export const TRAIN = {
   probe: flag('before training, warn where the rate is too large for the energy’s curvature'),
   weights: text('start from the weights of this run'),
   shards: whole('K: cut into K shards, run in lockstep here', SHARDS_RANGE),
+  schedule: text(
+    'with --shards: lockstep (default), pipelined, or async: ticks read what neighbours sent some ticks ago',
+  ),
+  staleness: whole('of async: how many ticks ago at most; a shard waits for what is older', STALENESS_RANGE),
+  delay: whole('of async: as on a network whose frames take so many ticks (default: --staleness)', STALENESS_RANGE),
+  loss: decimal('of async: and loses this share of them, other ones for another --seed', { least: 0, most: 0.9 }),
   microbatches: whole(
     'with --shards: every batch in so many parts, in flight together as on a mesh',
     MICROBATCHES_RANGE,

@@ -26,13 +26,14 @@ import {
   requireTask,
   selectTask,
 } from '../compiling/compile-model.ts';
-import { inMicrobatches } from '../compiling/microbatches.ts';
+import { asScheduled } from '../compiling/microbatches.ts';
 import { probe } from '../compiling/probe.ts';
 import { warningsOf } from '../compiling/warnings-of.ts';
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
 import { beforeRate, type Trained, withFoundRate } from './found-rate.ts';
 import { type LastPart, lastPart } from './last-part.ts';
+import { lateFrames, networkOf, staleBy } from './late-frames.ts';
 import { openTraining } from './open-shards.ts';
 import type { TrainArguments } from './options.ts';
 import { type RateWarning, watchRate } from './rate-warning.ts';
@@ -68,7 +69,7 @@ export async function trainNew(
   const compiled = async (of: Trained) => {
     const whole = buildStagesFor(cut.shards, of);
     await setImmediate();
-    return { staged: whole, built: planOf(model, inMicrobatches(of, whole, cut.shards, args), cut) };
+    return { staged: whole, built: planOf(model, asScheduled(of, whole, cut.shards, args, staleBy(args)), cut) };
   };
   const selected = isAutoRate(written.task)
     ? await reporter.waiting('looking for the rate', rateFor((await compiled(beforeRate(written))).built.plan))
@@ -78,6 +79,7 @@ export async function trainNew(
   const sources = sourcesOf(built);
   const states = sources.flatMap((s) => s.executable.program.states);
   const training = trainingOf(plan);
+  const network = networkOf(args, training);
   reporter.start(plan, training, device);
   const opening = reporter.waiting(
     'reading data',
@@ -85,32 +87,31 @@ export async function trainNew(
   );
   opening.catch(() => undefined);
   const watching: RateWarning[] = [];
-  const opened = await timed('open device', () =>
-    openTraining(device, sources, async () => {
-      const data = await measured(plan, opening, reporter);
-      assertTrainable(plan, training, data);
-      reporter.data(data, training);
-      const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
-      const drawn = drawing && (await drawing);
-      const begin = { seed: chosen.seed, statistics, ...(given && { weights: given }), ...(drawn && { drawn }) };
-      const probed = { staged: asCut(staged, plan), training, data, device, begin, seed: chosen.seed };
-      if (args.probe) reporter.probed(await probe(probed));
-      else watching.push(watchRate(probed, flopsOf(plan), reporter));
-      return begin;
-    }),
-  );
+  const beginning = async () => {
+    const data = await measured(plan, opening, reporter);
+    assertTrainable(plan, training, data);
+    reporter.data(data, training);
+    const statistics = timed('statistics of the data', () => statisticsOf(states, data.train));
+    const drawn = drawing && (await drawing);
+    const begin = { seed: chosen.seed, statistics, ...(given && { weights: given }), ...(drawn && { drawn }) };
+    const probed = { staged: asCut(staged, plan), training, data, device, begin, seed: chosen.seed };
+    if (args.probe) reporter.probed(await probe(probed));
+    else watching.push(watchRate(probed, flopsOf(plan), reporter));
+    return begin;
+  };
+  const chooser = lateFrames(training, network, chosen.seed);
+  const opened = await timed('open device', () => openTraining(device, sources, beginning, chooser));
   const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
   let last: LastPart | undefined;
   try {
     const saved = await reporter.waiting('preparing the device', shard.save('start'));
     const initial = { epoch: 0, batch: 0, update: 0, finished: false, totals: {}, ...saved };
-    const out = args.out;
     const data = await opening;
     last = await lastPart({ model, selected, plan, samples: data.train.length, device, saved });
     const record = dataRecord(plan, training, data);
-    const source = { plan, training, chosen, args, path, text: model.texts.get(path) ?? '', data: record };
+    const source = { plan, training, chosen, args, path, text: model.texts.get(path) ?? '', data: record, network };
     const run = timed('create the run folder', () =>
-      createRun(out === undefined ? { parent: 'runs' } : { directory: out }, configOf(source), initial, {
+      createRun(args.out === undefined ? { parent: 'runs' } : { directory: args.out }, configOf(source), initial, {
         files: new Map([...planFiles(built), ...keptFiles(data), ...(last?.files ?? [])]),
       }),
     );

@@ -11,12 +11,13 @@ import { commandDevice } from '../shell/command-device.ts';
 import { flopCounter, timed, timedShard } from '../shell/debug.ts';
 import type { Interrupt } from '../shell/watch-interrupt.ts';
 import { reopenLastPart } from './last-part.ts';
+import { lateFrames } from './late-frames.ts';
 import { modelEdited } from './model-edited.ts';
 import { openTraining } from './open-shards.ts';
 import type { TrainArguments } from './options.ts';
 import { runTo } from './train-loop.ts';
 import type { Reporter } from './train-report.ts';
-import { storedSettings, trainingOf } from './train-settings.ts';
+import { storedNetwork, storedSettings, trainingOf } from './train-settings.ts';
 import {
   assertDataUnchanged,
   dataOpener,
@@ -97,9 +98,9 @@ async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, 
   reporter.start(plan, training, device);
   const opening = reporter.waiting('reading data', openTrainingData(plan, training, dataOpener(chosen)));
   opening.catch(() => undefined);
-  const opened = await openTraining(device, sources, () => ({
-    tensors: [...state.parameters, ...state.auxiliary],
-  }));
+  const tensors = [...state.parameters, ...state.auxiliary];
+  const chooser = lateFrames(training, storedNetwork(run.config), stored.seed);
+  const opened = await openTraining(device, sources, () => ({ tensors }), chooser);
   const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
   let last: Shard | undefined;
   try {

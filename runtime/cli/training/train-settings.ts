@@ -9,6 +9,7 @@ import type { SetArguments } from '../compiling/compile-model.ts';
 import { settings as modelSettings } from '../compiling/compile-model.ts';
 import { precisionOf } from '../shell/command-device.ts';
 import { packageVersion } from '../shell/package-root.ts';
+import type { Network } from './late-frames.ts';
 import type { TrainArguments } from './options.ts';
 import { type DataSettings, rememberedData } from './training-data.ts';
 
@@ -60,10 +61,12 @@ export interface ConfigSource {
   readonly path: string;
   readonly text: string;
   readonly data: DataRecord;
+  /** Of the schedule `async`. */
+  readonly network: Network | undefined;
 }
 
 /** Folders are stored as absolute paths: a run may go on from another working directory. */
-export function configOf({ plan, training, chosen, args, path, text: source, data }: ConfigSource): RunConfig {
+export function configOf({ plan, training, chosen, args, path, text: source, data, network }: ConfigSource): RunConfig {
   return {
     model: plan.model,
     task: training.task,
@@ -78,6 +81,7 @@ export function configOf({ plan, training, chosen, args, path, text: source, dat
       rule: training.rule,
       set: modelSettings(args),
       plan: RUN_PLAN_FILE,
+      ...(network && { network: { ...network } }),
       trainedOn: data as unknown as JsonValue,
     },
     compilerVersion: packageVersion(),
@@ -85,6 +89,13 @@ export function configOf({ plan, training, chosen, args, path, text: source, dat
     parameterCount: plan.shards.reduce((sum, s) => sum + s.parameterCount, 0),
     source: { path, text: source },
   };
+}
+
+/** Nothing where the run is not asynchronous. */
+export function storedNetwork({ settings: { network } }: RunConfig): Network | undefined {
+  if (typeof network !== 'object' || network === null || !('delay' in network)) return undefined;
+  const { delay, loss } = network;
+  return typeof delay === 'number' && typeof loss === 'number' ? { delay, loss } : undefined;
 }
 
 /** @param data `--data`, and `device` `--device`: they go before what the run remembers */

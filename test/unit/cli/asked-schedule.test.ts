@@ -79,7 +79,18 @@ test.each<[name: string, settings: string, options: Options, expected: unknown]>
     { schedule: 'lockstep' },
     { schedule: { value: 'lockstep', by: '--schedule' } },
   ],
-  ['a mode that is refused elsewhere', '  mode = async', {}, {}],
+  [
+    'asynchronous shards, as the model says',
+    '  mode = async\n  staleness = 2',
+    {},
+    { schedule: { value: 'async', by: 'schedule home' }, staleness: { value: 2, by: 'schedule home' } },
+  ],
+  [
+    'asynchronous shards, as an option says',
+    '  mode = pipelined',
+    { schedule: 'async' },
+    { schedule: { value: 'async', by: '--schedule' } },
+  ],
 ])('the options decide before the model: %s', (_, settings, options, expected) =>
   expect(asked(settings, options)).toEqual(expected),
 );
@@ -88,7 +99,9 @@ test('lockstep together with microbatches is refused, whether an option or the m
   expect(() => asked('', { schedule: 'lockstep', microbatches: '4' })).toThrow('--schedule asks for lockstep');
   expect(() => asked('  mode = lockstep\n  microbatches = 4')).toThrow('schedule home asks for lockstep');
   expect(asked('  mode = lockstep\n  microbatches = 1').schedule?.value).toBe('lockstep');
-  expect(() => asked('', { schedule: 'async' })).toThrow('the schedule async is unknown');
+  expect(() => asked('', { schedule: 'async', microbatches: '4' })).toThrow('asks for async, which does not divide');
+  expect(() => asked('', { schedule: 'async', ahead: '1' })).toThrow('--schedule asks for async');
+  expect(() => asked('', { schedule: 'serial' })).toThrow('the schedule serial is unknown');
 });
 
 test('the number of shards is that of --partition, else that of the model, else one', () => {

@@ -106,7 +106,8 @@ test('a setting that no runtime supports yet is refused rather than ignored', ()
     const cut = cutModel(staged(schedule), uniformMachines(2));
     return cut.kind === 'impossible' ? cut.reason : 'it was cut';
   };
-  expect(refusal('  mode = async')).toBe('schedule home: asynchronous shards are not supported yet');
+  expect(refusal('  mode = async\n  staleness = 2')).toBe('it was cut');
+  expect(refusal('  mode = pipelined\n  staleness = 2')).toContain('no stale borders');
   expect(refusal('  ahead = 1')).toBe('schedule home: only pipelined batches can begin ahead');
   expect(refusal('  mode = lockstep\n  microbatches = 1\n  ahead = 1')).toContain('only pipelined');
   expect(refusal('  mode = pipelined\n  ahead = 1')).toBe('it was cut');

@@ -1,0 +1,90 @@
+/** Frames of free ticks that a shard has received: of each message and part those that it may still read. */
+import type { Frame, FrameKey, PartKey } from '../training/frame.ts';
+import type { FrameChooser, Taken } from '../training/free-ticks.ts';
+
+interface Held {
+  readonly frames: Map<number, Frame>;
+  newest: number;
+}
+
+export class Slots {
+  readonly #free: ReadonlySet<number>;
+  readonly #chooser: FrameChooser;
+  /** By call, then by message and microbatch. */
+  readonly #calls = new Map<number, Map<string, Held>>();
+  readonly #taken = new Map<number, Taken[]>();
+
+  /** @param free messages whose frames it takes; all others are strict */
+  constructor(free: ReadonlySet<number>, chooser: FrameChooser) {
+    this.#free = free;
+    this.#chooser = chooser;
+  }
+
+  isFree({ message }: Pick<FrameKey, 'message'>): boolean {
+    return this.#free.has(message);
+  }
+
+  /** @returns why the frame is of no use: an older or the same one, which does no harm */
+  put(frame: Frame): 'twice' | 'past' | undefined {
+    const held = this.#heldFor(frame);
+    if (held.frames.has(frame.tick)) return 'twice';
+    if (this.#chooser.replaces) {
+      if (frame.tick < held.newest) return 'past';
+      held.frames.clear();
+    }
+    held.frames.set(frame.tick, frame);
+    held.newest = Math.max(held.newest, frame.tick);
+    return undefined;
+  }
+
+  /** Whether the frame that a tick reads is there. */
+  has(key: FrameKey): boolean {
+    return this.#chosen(key) !== undefined;
+  }
+
+  /** The frame that a tick reads; older ones are forgotten. */
+  take(key: FrameKey): Frame | undefined {
+    const chosen = this.#chosen(key);
+    if (!chosen) return undefined;
+    const { frames } = this.#heldFor(key);
+    for (const tick of frames.keys()) if (tick < chosen.tick) frames.delete(tick);
+    const { message, microbatch, tick } = key;
+    if (chosen.tick !== tick) {
+      const list = this.#taken.get(key.callIndex) ?? [];
+      list.push({ message, microbatch, tick, taken: chosen.tick });
+      this.#taken.set(key.callIndex, list);
+    }
+    return chosen;
+  }
+
+  /** What a call read of other ticks, in order; it is over, and forgotten. */
+  end({ callIndex }: Pick<PartKey, 'callIndex'>): readonly Taken[] {
+    const taken = this.#taken.get(callIndex) ?? [];
+    this.#taken.delete(callIndex);
+    this.#calls.delete(callIndex);
+    return taken;
+  }
+
+  clear(): void {
+    this.#calls.clear();
+    this.#taken.clear();
+  }
+
+  #chosen(key: FrameKey): Frame | undefined {
+    const held = this.#calls.get(key.callIndex)?.get(slotName(key));
+    if (!held) return undefined;
+    const tick = this.#chooser.choose(key, { newest: held.newest, has: (asked) => held.frames.has(asked) });
+    return tick === undefined ? undefined : held.frames.get(tick);
+  }
+
+  #heldFor(key: FrameKey): Held {
+    const call = this.#calls.get(key.callIndex) ?? new Map<string, Held>();
+    this.#calls.set(key.callIndex, call);
+    const name = slotName(key);
+    const held = call.get(name) ?? { frames: new Map<number, Frame>(), newest: -1 };
+    call.set(name, held);
+    return held;
+  }
+}
+
+const slotName = ({ message, microbatch }: FrameKey): string => `${message}/${microbatch}`;
