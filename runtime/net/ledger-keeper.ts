@@ -127,6 +127,12 @@ export class LedgerKeeper {
   async fund(funds: SignedFunds): Promise<void> {
     const known = this.#options.run(funds.run);
     if (!known) throw new UserError('mesh/run', `there is no run ${funds.run}`);
+    if (known.deployment.schedule === 'async')
+      throw new UserError(
+        'ledger/refused',
+        `${funds.run} trains asynchronously: which values its ticks have read is in no record, so its work cannot be done again, and nothing of it is paid`,
+        'deploy it again with --schedule lockstep or pipelined to pay for it',
+      );
     await this.#enter(async (book) => {
       if (!book) throw notHere();
       if (book.state.ids.has(funds.id)) return;

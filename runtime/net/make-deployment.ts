@@ -92,8 +92,10 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     epochs,
     seed,
     snapshotEvery: source.snapshotEvery ?? usualSnapshots(batches),
-    ...(source.stretches === undefined ? {} : { stretches: source.stretches }),
-    schedule: (training.microbatches ?? 1) > 1 ? 'pipelined' : 'lockstep',
+    // Which frames a free tick has read is in no record yet: none is kept, and nothing is audited.
+    ...(source.stretches === undefined || training.async ? {} : { stretches: source.stretches }),
+    schedule: scheduleOfTraining(training),
+    ...(training.async ? { staleness: training.async.staleness } : {}),
     microbatches: training.microbatches ?? 1,
     ...(training.ahead === undefined ? {} : { ahead: training.ahead }),
     codec,
@@ -134,6 +136,15 @@ function rangesFor(
   });
   // More are not watched.
   return ranges.length > 0 ? { ranges: ranges.slice(0, MAX_SEEN) } : {};
+}
+
+/** The name of the schedule that a plan is made for. */
+export function scheduleOfTraining({
+  async: free,
+  microbatches = 1,
+}: Pick<PlanTraining, 'async' | 'microbatches'>): Deployment['schedule'] {
+  if (free) return 'async';
+  return microbatches > 1 ? 'pipelined' : 'lockstep';
 }
 
 function scheduleOf(schedules: VerifiedPlan['schedules'], shard: number): VerifiedPlan['schedules'][number] {

@@ -49,6 +49,8 @@ export interface RunStatus {
   readonly epoch: number;
   readonly epochs: number;
   readonly schedule: string;
+  /** Of `async`: ticks that may lie between a value and the tick that reads it. */
+  readonly staleness?: number;
   /** Of one batch in flight; 1 in lockstep. */
   readonly microbatches: number;
   /** Batches that begin before the weight step of the one before them. */
@@ -278,6 +280,7 @@ export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStat
     epoch: Math.min(deployment.epochs, positionOf(run, calls).epoch + 1),
     epochs: deployment.epochs,
     schedule: deployment.schedule,
+    ...(deployment.staleness === undefined ? {} : { staleness: deployment.staleness }),
     microbatches: deployment.microbatches,
     ahead: deployment.ahead ?? 0,
     ownersEpoch: run.term,

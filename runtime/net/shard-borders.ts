@@ -28,6 +28,7 @@ import type { FrameLog } from '../wire/frame-log.ts';
 import { fromHex } from '../wire/hash.ts';
 import type { Exchange, Listen } from '../wire/messages.ts';
 import { runTag } from '../wire/run-tag.ts';
+import { SlotChannel } from '../wire/slot-channel.ts';
 import type { Beyond } from './records/stretch-log.ts';
 
 /** Why a border cannot go on in this term, and with whom. */
@@ -56,6 +57,8 @@ export interface BordersOptions {
   /** Once a term: after it nothing of any border is taken. */
   readonly dispute: (dispute: BorderDispute) => void;
   readonly log?: FrameLog | undefined;
+  /** Messages of which a newer frame replaces an older one (schedule `async`), but for the first tick; absent: none. */
+  readonly free?: ReadonlySet<number> | undefined;
 }
 
 /** Windows to be closed, and what neighbours have signed, of which more come with each call. */
@@ -69,6 +72,8 @@ export class ShardBorders {
   readonly #options: BordersOptions;
   readonly #times: TickTimes;
   readonly #channels = new Map<number, BorderChannel>();
+  /** What is replaced by what is newer goes beside them. */
+  readonly #slots = new Map<number, SlotChannel>();
   /** Of each neighbour the newest exchange of this term: none before it is used again. */
   readonly #newest = new Map<number, Exchange>();
   /** With each neighbour, whose keys of which numbers are in use. */
@@ -99,6 +104,7 @@ export class ShardBorders {
   begin(term: number): void {
     this.#term = term;
     this.#channels.clear();
+    this.#slots.clear();
     this.#newest.clear();
     this.#agreed.clear();
     this.#local.clear();
@@ -141,6 +147,8 @@ export class ShardBorders {
       const keys = borderKeys(this.#place, ephemeral, own, other);
       if (keys) rekeyed.push(() => this.#carry(neighbour, this.#channel(neighbour).rekey(keys, other.key)));
       else this.refused++;
+      const slotKeys = this.#options.free && borderKeys(this.#place, ephemeral, own, other, 'nmc/slots/2');
+      if (slotKeys) rekeyed.push(() => this.#carrySlots(neighbour, this.#slot(neighbour).rekey(slotKeys)));
     }
     this.#owners = { term: this.#term, of: owners };
     for (const send of rekeyed) send();
@@ -185,16 +193,21 @@ export class ShardBorders {
 
   /** A neighbour that does not read what is for it: more would only lie here. */
   get blockedBy(): number | undefined {
-    return [...this.#channels].find(([, channel]) => channel.blocked)?.[0];
+    return [...this.#channels, ...this.#slots].find(([, channel]) => channel.blocked)?.[0];
   }
 
   /** What goes to this trainer takes another way from now on. */
   reroute(owner: string): void {
     for (const [peer, channel] of this.#channels)
       if (this.ownerOf(peer) === owner) this.#carry(peer, channel.reroute());
+    for (const [peer, slot] of this.#slots) if (this.ownerOf(peer) === owner) this.#carrySlots(peer, slot.again());
   }
 
   send(frame: Frame, to: number): void {
+    if (this.#options.free?.has(frame.message) && frame.tick > 0) {
+      this.#carrySlots(to, this.#slot(to).put(frame));
+      return;
+    }
     this.#channel(to).send(frame, (packet) => this.#carry(to, [packet]));
   }
 
@@ -202,6 +215,11 @@ export class ShardBorders {
   receive(from: number, packet: Uint8Array, way: Way, busy = false): void {
     const channel = this.#channels.get(from);
     if (!channel || this.#disputes !== undefined) return;
+    const slot = this.#slots.get(from);
+    if (slot?.isFor(packet)) {
+      this.#receiveSlot(from, slot, packet);
+      return;
+    }
     const was = channel.blocked;
     const received = channel.receive(packet, way, busy);
     if (received.refused !== undefined) this.refused++;
@@ -218,6 +236,18 @@ export class ShardBorders {
     }
     if (received.broken !== undefined) this.#dispute({ peer: from, ...received.broken });
     else if (received.frames.length > 0 || (was && !channel.blocked)) this.#options.news();
+  }
+
+  /** What is not sound is as if it had been lost: nothing is signed here, so nothing is proved. */
+  #receiveSlot(from: number, slot: SlotChannel, packet: Uint8Array): void {
+    const was = slot.blocked;
+    const received = slot.receive(packet);
+    this.#carrySlots(from, received.packets);
+    let taken = false;
+    for (const frame of received.frames)
+      if ((this.#outsideSchedule(frame) ?? this.#options.deliver(frame, from)) === undefined) taken = true;
+    if (received.refused !== undefined || (received.frames.length > 0 && !taken)) this.refused++;
+    if (taken || (was && !slot.blocked)) this.#options.news();
   }
 
   #dispute(dispute: BorderDispute): void {
@@ -272,6 +302,7 @@ export class ShardBorders {
       if (unsigned && this.#disputes === undefined) this.#dispute({ peer, ...unsigned });
       else this.#carry(peer, channel.requestResume());
     }
+    for (const [peer, slot] of this.#slots) this.#carrySlots(peer, slot.ask());
   }
 
   forgetWindows(before: number): void {
@@ -279,7 +310,7 @@ export class ShardBorders {
   }
 
   get traffic(): { readonly sent: number; readonly received: number } {
-    const all = [...this.#channels.values()];
+    const all = [...this.#channels.values(), ...this.#slots.values()];
     return {
       sent: all.reduce((sum, c) => sum + c.bytesSent, 0),
       received: all.reduce((sum, c) => sum + c.bytesReceived, 0),
@@ -293,23 +324,32 @@ export class ShardBorders {
   #channel(peer: number): BorderChannel {
     const known = this.#channels.get(peer);
     if (known) return known;
-    const { deployment, keys, codec, schedule, times } = this.#options;
-    const { run, plan } = deployment;
+    const { deployment, keys, times } = this.#options;
+    const { run } = deployment;
     const made = new BorderChannel({
-      run,
-      runTag: runTag(run),
-      plan: fromHex(plan[0]?.blob, 32) ?? new Uint8Array(32),
-      term: this.#term,
-      own: schedule.shard,
-      peer,
-      keys,
-      codec,
+      ...{ run, keys, ...this.#between(peer) },
       ...(times ? { times } : {}),
-      lengthsOf: (message) => this.#lengths.get(message),
       log: this.#options.log,
     });
     this.#channels.set(peer, made);
     return made;
+  }
+
+  #slot(peer: number): SlotChannel {
+    const known = this.#slots.get(peer);
+    if (known) return known;
+    const made = new SlotChannel({ ...this.#between(peer), free: this.#options.free ?? new Set() });
+    this.#slots.set(peer, made);
+    return made;
+  }
+
+  #between(peer: number) {
+    const { deployment, codec, schedule } = this.#options;
+    const { run, plan } = deployment;
+    return {
+      ...{ runTag: runTag(run), plan: fromHex(plan[0]?.blob, 32) ?? new Uint8Array(32), term: this.#term },
+      ...{ own: schedule.shard, peer, codec, lengthsOf: (message: number) => this.#lengths.get(message) },
+    };
   }
 
   #neighbours(): Set<number> {
@@ -317,16 +357,22 @@ export class ShardBorders {
     return new Set(messages.map((m) => (m.from === shard ? m.to : m.from)));
   }
 
-  #carry(to: number, packets: readonly Uint8Array[]): void {
+  #carry(to: number, packets: readonly Uint8Array[], channel?: Recycling): void {
     const owner = this.ownerOf(to);
     // Nothing is sealed before the owner and its key are known.
     if (owner === undefined || packets.length === 0) return;
     const before = this.#times.enter('socket');
-    const channel = this.#channels.get(to);
-    for (const packet of packets) this.#options.carry(packet, owner, () => channel?.recycle(packet));
+    const from = channel ?? this.#channels.get(to);
+    for (const packet of packets) this.#options.carry(packet, owner, () => from?.recycle(packet));
     this.#times.leave(before);
   }
+
+  #carrySlots(to: number, packets: readonly Uint8Array[]): void {
+    this.#carry(to, packets, this.#slots.get(to));
+  }
 }
+
+type Recycling = Pick<SlotChannel, 'recycle'>;
 
 /** How often in a call each message comes. */
 function repeatsOf(schedule: ShardSchedule): ReadonlyMap<number, number> {

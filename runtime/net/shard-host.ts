@@ -9,6 +9,7 @@ import { tickTimes } from '../support/process-times.ts';
 import type { TickTimes } from '../support/tick-times.ts';
 import { type Call, endsEpoch, functionOf, isCut, lastChange, positionOf } from '../training/calls.ts';
 import type { Frame, FrameKey } from '../training/frame.ts';
+import { freeMessages, newestWithin } from '../training/free-ticks.ts';
 import { endsStretch } from '../training/stretches.ts';
 import type { Totals } from '../training/totals.ts';
 import { rangesFor, withinRange } from '../validation/within-range.ts';
@@ -94,7 +95,9 @@ export class ShardHost {
     this.#data = data;
     this.#inputs = new NextInputs(deployment, data);
     this.#times = tickTimes(`shard ${shard}`);
-    this.#session = openSession(plan.schedule, plan.executable, this.#timed(device), this.#times);
+    const { schedule, staleness = 0 } = deployment;
+    const chooser = schedule === 'async' ? newestWithin(staleness) : undefined;
+    this.#session = openSession(plan.schedule, plan.executable, this.#timed(device), this.#times, chooser);
     const { keys, listen, carry, dispute } = options;
     this.#meanwhile = new Meanwhile({
       settleOne: () => this.#settleOne(),
@@ -113,6 +116,7 @@ export class ShardHost {
       ...{ deployment, schedule: plan.schedule, keys, codec: this.#codec(), listen, carry, news, dispute },
       times: this.#times,
       log: this.#log,
+      ...(chooser ? { free: freeMessages(plan.schedule) } : {}),
       // What comes out of a channel is finite.
       deliver: (frame, from) => {
         this.#log?.delivered(frame, from);
@@ -360,6 +364,8 @@ export class ShardHost {
   deliver(frame: Frame, areFinite = false): string | undefined {
     const refusal = this.#session.deliver(frame, areFinite);
     if (refusal === undefined) this.#meanwhile.hear();
+    // Another one was quicker.
+    else if (this.#session.isFree(frame.message) && (refusal === 'past' || refusal === 'twice')) return undefined;
     else this.#refused++;
     return refusal;
   }

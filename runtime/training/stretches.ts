@@ -5,8 +5,9 @@
 import { allCalls, batchesOf, callAt, callsPerEpoch, changesState, isCut, type SavedRun } from './calls.ts';
 
 export interface StretchedRun extends SavedRun {
-  /** Absent: each call that changes a state is a stretch. */
+  /** Absent: each call that changes a state is a stretch; of schedule `async` what lies between two snapshots. */
   readonly stretches?: { readonly batches: number };
+  readonly schedule?: string;
 }
 
 /** Whether all shards sign their states behind the first `calls` calls: at each snapshot, and every so many batches. */
@@ -14,7 +15,7 @@ export function endsStretch(run: StretchedRun, calls: number): boolean {
   if (calls === 0) return false;
   if (isCut(run, calls)) return true;
   const call = callAt(run, calls - 1);
-  if (!run.stretches) return changesState(run, call);
+  if (!run.stretches) return run.schedule !== 'async' && changesState(run, call);
   const steps = run.sequence ?? 1;
   const inEpoch = calls % callsPerEpoch(run);
   // The last batch of an epoch is signed with its evaluations, as it is saved.

@@ -116,10 +116,19 @@ export interface BorderKeys {
   readonly receive: DirectionKey;
 }
 
+/** What goes under the keys: packets that come exactly once, or those of replaceable slots. */
+export type KeyUse = 'nmc/border/2' | 'nmc/slots/2';
+
 /** @returns nothing where the other's key is not a point that gives a secret */
-export function borderKeys(place: Place, ephemeral: Ephemeral, own: Exchange, other: Exchange): BorderKeys | undefined {
+export function borderKeys(
+  place: Place,
+  ephemeral: Ephemeral,
+  own: Exchange,
+  other: Exchange,
+  use: KeyUse = 'nmc/border/2',
+): BorderKeys | undefined {
   const [lower, higher] = own.shard < other.shard ? [own, other] : [other, own];
-  const transcript = sha256(canonicalBytes(['nmc/border/2', place.run, place.term, bare(lower), bare(higher)]));
+  const transcript = sha256(canonicalBytes([use, place.run, place.term, bare(lower), bare(higher)]));
   let secret: Uint8Array;
   try {
     const key = Buffer.concat([PUBLIC_HEAD, fromHex(other.exchange, 32) ?? new Uint8Array(0)]);
@@ -129,7 +138,7 @@ export function borderKeys(place: Place, ephemeral: Ephemeral, own: Exchange, ot
     return undefined;
   }
   const direction = (from: number, to: number): DirectionKey =>
-    directionKey(new Uint8Array(hkdfSync('sha256', secret, transcript, `nmc/border/2/${from}/${to}`, 32)));
+    directionKey(new Uint8Array(hkdfSync('sha256', secret, transcript, `${use}/${from}/${to}`, 32)));
   return {
     id: new DataView(transcript.buffer).getUint32(0, true),
     name: hex(transcript),

@@ -122,7 +122,9 @@ export interface Deployment {
    * behind each weight step, and no record is kept.
    */
   readonly stretches?: { readonly batches: number; readonly bytes: number; readonly keep: number };
-  readonly schedule: 'lockstep' | 'pipelined';
+  readonly schedule: 'lockstep' | 'pipelined' | 'async';
+  /** Of `async`: so many ticks old may be what a tick reads; past that it waits. */
+  readonly staleness?: number;
   /** Microbatches of one batch in flight; 1 in lockstep. */
   readonly microbatches: number;
   /** Batches that begin on predicted weights before the weight step of the one before them: 1; absent: none. */

@@ -9,8 +9,9 @@ import { safe } from './routing.ts';
 import { WIRE_MAJOR, WIRE_MINOR } from './version.ts';
 
 /** `data`: values; `ack`: credit alone; `resume`: what is expected next, after new keys; `nack`: the same after a
- * refusal; `window`: the root over all packets of one batch; `signature`: the sender's over those of them so far. */
-export const KINDS = ['data', 'ack', 'resume', 'nack', 'window', 'signature'] as const;
+ * refusal; `window`: the root over all packets of one batch; `signature`: the sender's over those of them so far; `slot`:
+ * values that a newer packet may replace (schedule `async`). */
+export const KINDS = ['data', 'ack', 'resume', 'nack', 'window', 'signature', 'slot'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Header {

@@ -43,14 +43,26 @@ const SAMPLES = 28;
 /** Seven batches. */
 export const points = normalData('points', SAMPLES, { x: 6, y: 2 });
 
-export function staged(microbatches: number, ahead: number) {
-  const all = checked(CHAIN);
+/** Ticks in which errors come through three shards, of values that are two ticks old. */
+const FREE_STEPS = 9;
+
+/** @param staleness of the schedule `async`; absent: another one */
+export function staged(microbatches: number, ahead: number, staleness?: number) {
+  const all = checked(staleness === undefined ? CHAIN : CHAIN.replace('steps = 4', `steps = ${FREE_STEPS}`));
   const [task] = all.trains;
   if (!task) throw new Error('no task');
   return {
-    ...buildProgram({ checked: all, model: task.model, task, predicts: all.predicts }, { microbatches: microbatches }),
+    ...buildProgram(
+      { checked: all, model: task.model, task, predicts: all.predicts },
+      { microbatches, ...(staleness === undefined ? {} : { async: { staleness } }) },
+    ),
     ahead,
   };
+}
+
+/** For the schedule `async`. */
+export function freePlanOf(shards: number, staleness: number) {
+  return builtPlan(staged(1, 0, staleness), { shards });
 }
 
 export function planOf(shards: number, ahead: number, microbatches = 2) {

@@ -23,6 +23,8 @@ import { chain } from './simulated.ts';
 /** Two shards, 60 batches, a stretch every 5 of them. */
 const DEPLOYMENT = { ...chain(2, 60, 1, 60), run: 'run', stretches: { batches: 5, bytes: 1, keep: 1 } };
 const RUN = { deployment: DEPLOYMENT, hash: 'd'.repeat(64) };
+/** Which values its ticks have read is in no record. */
+const FREE = { ...RUN, deployment: { ...DEPLOYMENT, run: 'free', schedule: 'async' as const, staleness: 2 } };
 const OVER = { isUnderWay: () => false, areOver: () => true };
 const [ANN, BOB] = [keysOf(51), keysOf(52)];
 const WINDOW = 3;
@@ -34,7 +36,7 @@ const order = (id: string, tokens = 1200): ReturnType<typeof signFunds> =>
 function keeper(backplane: FencedBackplane | MemoryBackplane, at = { now: 0 }, log: unknown[] = []): LedgerKeeper {
   const made = new LedgerKeeper({
     ...{ backplane, keys: MESH, window: WINDOW, now: () => at.now, log: (event) => log.push(event) },
-    run: (run) => (run === 'run' ? RUN : undefined),
+    run: (run) => (run === 'run' ? RUN : run === 'free' ? FREE : undefined),
   });
   made.write(true);
   return made;
@@ -188,6 +190,9 @@ test('an order counts once however often it is sent, and says why it is not take
   expect(ofType(backplane, 'emission')).toHaveLength(1);
   await expect(one.fund({ ...order('b'), tokens: 7 })).rejects.toMatchObject({ code: 'ledger/refused' });
   await expect(one.fund({ ...order('c'), run: 'other' })).rejects.toMatchObject({ code: 'mesh/run' });
+  const free = one.fund({ ...order('d'), run: 'free' });
+  await expect(free).rejects.toMatchObject({ code: 'ledger/refused' });
+  await expect(free).rejects.toThrow('free trains asynchronously');
   await one.close();
 });
 

@@ -1,6 +1,7 @@
 /** `nmc deploy --dry-run`: where shards would go, how fast that will be and what limits it, and what is missing. */
 import { microbatchSizes } from '../../../compiler/5-program/pipeline.ts';
 import type { PlanTraining } from '../../../spec/plan.ts';
+import { scheduleOfTraining } from '../../net/make-deployment.ts';
 import type { MeshStatus } from '../../net/mesh-status.ts';
 import type { VerifiedPlan } from '../../plan/verify-plan.ts';
 import { placeOf } from '../../roles/batch-time.ts';
@@ -57,7 +58,7 @@ export function showPlacement(
   const { model } = verified.plan;
   const training = trainingOf(verified.plan);
   const { task, microbatches = 1, ahead = 0, batch } = training;
-  const schedule = microbatches > 1 ? 'pipelined' : 'lockstep';
+  const schedule = scheduleOfTraining(training);
   const { problem, ...told } = figures;
   if (asJson) emit({ event: 'placement', model, task, schedule, microbatches, ahead, said, batch, ...told });
   else process.stdout.write(placementText(model, training, said, figures));
@@ -124,16 +125,17 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
     batchesPerSecond === null || samplesPerSecond === null
       ? 'not known'
       : `${samplesPerSecond.toFixed(0)} samples/s (${batchesPerSecond.toFixed(2)} batches/s)`;
-  const schedule = microbatches > 1 ? 'pipelined' : 'lockstep';
+  const schedule = scheduleOfTraining(training);
   const { size, last } = microbatchSizes(batch, microbatches);
   const smaller = last < size ? `, the last of ${last}` : '';
   const parts = microbatches > 1 ? `, ${microbatches} microbatches of ${size}${smaller}` : '';
   const begun = ahead > 0 ? ', the next batch begun on predicted weights' : '';
+  const stale = training.async ? `, values of others at most ${training.async.staleness} ticks old` : '';
   const by = [
     ...new Set([said.shards, said.schedule, said.microbatches, said.ahead].filter((who) => who !== undefined)),
   ].join(', ');
   return (
-    printed`${model} ${task} (${rule}), ${schedule}${parts}${begun} (${by})\n` +
+    printed`${model} ${task} (${rule}), ${schedule}${parts}${begun}${stale} (${by})\n` +
     `${rows.join('\n')}\n` +
     printed`rate     ${rate}\n` +
     epochText(epoch) +

@@ -1,5 +1,6 @@
 /** `nmc deploy`: a plan, with its data, onto the trainers of a mesh. */
 import { isAutoRate } from '../../../compiler/5-program/auto-rate.ts';
+import type { Freedom } from '../../../compiler/5-program/free-ticks.ts';
 import { pipelineProblem } from '../../../compiler/5-program/pipeline.ts';
 import { planBytes } from '../../../compiler/8-plan/build.ts';
 import type { Staged } from '../../../compiler/compile.ts';
@@ -8,7 +9,7 @@ import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
 import { sizesOf } from '../../net/data-refs.ts';
 import type { Link } from '../../net/link.ts';
-import { makeDeployment } from '../../net/make-deployment.ts';
+import { makeDeployment, scheduleOfTraining } from '../../net/make-deployment.ts';
 import { neededMemory, needingPlan } from '../../net/needed-memory.ts';
 import { isPlanFolder } from '../../plan/plan-folder.ts';
 import { planInMemory } from '../../plan/plan-memory.ts';
@@ -34,7 +35,7 @@ import {
   selectTask,
   settings,
 } from '../compiling/compile-model.ts';
-import { assertPipelined, chooseDivision, usualMicrobatches } from '../compiling/microbatches.ts';
+import { assertFree, assertPipelined, chooseDivision, usualMicrobatches } from '../compiling/microbatches.ts';
 import {
   type AskedSchedule,
   askedSchedule,
@@ -64,6 +65,8 @@ import { asAsked, openMesh } from './mesh-link.ts';
 import type { DeployArguments } from './options.ts';
 
 const CHOSEN = 'chosen for these trainers';
+/** Ticks that a neighbour's values may be old, unless the command or the model says it. */
+const USUAL_STALENESS = 2;
 
 type Trained = Staged & { readonly task: NonNullable<Staged['task']> };
 
@@ -190,7 +193,6 @@ function prepare(args: DeployArguments): Prepared {
   const schedules = schedulesOf(selected);
   const set = settings(args);
   const asked = askedSchedule(args, schedules);
-  refuseAsync(asked);
   const staged = buildStages(selected);
   const whole = { ...staged, task: staged.task ?? selected.task };
   const pipelined = isPipelined(asked);
@@ -198,12 +200,15 @@ function prepare(args: DeployArguments): Prepared {
   // One shard has no neighbours: its model's settings for shards do not concern it.
   if (pipelined && ((shardsSaid?.value ?? 1) > 1 || (asked.schedule && isOption(asked.schedule))))
     assertPipelined(whole, asked);
+  const isFree = asked.schedule?.value === 'async';
+  if (isFree && (shardsSaid?.value ?? 2) > 1) assertFree(whole, asked);
   const given = pipelined ? asked.microbatches : undefined;
   return {
     fitting: (trainers, beyond) => fittingShards(whole, trainers, beyond),
     finish: async (trainers, codec) => {
       const shards = shardsSaid?.value ?? chosenShards(whole, trainers, codec, asked);
       const cut = { shards };
+      const free = freedomOf(asked, shards);
       const division =
         pipelined && shards > 1
           ? chooseDivision(whole, shards, trainers, codec, {
@@ -215,9 +220,9 @@ function prepare(args: DeployArguments): Prepared {
       const divided = microbatches > 1 && shards > 1;
       const ahead = divided ? (asked.ahead?.value ?? 0) : 0;
       const planned = (of: Trained | Staged) => planOf(model, { ...of, ...nodes, ahead }, cut);
-      const stagesOf = (of: typeof selected) => buildStages(of, undefined, divided ? microbatches : 1);
+      const stagesOf = (of: typeof selected) => buildStages(of, undefined, divided ? microbatches : 1, free);
       const chosen = chosenSettings(args, path, selected.task);
-      const before = planned(divided ? stagesOf(selected) : whole);
+      const before = planned(divided || free ? stagesOf(selected) : whole);
       const { plan, files } = isAutoRate(wanted.task)
         ? planned(
             stagesOf(await withFoundRate(wanted, { plan: before.plan, chosen, device: await commandDevice('cpu') })),
@@ -233,6 +238,19 @@ function prepare(args: DeployArguments): Prepared {
       return { verified, chosen, source: { path, text: model.texts.get(path) ?? '', set }, said, whole: oneShard };
     },
   };
+}
+
+/** @throws UserError `deploy/schedule` where there is nothing that could be late */
+function freedomOf({ schedule, staleness }: AskedSchedule, shards: number): Freedom | undefined {
+  if (schedule?.value !== 'async') return undefined;
+  if (shards > 1) return { staleness: staleness?.value ?? USUAL_STALENESS };
+  // The model's settings for shards do not concern one alone.
+  if (!isOption(schedule)) return undefined;
+  throw new UserError(
+    'deploy/schedule',
+    'one shard has no neighbours whose values could be late',
+    'leave out --schedule async, or ask for more shards (--partition K)',
+  );
 }
 
 /** As many as train fastest; one where that cannot be told, or none fits. */
@@ -271,26 +289,18 @@ function fromPlan(path: string, args: DeployArguments): Wanted {
   const { plan } = verified;
   const training = trainingOf(plan);
   const schedule = askedSchedule(args, []).schedule?.value;
-  const compiled = (training.microbatches ?? 1) > 1 ? 'pipelined' : 'lockstep';
-  if (schedule !== undefined && schedule !== compiled && plan.shards.length > 1)
+  const compiled = scheduleOfTraining(training);
+  const isOther = schedule !== undefined && schedule !== compiled;
+  const isStaler = args.staleness !== undefined && args.staleness !== training.async?.staleness;
+  if ((isOther && plan.shards.length > 1) || isStaler)
     throw new UserError(
       'deploy/schedule',
-      `${path} was compiled for --schedule ${compiled}`,
-      'compile it again, with --microbatches K for pipelined and without for lockstep',
+      `${path} was compiled for --schedule ${compiled}${training.async ? ` --staleness ${training.async.staleness}` : ''}`,
+      'compile it again, with --microbatches K for pipelined, --schedule async for free ticks and without either for lockstep',
     );
   const epochs = args.epochs ?? training.epochs;
   const said = { schedule: 'the plan', ...(compiled === 'pipelined' ? { microbatches: 'the plan' } : {}) };
   return { verified, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' }, said };
-}
-
-/** @throws UserError `deploy/schedule`: trainers of a mesh wait for each other */
-function refuseAsync({ schedule }: AskedSchedule): void {
-  if (schedule?.value !== 'async') return;
-  throw new UserError(
-    'deploy/schedule',
-    `${schedule.by} asks for async, which a mesh does not run`,
-    'use --schedule lockstep or pipelined',
-  );
 }
 
 function codecOf(args: DeployArguments): 'f32' | 'f16' {

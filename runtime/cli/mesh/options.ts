@@ -11,6 +11,7 @@ import {
   MICROBATCHES_RANGE,
   SEED,
   SHARDS_RANGE,
+  STALENESS_RANGE,
   TASK_NAME,
 } from '../shell/common-options.ts';
 import { choice, decimal, flag, type Given, rest, text, texts, whole, word, words } from '../shell/options.ts';
@@ -126,7 +127,11 @@ export const DEPLOY = {
   ...LIMIT_OF_SETS,
   set: texts('name=value: a parameter of the model'),
   schedule: text(
-    'lockstep, or pipelined: microbatches of one batch in flight (default: what the model says, or lockstep)',
+    'lockstep, pipelined (microbatches of one batch in flight) or async (ticks read the newest values that are there); default: what the model says, or lockstep',
+  ),
+  staleness: whole(
+    'of async: how many ticks old at most; a shard waits for what is older (default: 2)',
+    STALENESS_RANGE,
   ),
   microbatches: whole(
     'of pipelined; by default as the model says, or chosen for the trainers of the mesh',

@@ -116,8 +116,9 @@ function progressText({ epoch, epochs, batches, shards }: RunStatus): string {
   return `epoch ${epoch} of ${epochs}${within}`;
 }
 
-function scheduleText({ schedule, microbatches, ahead }: RunStatus): string {
-  return `${schedule}${microbatches > 1 ? ` in ${microbatches}` : ''}${ahead > 0 ? `, ${ahead} ahead` : ''}`;
+function scheduleText({ schedule, microbatches, ahead, staleness }: RunStatus): string {
+  const stale = staleness === undefined ? '' : `, values at most ${staleness} ticks old`;
+  return `${schedule}${stale}${microbatches > 1 ? ` in ${microbatches}` : ''}${ahead > 0 ? `, ${ahead} ahead` : ''}`;
 }
 
 function resultParts({ samplesPerSecond, energy, accuracy, snapshotAge, state }: RunStatus): string[] {
