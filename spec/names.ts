@@ -181,6 +181,9 @@ export const afterName = (name: string): string => `out:${name}`;
 const VALUE = 'z.';
 /** The values of a node. */
 export const valueName = (node: string): string => `${VALUE}${node}`;
+const DEVIATION = 'd.';
+/** What a node's values deviate from the forward sweep by, where they are kept so. */
+export const deviationName = (node: string): string => `${DEVIATION}${node}`;
 /** The velocity of a node's values, where settling has momentum. */
 export const velocityName = (node: string): string => `v.${node}`;
 
@@ -195,8 +198,9 @@ export const restName = (node: string): string => `rest.${node}`;
 /** The error of a node, where errors settle and values do not. */
 export const deltaName = (node: string): string => `delta.${node}`;
 
-/** Whether a carry, as the body sees it, is a node's values. */
-export const isValueInside = (id: string): boolean => id.startsWith(`${INSIDE}${VALUE}`);
+/** Whether a carry, as the body sees it, is a node's values, or what they deviate by. */
+export const isValueInside = (id: string): boolean =>
+  [VALUE, DEVIATION].some((kind) => id.startsWith(`${INSIDE}${kind}`));
 
 // Leaves of expressions: what a clamp, a start or a read is made of.
 

@@ -9,6 +9,8 @@ export type Method =
       readonly momentum: number;
       readonly nudge?: Nudge;
       readonly freeze?: number;
+      /** Values are kept as deviations from the sweep. */
+      readonly deviations?: boolean;
     }
   | {
       readonly rule: 'pc_alm';
@@ -17,6 +19,7 @@ export type Method =
       readonly momentum: 0;
       readonly multipliers: { readonly rho: number; readonly alpha: number };
       readonly freeze: number;
+      readonly deviations: boolean;
     }
   | { readonly rule: 'fixed_prediction'; readonly steps: number; readonly rate: number }
   | { readonly rule: 'z_il' | 'fa_z_il' | 'bp' };
@@ -60,6 +63,7 @@ export function methodOf({ method: call }: Pick<TrainTask, 'method'>): Method {
       momentum: 0,
       multipliers: { rho: numberOf(call, 'rho'), alpha: numberOf(call, 'alpha') },
       freeze: numberOf(call, 'freeze', 0),
+      deviations: call.arguments.deviations === true,
     };
   const settling = {
     steps: numberOf(call, 'steps'),
@@ -68,7 +72,8 @@ export function methodOf({ method: call }: Pick<TrainTask, 'method'>): Method {
   };
   if (rule === 'ipc') return { rule, ...settling };
   const freeze = numberOf(call, 'freeze', 0);
-  if (rule === 'il') return { rule, ...settling, freeze };
+  const deviations = call.arguments.deviations === true;
+  if (rule === 'il') return { rule, ...settling, freeze, deviations };
   if (rule === 'nudged') {
     const sign = wordOf(call.arguments.sign);
     const beta = numberOf(call, 'beta');
@@ -76,6 +81,7 @@ export function methodOf({ method: call }: Pick<TrainTask, 'method'>): Method {
       rule: 'il',
       ...settling,
       freeze,
+      deviations,
       nudge: { beta: sign === 'negative' ? -beta : beta, centred: sign === 'centred' },
     };
   }

@@ -27,6 +27,12 @@ export interface Clamp {
   readonly when?: Value;
 }
 
+/** The values of a node as the sweep left them, and by how much they have moved since. */
+export interface Deviation {
+  readonly from: Value;
+  readonly by: Value;
+}
+
 export interface Network {
   readonly graph: Graph;
   readonly batch: number;
@@ -45,6 +51,8 @@ export interface Network {
   readonly masks?: Values | undefined;
   /** Nothing is learnt: noise is the same for the same input. */
   readonly answers?: boolean;
+  /** Of nodes whose values are kept so. */
+  readonly deviations?: ReadonlyMap<string, Deviation>;
   /** Nodes that are at rest until this tick; asked where it is said which tick it is. */
   readonly resting?: ReadonlyMap<string, number>;
 }
@@ -280,22 +288,29 @@ function energyOf(
   if (node.clampedOnly && !clamp) return undefined;
   builder.origin = nodeOrigin(node.name);
   const arrival = now === undefined ? undefined : network.resting?.get(node.name);
-  let read = z;
-  let prediction = mu ?? zeros(builder, batchedShape(network, node));
-  if (arrival !== undefined && now !== undefined) {
-    const alone = atRest(builder, { z: get(z, node.name), mu: prediction }, arrival, now);
-    read = new Map([[node.name, alone.z]]);
-    prediction = alone.mu;
-  }
+  const given = { z: get(z, node.name), mu: mu ?? zeros(builder, batchedShape(network, node)) };
+  const both = withoutSweep(builder, network, node.name, given);
+  const read = arrival === undefined || now === undefined ? both : atRest(builder, both, arrival, now);
   const bindings = {
     ...distanceBinding(network, node.name, node.energy),
     ...settlingBindings(builder, network, `node ${node.name}`, node.energy, node.shape, now),
-    ...nodeBindings(node, read, prediction, weights),
+    ...nodeBindings(node, new Map([[node.name, read.z]]), read.mu, weights),
   };
   const energy = lowerExpression(builder, node.energy, bindings, network.batch);
   const masked = maskEnergy(builder, node, energy, clamp?.when, mu !== undefined);
   builder.origin = undefined;
   return masked;
+}
+
+/** Values and prediction; of values that are kept as deviations, both less those of the sweep. */
+export function withoutSweep(
+  builder: BlockBuilder,
+  network: Network,
+  name: string,
+  both: { readonly z: Value; readonly mu: Value },
+): { readonly z: Value; readonly mu: Value } {
+  const deviation = network.deviations?.get(name);
+  return deviation ? { z: deviation.by, mu: builder.op('sub', [both.mu, deviation.from]) } : both;
 }
 
 /** Where a clamp holds for some samples or elements only, those alone have (or lack) the energy. */

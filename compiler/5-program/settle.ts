@@ -1,5 +1,5 @@
 /** One tick of inference (equation 5): every free node descends the energy, all from the same old values. */
-import { nodeOrigin, valueName, velocityName } from '../../spec/names.ts';
+import { deviationName, nodeOrigin, valueName, velocityName } from '../../spec/names.ts';
 import type { Carry } from '../../spec/program.ts';
 import type { Value } from '../operators/operator.ts';
 import type { BlockBuilder } from './builder.ts';
@@ -46,10 +46,14 @@ export function moveValues(
   const values = insideValues(network, z);
   for (const node of freeNodes(network)) {
     body.origin = nodeOrigin(node.name);
-    const old = get(values, node.name);
+    const deviation = network.deviations?.get(node.name);
+    const old = deviation?.by ?? get(values, node.name);
+    const carry = deviation
+      ? { name: deviationName(node.name), begin: zeros(outside, old.shape) }
+      : { name: valueName(node.name), begin: get(z, node.name) };
     const gradient = found.get(old.id);
     if (!gradient) {
-      carries.push(carried(valueName(node.name), get(z, node.name), old));
+      carries.push(carried(carry.name, carry.begin, old));
       continue;
     }
     let direction = gradient;
@@ -63,18 +67,20 @@ export function moveValues(
     const held = hold(body, network, node, moved);
     const rests = settling.rests?.get(node.name);
     const next = rests ? body.op('select', [alignMask(body, rests, old.shape.length), old, held]) : held;
-    moves.push({ name: node.name, old, next });
+    moves.push({ ...carry, old, next });
   }
   body.origin = undefined;
   const stopped = settling.tolerance
     ? stopSettled(body, outside, network, moves, settling.tolerance)
     : { moves, carries: [] };
-  for (const { name, next } of stopped.moves) carries.push(carried(valueName(name), get(z, name), next));
+  for (const { name, begin, next } of stopped.moves) carries.push(carried(name, begin, next));
   return [...carries, ...stopped.carries];
 }
 
 interface Move {
+  /** Of the carry. */
   readonly name: string;
+  readonly begin: Value;
   readonly old: Value;
   readonly next: Value;
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Value } from '../../operators/operator.ts';
+import { afterDeviations, insideDeviations } from '../deviations.ts';
 import { evaluate, get } from '../network.ts';
 import { afterValues, insideValues, moveValues, type Settling } from '../settle.ts';
 import {
@@ -22,25 +23,37 @@ import { lagrangian, type Multipliers, withMultipliers } from './multipliers.ts'
 
 export function inferenceLearning(
   training: Training,
-  settling: Settling & { readonly steps: number; readonly multipliers?: Multipliers; readonly freeze?: number },
+  settling: Settling & {
+    readonly steps: number;
+    readonly multipliers?: Multipliers;
+    readonly freeze?: number;
+    readonly deviations?: boolean;
+  },
   stateValue: (id: string) => Value,
 ): Trained {
-  const { network, weights, z } = training;
-  const { multipliers = { rho: 1, alpha: 0 }, freeze = 0 } = settling;
+  const { weights, z } = training;
+  const { multipliers = { rho: 1, alpha: 0 }, freeze = 0, deviations = false } = settling;
   const body = newBlock(training);
-  const inner = insideValues(network, z);
+  const kept = insideValues(training.network, z);
+  const { network, z: inner } = deviations
+    ? insideDeviations(body, training.start, training.network, z, kept)
+    : { network: training.network, z: kept };
   const plain = evaluate(body, network, inner, weights, 'tick');
   const bound = withMultipliers(body, training.start, network, plain, multipliers);
   const rest = freeze > 0 ? restInTick(body, training.start, network, bound, freeze) : undefined;
-  const { evaluation: descended, carries: kept, rests } = rest ?? bound;
-  const found = energyGradients(body, descended, [...inner.values()]);
-  const carries = [...kept, ...moveValues(body, training.start, network, z, found, { ...settling, rests })];
+  const { evaluation: descended, carries: others, rests } = rest ?? bound;
+  const moving = [...inner].map(([name, value]) => network.deviations?.get(name)?.by ?? value);
+  const found = energyGradients(body, descended, moving);
+  const carries = [...others, ...moveValues(body, training.start, network, z, found, { ...settling, rests })];
   const tick = closeBlock(body, 'tick', settling.steps, 0, carries);
 
   const learn = newBlock(training);
-  const settled = afterValues(network, z);
-  const reached = evaluate(learn, network, settled, weights, 'tick');
-  const evaluation = lagrangian(learn, network, reached, bound.settled, multipliers.rho);
+  const left = afterValues(training.network, z);
+  const settled = deviations
+    ? afterDeviations(learn, training.network, z, left)
+    : { network: training.network, z: left };
+  const reached = evaluate(learn, settled.network, settled.z, weights, 'tick');
+  const evaluation = lagrangian(learn, settled.network, reached, bound.settled, multipliers.rho);
   const energies = reportEnergies(learn, network, evaluation);
   const sent = rest ? withResting(learn, evaluation, restAfter(network, rest)) : evaluation;
   const slopes = energyGradients(learn, sent, [...weights.values()]);

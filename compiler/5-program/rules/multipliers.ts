@@ -9,7 +9,16 @@ import type { GraphNode } from '../../4-graph/graph.ts';
 import type { Value } from '../../operators/operator.ts';
 import { since } from '../arrivals.ts';
 import type { BlockBuilder } from '../builder.ts';
-import { batchedShape, type Evaluation, freeNodes, get, type Network, type Values, zeros } from '../network.ts';
+import {
+  batchedShape,
+  type Evaluation,
+  freeNodes,
+  get,
+  type Network,
+  type Values,
+  withoutSweep,
+  zeros,
+} from '../network.ts';
 import { after, carried, energyGradients, inside } from '../training.ts';
 
 export interface Multipliers {
@@ -83,7 +92,9 @@ export function lagrangian(
       energies.set(name, weighed);
       continue;
     }
-    const residual = builder.op('sub', [get(evaluation.z, name), get(evaluation.mu, name)]);
+    const given = { z: get(evaluation.z, name), mu: get(evaluation.mu, name) };
+    const { z, mu } = withoutSweep(builder, network, name, given);
+    const residual = builder.op('sub', [z, mu]);
     const term = builder.op('mul', [dual, residual]);
     const parts = sameShape(weighed.shape, term.shape)
       ? [weighed, term]

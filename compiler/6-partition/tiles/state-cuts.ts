@@ -1,5 +1,5 @@
 /** Cuts of a program that are known before its operations are looked at: weights, states, and what loops carry. */
-import { insideName, valueName, velocityName } from '../../../spec/names.ts';
+import { deviationName, insideName, valueName, velocityName } from '../../../spec/names.ts';
 import type { State } from '../../../spec/program.ts';
 import type { Graph } from '../../4-graph/graph.ts';
 import type { Layout } from './layout.ts';
@@ -16,7 +16,7 @@ export interface StateCuts {
 export function stateCutsOf(graph: Graph, tiling: Tiling): StateCuts {
   const weights = weightLayouts(graph, tiling);
   const nodes = new Map(
-    graph.nodes.flatMap((n) => [valueName(n.name), velocityName(n.name)].map((name) => [insideName(name), n] as const)),
+    graph.nodes.flatMap((n) => [valueName(n.name), deviationName(n.name), velocityName(n.name)].map((name) => [insideName(name), n] as const)),
   );
   return {
     weights,

@@ -147,7 +147,7 @@ describe('the listing of digits', () => {
       ['label', 10],
     ]);
     expect(task?.method.name).toBe('learn.il');
-    expect(task?.method.arguments).toEqual({ steps: 8, rate: 0.0105, momentum: 0.65, freeze: 0 });
+    expect(task?.method.arguments).toEqual({ deviations: false, steps: 8, rate: 0.0105, momentum: 0.65, freeze: 0 });
     expect(task?.optimizer.name).toBe('learn.adamw');
     expect(task?.optimizer.states).toEqual([
       { name: 'm', init: 0 },
