@@ -18,7 +18,7 @@ export interface Deviating {
 
 /**
  * Nodes that are predicted, free in all samples, and whose energies read nothing but the difference of values and
- * prediction: what is taken from both is no matter to them. Others keep their values as they are.
+ * prediction, so that both may be taken less the same. Others keep their values as they are.
  */
 function deviating(network: Network): string[] {
   const predicted = new Set(network.graph.links.map((link) => link.target));

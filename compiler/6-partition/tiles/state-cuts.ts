@@ -16,7 +16,9 @@ export interface StateCuts {
 export function stateCutsOf(graph: Graph, tiling: Tiling): StateCuts {
   const weights = weightLayouts(graph, tiling);
   const nodes = new Map(
-    graph.nodes.flatMap((n) => [valueName(n.name), deviationName(n.name), velocityName(n.name)].map((name) => [insideName(name), n] as const)),
+    graph.nodes.flatMap((n) =>
+      [valueName(n.name), deviationName(n.name), velocityName(n.name)].map((name) => [insideName(name), n] as const),
+    ),
   );
   return {
     weights,
