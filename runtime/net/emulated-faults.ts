@@ -14,11 +14,13 @@ export class EmulatedFaults {
   damaged = 0;
   readonly #faults: Required<BorderFaults>;
   readonly #uniform: () => number;
+  readonly #note: () => void;
 
-  /** @param uniform numbers in [0, 1) */
-  constructor({ loss = 0, damage = 0 }: BorderFaults, uniform: () => number) {
+  /** @param uniform numbers in [0, 1) @param note hears of each packet that it has changed */
+  constructor({ loss = 0, damage = 0 }: BorderFaults, uniform: () => number, note: () => void = () => undefined) {
     this.#faults = { loss, damage };
     this.#uniform = uniform;
+    this.#note = note;
   }
 
   /** Through the relay. @returns the packet as it arrives; nothing: it does not */
@@ -39,6 +41,7 @@ export class EmulatedFaults {
 
   #bent(packet: Uint8Array): Uint8Array {
     this.damaged++;
+    this.#note();
     const bent = packet.slice();
     const bit = Math.floor(this.#uniform() * 8 * (packet.length - BORDER_HEAD));
     const at = BORDER_HEAD + (bit >> 3);

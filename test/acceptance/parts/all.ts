@@ -6,6 +6,7 @@ import { auditsPart } from './audits.ts';
 import { benchPart } from './bench.ts';
 import { bordersPart } from './borders.ts';
 import { casesPart } from './cases.ts';
+import { chaosParts } from './chaos.ts';
 import { churnPart } from './churn.ts';
 import { containerPart } from './container.ts';
 import { cortexPart } from './cortex.ts';
@@ -58,6 +59,7 @@ export const parts: readonly Part[] = [
   gpuPart,
   fanOutPart,
   churnPart,
+  ...chaosParts,
   ...natsParts,
   ...ledgerParts,
   ...attackParts,

@@ -1,0 +1,186 @@
+/**
+ * Trainings under constant faults, with real processes: a random trainer is killed every ten seconds and another one
+ * stopped for five, all borders go through the relay, which loses one packet in twenty, and a bit changes in one of a
+ * thousand. Strict schedules have to end with the bits of one machine.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { waitFor } from '../../support/wait-for.ts';
+import { hashOfWeights } from '../mesh/hash-of-weights.ts';
+import { RunningMesh } from '../mesh/running-mesh.ts';
+import { type Mended, mendedOf, TrainerChaos } from '../mesh/trainer-chaos.ts';
+import { jsonLines } from '../process.ts';
+import { type Context, dataWith, type Part, percentText, type Row } from '../row.ts';
+
+/** A schedule under chaos. */
+interface Schedule {
+  readonly name: string;
+  /** Of `nmc deploy`. */
+  readonly options: readonly string[];
+  /** Whether its trainings come to the bits of one machine. */
+  readonly isStrict: boolean;
+}
+
+interface Size {
+  readonly seconds: number;
+  readonly limit: number;
+  readonly epochs: number;
+}
+
+const SCHEDULES: readonly Schedule[] = [{ name: 'strict', options: [], isStrict: true }];
+const [FULL, TRIAL]: readonly Size[] = [
+  { seconds: 600, limit: 3200, epochs: 4 },
+  { seconds: 30, limit: 320, epochs: 1 },
+];
+const TIMES = { every: 10_000, stopped: 5000 };
+const NETWORK = ['--relay', '--emulate-loss', '5', '--emulate-damage', '0.1'];
+const [TRAINERS, SHARDS, SNAPSHOT_EVERY] = [5, 4, 2];
+const [POINT, MAX_FOUND, MAX_RUNNING] = [0.01, 3, 15];
+/** A run under faults may take long, on a machine that does other things. */
+const PATIENCE = { within: 3_600_000, every: 1000 };
+
+export const chaosParts: readonly Part[] = SCHEDULES.map((schedule) => ({
+  name: `chaos-${schedule.name}`,
+  what: `ten minutes of kills, stops, lost and changed packets under trainings that are ${schedule.name}`,
+  takes: '20 minutes',
+  run: (context) => chaos(schedule, context),
+}));
+
+interface Ended {
+  readonly hash: string;
+  readonly accuracy: number;
+}
+
+async function chaos(schedule: Schedule, context: Context): Promise<readonly Row[]> {
+  const size = (context.trial ? TRIAL : FULL) as Size;
+  const data = dataWith(context, 'mnist');
+  const model = join(context.root, 'dsl-examples', data === undefined ? 'digits.pcn' : 'mnist.pcn');
+  const args = [model, '--limit', String(size.limit), '--epochs', String(size.epochs)];
+  if (data !== undefined) args.push('--data', data);
+  const mesh = new RunningMesh(context.root, `chaos-${schedule.name}`, NETWORK);
+  try {
+    const here = await mesh.run('train', ...args, '--shards', String(SHARDS), '--out', 'here', '--json');
+    if (here.code > 1) throw new Error(here.tail);
+    const expected = { hash: hashOfWeights(join(mesh.folder, 'here')), accuracy: accuracyIn(here.lines) };
+    await mesh.up(TRAINERS, 0);
+    const deploy = [...args, '--partition', String(SHARDS), '--snapshot-every', String(SNAPSHOT_EVERY)];
+    const found = await underFaults(mesh, [...deploy, ...schedule.options], size.seconds, context);
+    return rowsOf(schedule, context, expected, { ...found, damaged: damagedIn(mesh) });
+  } finally {
+    await mesh.down();
+  }
+}
+
+interface Found {
+  readonly ends: readonly Ended[];
+  readonly mended: readonly Mended[];
+}
+
+/** Run after run until the time is over, and the last one to its end. */
+async function underFaults(
+  mesh: RunningMesh,
+  deploy: readonly string[],
+  seconds: number,
+  { progress }: Context,
+): Promise<Found> {
+  const chaos = new TrainerChaos(mesh);
+  const ends: Ended[] = [];
+  const mended: Mended[] = [];
+  const end = performance.now() + 1000 * seconds;
+  let under: Promise<void> | undefined;
+  try {
+    while (performance.now() < end) {
+      const [{ run } = {}] = await mesh.json('deploy', ...deploy);
+      const name = String(run);
+      under ??= chaos.during(1000 * seconds, TIMES);
+      await waitFor(`end of ${name}`, () => isOver(chaos, name), PATIENCE);
+      await mesh.json('fetch', name, '-o', name);
+      const log = await mesh.json('logs', name);
+      const own = mendedOf(
+        chaos.faults.filter((fault) => fault.run === name),
+        log,
+      );
+      mended.push(...own);
+      ends.push({ hash: hashOfWeights(join(mesh.folder, name)), accuracy: accuracyIn(log) });
+      progress(`${name}: ${percentText(ends.at(-1)?.accuracy ?? Number.NaN)} after ${own.length} faults of its trainers`);
+    }
+    await under;
+  } finally {
+    chaos.close();
+  }
+  return { ends, mended };
+}
+
+/** @throws Error where it has failed */
+function isOver(chaos: TrainerChaos, name: string): true | undefined {
+  const run = chaos.run(name);
+  if (run?.state === 'failed') throw new Error(`${name}: ${String(run.reason)}`);
+  return run?.state === 'done' ? true : undefined;
+}
+
+function rowsOf(
+  { name, isStrict }: Schedule,
+  { trial }: Context,
+  expected: Ended,
+  { ends, mended, damaged }: Found & { readonly damaged: number },
+): Row[] {
+  const row = (what: string, target: string, measured: string, holds: boolean): Row => {
+    const said = { name: `chaos-${name}`, what, target, measured };
+    return trial ? said : { ...said, holds };
+  };
+  const worst = Math.min(...ends.map(({ accuracy }) => accuracy));
+  const same = ends.filter(({ hash }) => hash === expected.hash).length;
+  const founds = mended.map(({ found }) => found);
+  const late = founds.filter((seconds) => seconds === undefined || seconds > MAX_FOUND).length;
+  const running = sorted(mended.flatMap(({ running: seconds }) => seconds ?? []));
+  const [kills, stops] = ['killed', 'stopped'].map((what) => mended.filter((m) => m.what === what).length);
+  const rows = [
+    row(
+      `accuracy of ${ends.length} trainings against one machine, the worst`,
+      'within 1 point',
+      `${percentText(worst)} against ${percentText(expected.accuracy)}`,
+      worst >= expected.accuracy - POINT,
+    ),
+    row(
+      `owners of shards that were killed (${kills}) and stopped for 5 s (${stops}): found`,
+      `<= ${MAX_FOUND} s`,
+      `${secondsText(sorted(founds.flatMap((seconds) => seconds ?? [])))}, ${late} later or never`,
+      late === 0,
+    ),
+    row(
+      'the same: all shards running again',
+      `<= ${MAX_RUNNING} s at the 95th percentile`,
+      secondsText(running),
+      percentile95(running) <= MAX_RUNNING,
+    ),
+  ];
+  if (!isStrict) return rows;
+  const bits = `${same} of ${ends.length} trainings have the bits of one machine, ${damaged} packets were changed on their way`;
+  return [...rows, row('changed packets that were applied', 'none', bits, same === ends.length && damaged > 0)];
+}
+
+function secondsText(of: readonly number[]): string {
+  return `${percentile95(of).toFixed(1)} s at the 95th percentile, ${(of.at(-1) ?? Number.NaN).toFixed(1)} s at most`;
+}
+
+function sorted(values: readonly number[]): number[] {
+  return [...values].sort((a, b) => a - b);
+}
+
+/** @param of in order */
+function percentile95(of: readonly number[]): number {
+  return of[Math.ceil(0.95 * of.length) - 1] ?? Number.NaN;
+}
+
+/** At the last epoch. */
+function accuracyIn(events: readonly (string | Readonly<Record<string, unknown>>)[]): number {
+  const told = events.flatMap((event) => (typeof event === 'string' ? jsonLines([event]) : [event]));
+  return Number(told.filter(({ event, accuracy }) => event === 'epoch' && accuracy !== null).at(-1)?.accuracy);
+}
+
+/** As the trainers have logged it. */
+function damagedIn({ folder }: RunningMesh): number {
+  const logs = join(folder, 'state', 'logs');
+  const lines = readdirSync(logs).flatMap((file) => readFileSync(join(logs, file), 'utf8').split('\n'));
+  return lines.filter((line) => line.includes('"event":"emulated-damage"')).length;
+}
