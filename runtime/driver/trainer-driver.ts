@@ -3,6 +3,7 @@
  * become its next events. The same driver runs on a node, in a simulation and in tests: the ports make the difference.
  */
 import { HEARTBEAT_MS } from '../roles/liveness.ts';
+import { LOOK_MS } from '../roles/looking.ts';
 import { trainer } from '../roles/trainer.ts';
 import {
   EMPTY_TRAINER,
@@ -38,6 +39,8 @@ export class TrainerDriver<S extends DrivenShard> {
   #handling = false;
   #stopped = false;
   #endHeartbeat: () => void = () => undefined;
+  /** While it has shards. */
+  #endLooks: (() => void) | undefined;
 
   constructor(ports: TrainerPorts<S>) {
     this.#ports = ports;
@@ -54,6 +57,7 @@ export class TrainerDriver<S extends DrivenShard> {
   stop(): void {
     this.#stopped = true;
     this.#endHeartbeat();
+    this.#endLooks?.();
   }
 
   get stopped(): boolean {
@@ -113,6 +117,21 @@ export class TrainerDriver<S extends DrivenShard> {
     } finally {
       this.#handling = false;
     }
+    this.#setLooks();
+  }
+
+  #setLooks(): void {
+    const hasShards = !this.#stopped && Object.keys(this.#state.shards).length > 0;
+    if (hasShards) this.#endLooks ??= this.#ports.clock.every(LOOK_MS, () => this.#look());
+    else {
+      this.#endLooks?.();
+      this.#endLooks = undefined;
+    }
+  }
+
+  #look(): void {
+    if (Object.values(this.#state.shards).some(({ phase }) => phase === 'waiting'))
+      this.#dispatch({ kind: 'look', measured: this.#measured() });
   }
 
   #carryOut(effect: TrainerEffect): void {

@@ -7,7 +7,7 @@ import type { HostedShard, Measure, Meter } from './trainer-state.ts';
 const BUSY = 0.8;
 const MAX_REASON_CHARACTERS = 300;
 /** More between two heartbeats than neighbours take to ask each other: frames are on their way, however slowly. */
-const FRAMES_BYTES = 16 * 1024;
+export const FRAMES_BYTES = 16 * 1024;
 
 export function reportOf(
   shard: HostedShard,

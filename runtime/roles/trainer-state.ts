@@ -49,6 +49,23 @@ export interface HostedShard extends ShardId {
   readonly newest?: Commit['states'][number];
   /** As of its last report. */
   readonly meter?: Meter;
+  /** As of the last look at it. */
+  readonly pace?: Pace;
+}
+
+/** How long a shard waits between two moves. */
+export interface Pace {
+  readonly ticks: number;
+  readonly calls: number;
+  /** Bytes that had come. */
+  readonly received: number;
+  /** Milliseconds of the trainer's clock: when it last moved, and when it last moved or asked. */
+  readonly since: number;
+  readonly from: number;
+  /** Milliseconds between two moves: half of them lately came sooner. */
+  readonly usual: number;
+  /** How often it has asked since. */
+  readonly asked: number;
 }
 
 /** How far a shard was when it was last measured. */
@@ -116,6 +133,8 @@ export type TrainerEvent =
   | { readonly kind: 'message'; readonly message: Message }
   /** Every heartbeat. */
   | { readonly kind: 'tick'; readonly measured: Measured }
+  /** Much more often, while a shard waits. */
+  | { readonly kind: 'look'; readonly measured: Measured }
   /** Its user wants it to leave. */
   | { readonly kind: 'leaving' }
   /** Device, data and state are there. @param calls of the state that it begins from */

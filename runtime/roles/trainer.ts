@@ -7,6 +7,7 @@ import { allCalls, callAt, endOfBatch, endsEpoch, isCut } from '../training/call
 import type { Deployment } from '../wire/deployment.ts';
 import type { Assign, Commit, Message, Pledge, Sealed, ShardReport } from '../wire/messages.ts';
 import { newestCommit, sealsTogether, takeCommits } from './commitments.ts';
+import { look } from './looking.ts';
 import { reportOf } from './shard-report.ts';
 import {
   type Grievance,
@@ -61,6 +62,8 @@ function happen(state: TrainerState, event: TrainerEvent): TrainerStep {
       return message(state, event.message);
     case 'tick':
       return report(state, event.measured);
+    case 'look':
+      return look(state, event.measured);
     case 'leaving':
       return { state: { ...state, leaving: true }, effects: [say({ type: 'leave' })] };
     case 'bound':

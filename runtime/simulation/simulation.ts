@@ -46,6 +46,7 @@ type Happening =
 interface Beat {
   readonly milliseconds: number;
   readonly what: () => void;
+  isOver: boolean;
 }
 
 interface Node {
@@ -200,7 +201,7 @@ class Simulation {
         if (this.#is(what.node, what.life)) this.#connect(what.node);
         return;
       case 'beat':
-        if (this.#is(what.node, what.life)) {
+        if (this.#is(what.node, what.life) && !what.beat.isOver) {
           this.#queue.add(this.#now + what.beat.milliseconds, what);
           this.#drive(what.node, what.beat.what);
         }
@@ -417,8 +418,11 @@ class Simulation {
       clock: {
         now: () => this.#now,
         every: (milliseconds, what) => {
-          this.#queue.add(this.#now + milliseconds, { kind: 'beat', node: index, life, beat: { milliseconds, what } });
-          return () => undefined;
+          const beat: Beat = { milliseconds, what, isOver: false };
+          this.#queue.add(this.#now + milliseconds, { kind: 'beat', node: index, life, beat });
+          return () => {
+            beat.isOver = true;
+          };
         },
       },
       host,

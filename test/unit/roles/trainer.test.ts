@@ -77,6 +77,8 @@ const EVENTS: Readonly<Record<string, TrainerEvent>> = {
   'the end of the connection': { kind: 'disconnected' },
   'a heartbeat with nothing measured': { kind: 'tick', measured: NOT_MEASURED },
   'a heartbeat after a while without progress': { kind: 'tick', measured: measured(60_000) },
+  'a look at it': { kind: 'look', measured: measured(0) },
+  'a look with nothing measured': { kind: 'look', measured: NOT_MEASURED },
   'the wish to leave': { kind: 'leaving' },
   'the same assignment again': assign(TERM, 0),
   'an assignment of an old term': assign(TERM - 1, 0),
@@ -132,6 +134,8 @@ const RULES: Rules<ShardPhase> = {
     waiting: 'noted, resume, say heartbeat',
     otherwise: 'noted, say heartbeat',
   },
+  'a look at it': { otherwise: 'noted' },
+  'a look with nothing measured': { otherwise: 'nothing' },
   'the wish to leave': { otherwise: 'noted, say leave' },
   'the same assignment again': { otherwise: 'nothing' },
   'an assignment of an old term': { otherwise: 'nothing' },
@@ -225,9 +229,26 @@ test('a shard that waits asks for lost frames where nothing comes, not where a s
   expect(asks(...[1000, 2000, 2500].map((now) => heard(now, now)))).toBe(true);
 });
 
+test('a shard that waits much longer than usual asks soon, and again after twice the time', () => {
+  let state = reached(PHASES.waiting);
+  const asks = (now: number, ticks: number): boolean => {
+    const shards = { [shardName(at)]: { ...STILL, ...NO_TRAFFIC, ticks } };
+    const step = trainer(state, { kind: 'look', measured: { now, shards, refused: 0 } });
+    state = step.state;
+    return step.effects.some(({ kind }) => kind === 'resume');
+  };
+  // Two seconds, before anything is known of it; then a tick comes at each look but every fourth.
+  const looks = (from: number, count: number, ticks: (i: number) => number): number[] =>
+    Array.from({ length: count }, (_, i) => i).flatMap((i) => (asks(from + 50 * i, ticks(i)) ? [50 * i] : []));
+  expect(looks(0, 90, () => 0)).toEqual([2050, 4100]);
+  expect(looks(4500, 80, (i) => 1 + i - Math.floor(i / 4))).toEqual([]);
+  expect(looks(8450, 70, () => 60)).toEqual([250, 700, 1550, 3200]);
+});
+
 /** A new kind of event does not type-check until it is here. */
 const KINDS: Readonly<Record<TrainerEvent['kind'], true>> = {
-  ...{ connected: true, disconnected: true, message: true, tick: true, leaving: true, opened: true, offered: true },
+  ...{ connected: true, disconnected: true, message: true, tick: true, look: true, leaving: true, opened: true },
+  offered: true,
   ...{ advanced: true, news: true, kept: true, saved: true, disputed: true, failed: true, bound: true },
 };
 

@@ -1,0 +1,53 @@
+/**
+ * Looks at shards that wait, much more often than heartbeats go: one that waits for much longer than usual asks its
+ * neighbours whether something was lost. In lockstep a lost frame holds up all shards, and nothing behind it shows the
+ * gap; where one frame in twenty is lost, to ask after two seconds alone would cost two seconds in every few ticks.
+ */
+import { FRAMES_BYTES } from './shard-report.ts';
+import type {
+  HostedShard,
+  Measure,
+  Measured,
+  Pace,
+  TrainerEffect,
+  TrainerState,
+  TrainerStep,
+} from './trainer-state.ts';
+
+/** Milliseconds between two looks. */
+export const LOOK_MS = 50;
+/** So many of its usual waits, between the two. */
+const WAITS = 4;
+const [MIN_PATIENCE_MS, MAX_PATIENCE_MS] = [150, 2000];
+/** A wait moves what is usual by so much, up or down: that is where half of them are shorter. */
+const STEP = 1.2;
+
+export function look(state: TrainerState, { now, shards: measures }: Measured): TrainerStep {
+  const shards: Record<string, HostedShard> = { ...state.shards };
+  const effects: TrainerEffect[] = [];
+  for (const [name, shard] of Object.entries(state.shards)) {
+    const measure = measures[name];
+    if (!measure) continue;
+    const pace = paceOf(shard, measure, now);
+    const asks = shard.phase === 'waiting' && !shard.dispute && now - pace.from > patienceOf(pace);
+    shards[name] = { ...shard, pace: asks ? { ...pace, from: now, asked: pace.asked + 1 } : pace };
+    const { run, term, shard: number } = shard;
+    if (asks) effects.push({ kind: 'resume', at: { run, term, shard: number } });
+  }
+  return { state: { ...state, shards }, effects };
+}
+
+/** It asks again after twice the time, and so on: a neighbour that is slow or gone has nothing to send. */
+function patienceOf({ usual, asked }: Pace): number {
+  return Math.min(MAX_PATIENCE_MS, Math.max(MIN_PATIENCE_MS, WAITS * usual) * 2 ** asked);
+}
+
+function paceOf({ pace, calls }: HostedShard, { ticks, bytesReceived: received }: Measure, now: number): Pace {
+  if (!pace) return { ticks, calls, received, since: now, from: now, usual: MAX_PATIENCE_MS / WAITS, asked: 0 };
+  const moved = pace.ticks !== ticks || pace.calls !== calls || received - pace.received >= FRAMES_BYTES;
+  if (!moved) return pace;
+  // The median, and not the mean: waits for lost frames are long, and fewer than half of all.
+  const usual = now - pace.since > pace.usual ? STEP * pace.usual : pace.usual / STEP;
+  const known = { ticks, calls, received, since: now, from: now };
+  return { ...known, usual: Math.min(MAX_PATIENCE_MS, Math.max(LOOK_MS, usual)), asked: 0 };
+}
