@@ -100,7 +100,8 @@ export class TrainerNode {
     this.#gateways = new KnownGateways(options.address);
     this.#pinned = options.pinned;
     this.#emulated = options.emulation ? { emulated: emulatedLink(options.emulation) } : {};
-    this.#faults = options.emulation && new EmulatedFaults(options.emulation, Math.random, () => log({ event: 'emulated-damage' }));
+    this.#faults =
+      options.emulation && new EmulatedFaults(options.emulation, Math.random, () => log({ event: 'emulated-damage' }));
     const now = (): number => performance.now();
     const ledger = new MemoryLedger(options.mostMemory);
     const blob = (hash: string, most: number): Promise<Uint8Array> => this.#blob(hash, most);

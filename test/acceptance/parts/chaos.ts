@@ -33,7 +33,8 @@ const [FULL, TRIAL]: readonly Size[] = [
   { seconds: 30, limit: 320, epochs: 1 },
 ];
 const TIMES = { every: 10_000, stopped: 5000 };
-const NETWORK = ['--relay', '--emulate-loss', '5', '--emulate-damage', '0.1'];
+/** Each trainer has room for one shard: so there are borders, and one trainer to spare. */
+const NETWORK = ['--max-memory', '80', '--relay', '--emulate-loss', '5', '--emulate-damage', '0.1'];
 const [TRAINERS, SHARDS, SNAPSHOT_EVERY] = [5, 4, 2];
 const [POINT, MAX_FOUND, MAX_RUNNING] = [0.01, 3, 15];
 /** A run under faults may take long, on a machine that does other things. */
@@ -102,7 +103,9 @@ async function underFaults(
       );
       mended.push(...own);
       ends.push({ hash: hashOfWeights(join(mesh.folder, name)), accuracy: accuracyIn(log) });
-      progress(`${name}: ${percentText(ends.at(-1)?.accuracy ?? Number.NaN)} after ${own.length} faults of its trainers`);
+      progress(
+        `${name}: ${percentText(ends.at(-1)?.accuracy ?? Number.NaN)} after ${own.length} faults of its trainers`,
+      );
     }
     await under;
   } finally {
