@@ -1,5 +1,6 @@
 /** All parts of `npm run accept`, in its order. */
 import type { Part } from '../row.ts';
+import { asyncPart } from './async.ts';
 import { attackParts } from './attacks.ts';
 import { auditCostsPart } from './audit-costs.ts';
 import { auditsPart } from './audits.ts';
@@ -74,6 +75,7 @@ export const parts: readonly Part[] = [
   vggPart,
   deepPart,
   deepMeshPart,
+  asyncPart,
   resnetPart,
   linksPart,
   dryRunPart,
