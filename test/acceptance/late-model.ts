@@ -38,7 +38,7 @@ model late {
   link h[depth - 2] -> label              = links.scaled(power = 1, act = relu)
 }
 
-train late of late on data.mnist.train {
+train rule of late on data.mnist.train {
   clamp image = (sample.image / 255 - 0.1307) / 0.3081
   clamp label = one_hot(sample.digit, 10)
 

@@ -82,7 +82,7 @@ function runOf(rule: string, borders: boolean, cell: Cell | undefined, { root }:
   const of = cell ? `${name}-${cell.delay}-${cell.loss}` : name;
   const ticks = ['--set', `ticks=${ticksFor(borders, cell?.staleness ?? 0)}`];
   return {
-    ...{ name: `async-${of}`, label: `async ${of}`, model, task: 'late', seed: SEED },
+    ...{ name: `async-${of}`, label: `async ${of}`, model, task: 'rule', seed: SEED },
     ...(cell && {
       shards: SHARDS,
       settings: [...ticks, '--schedule', 'async', '--staleness', String(cell.staleness)],
