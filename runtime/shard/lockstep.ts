@@ -1,7 +1,4 @@
-/**
- * All shards of a plan in one process: the same sessions as on a mesh, frames handed over as they are. Where ticks are
- * free, frames wait for those that read them later, so each reader has a copy.
- */
+/** All shards of a plan in one process: the same sessions as on a mesh, frames handed over as they are, or as copies. */
 import type { FieldData, Position, Tensor } from '../device/device.ts';
 import { UserError } from '../support/errors.ts';
 import type { Frame } from '../training/frame.ts';
@@ -31,8 +28,14 @@ export class Lockstep {
   #count = 0;
   #failure: { readonly error: unknown } | undefined;
 
-  /** @param sessions of all shards of one plan */
-  constructor(sessions: readonly ShardSession[]) {
+  readonly #copies: boolean;
+
+  /**
+   * @param sessions of all shards of one plan
+   * @param copies whether readers get copies: where a sender's memory is used again before a frame is read
+   */
+  constructor(sessions: readonly ShardSession[], copies = false) {
+    this.#copies = copies;
     this.#runners = sessions.map((session) => ({ session, busy: false, news: false }));
     for (const runner of this.#runners)
       for (const message of runner.session.schedule.messages)
@@ -79,11 +82,10 @@ export class Lockstep {
   #carry(frames: readonly Frame[]): void {
     for (const frame of frames) {
       const receiver = this.#receivers.get(frame.message);
-      const isFree = receiver?.session.isFree(frame.message) === true;
-      const given = isFree ? { ...frame, values: frame.values.map((v) => v.slice()) } : frame;
+      const given = this.#copies ? { ...frame, values: frame.values.map((v) => v.slice()) } : frame;
       const refusal = receiver ? receiver.session.deliver(given) : 'unknown-message';
-      // Its reader may have gone on without it.
-      if (isFree && (refusal === 'past' || refusal === 'twice')) continue;
+      // In free ticks its reader may have gone on without it.
+      if ((refusal === 'past' || refusal === 'twice') && receiver?.session.isFree(frame.message)) continue;
       if (refusal === 'not-finite')
         throw new UserError(
           'energy/not-finite',

@@ -88,14 +88,17 @@ async function openTogether(
   lanes: LanePlan | undefined,
   chooser: FrameChooser | undefined,
 ): Promise<ShardThreads> {
-  // Threads hand frames to each other in the order in which they are sent, and none twice.
   if (device.threads !== undefined && !chooser) return openInThreads(sources, device.threads, times, lanes);
   const executables = sources.map((s) => s.executable);
-  const devices = await (device.openAll?.(executables) ?? Promise.all(executables.map((e) => device.open(e))));
+  // Threads would hand on frames in the order in which they are sent, and none twice: free ticks run here.
+  const here = chooser && device.openHere;
+  const devices = await (here
+    ? Promise.all(executables.map(here))
+    : (device.openAll?.(executables) ?? Promise.all(executables.map((e) => device.open(e)))));
   const sessions = sources.map((s, i) =>
     openSession(s.schedule, s.executable, devices[i] as DeviceSession, times[i], chooser),
   );
-  const lockstep = new Lockstep(sessions);
+  const lockstep = new Lockstep(sessions, chooser !== undefined);
   return { devices, run: (name, inputs, position) => lockstep.run(name, copied(inputs), position) };
 }
 
