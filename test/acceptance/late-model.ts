@@ -45,7 +45,7 @@ train rule of late on data.mnist.train {
   method    = learn.${method}
   values    = ${borders ? 'borders' : 'all'}
   optimizer = learn.adam(rate = ${rate})
-  batch     = 128
+  batch     = 64
   epochs    = 1
 }
 

@@ -9,7 +9,7 @@ import { LATE_LINKS, LATE_RULES, lateModel } from '../late-model.ts';
 import { type Context, dataWith, noData, notRun, type Part, percentText, type Row } from '../row.ts';
 
 const SHARDS = 4;
-const SAMPLES = '12800';
+const SAMPLES = '6400';
 const SEED = 1;
 
 /** A network: the ticks of every frame, the share that is lost, and how old a value may be. */
