@@ -23,8 +23,8 @@ const EQUAL = 1.005;
 const RULES: readonly Rule[] = [
   { task: 'bp', what: 'backpropagation', most: 1 },
   { task: 'fixed_prediction', what: 'fixed prediction', most: EQUAL },
-  { task: 'il', what: 'IL, values at blocks, 3 ticks', most: 1.05 },
-  { task: 'pc_alm', what: 'PC-ALM, values at blocks, 3 ticks', most: 1.1 },
+  { task: 'il', what: 'IL, values at inputs of blocks, 3 ticks', most: 1.05 },
+  { task: 'pc_alm', what: 'PC-ALM, values at inputs of blocks, 3 ticks', most: 1.1 },
 ];
 
 export const transformerPart: Part = {
