@@ -5,6 +5,7 @@ import { DRAWS, DRAWS_AGAIN } from '../audit/tolerance.ts';
 import type { Device } from '../device/device.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import { UserError } from '../support/errors.ts';
+import { isPacked } from '../wire/codec.ts';
 import type { AuditAnswer, AuditRequest, StepRequest } from './auditor.ts';
 import { compareStep } from './compare-step.ts';
 import { openRecord, type StretchRecord } from './records/read-record.ts';
@@ -109,6 +110,9 @@ function ofOtherClass(records: readonly StretchRecord[], request: AuditRequest, 
   const count = stepsOf(request.deployment, request.from, request.to).length - 1;
   // All that it does in a batch is one run of its device: nothing in between can be changed.
   if (request.deployment.shards === 1) return { verdict: 'inconclusive', why: `${why}, and it has no borders` };
+  // What was left out follows from the last bits: another device leaves out something else.
+  if (isPacked(request.deployment.codec))
+    return { verdict: 'inconclusive', why: `${why}, and its borders are ${request.deployment.codec}` };
   const isTooLarge = count > MAX_LINKS || records.some((record) => record.state().bytes > MAX_SHOWN_BYTES);
   if (isTooLarge) return { verdict: 'inconclusive', why: `${why}, and it is too large to be shown` };
   return { verdict: 'inconclusive', why, steps: { count, ends: endsOf(records) } };

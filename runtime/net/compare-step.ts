@@ -11,7 +11,7 @@ import { fillStates, type SavedStates, saveStates } from '../shard/shard.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
 import type { Totals } from '../training/totals.ts';
-import { decodeValues } from '../wire/codec.ts';
+import { decodeValues, isPacked } from '../wire/codec.ts';
 import type { CutRecord, StretchRecord } from './records/read-record.ts';
 import { frameKey, type RepeatOptions, repeatStretch } from './records/repeat.ts';
 import type { ShownShard } from './records/reproduction.ts';
@@ -162,7 +162,7 @@ function framesApart(
     const lengths = messages.find(({ id }) => id === message)?.values.map((v) => sizeOf(v.shape)) ?? [];
     const made = here.frames.get(name);
     if (!made) return [{ ...place, call, ...FAR }];
-    const claimed = decodeValues(payload, lengths, codec);
+    const claimed = isPacked(codec) ? [] : decodeValues(payload, lengths, codec);
     return made.map((values, i) => ({
       ...{ ...place, call },
       ...apartOf({

@@ -2,7 +2,7 @@
 import type { Tensor } from '../device/device.ts';
 import type { Call } from '../training/calls.ts';
 import { sendProblem } from '../wire/border-values.ts';
-import { type Codec, decodeValues, encodeValues } from '../wire/codec.ts';
+import type { Codec } from '../wire/codec.ts';
 
 /**
  * The neighbour would hold against this trainer what it has signed: it fails here, by itself, and says why.
@@ -20,17 +20,4 @@ export function assertMayCross(values: readonly Tensor[], codec: Codec, way: str
 export function notFinite(code: string, what: string, call: Call | undefined): Error {
   const where = call ? ` (epoch ${call.epoch + 1}, batch ${call.batch + 1})` : '';
   return Object.assign(new Error(`${what}${where}`), { code });
-}
-
-/**
- * Values that stay in the process lose what they would lose on the way: the placement changes no result.
- * @param isKept their memory is used again: it keeps nothing for another shard
- */
-export function asCarried(values: readonly Tensor[], codec: Codec, isKept: boolean): readonly Tensor[] {
-  if (codec !== 'f16') return isKept ? values.map((v) => v.slice()) : values;
-  return decodeValues(
-    encodeValues(values, 'f16'),
-    values.map((v) => v.length),
-    'f16',
-  );
 }

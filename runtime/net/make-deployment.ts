@@ -9,6 +9,7 @@ import { batchesOf, usualSnapshots } from '../training/calls.ts';
 import { runOf } from '../training/run.ts';
 import { MAX_SEEN } from '../validation/border-watch.ts';
 import { messageRanges } from '../validation/message-ranges.ts';
+import type { BorderCodec } from '../wire/codec.ts';
 import type { BlobRef, Deployment, ShardNeeds } from '../wire/deployment.ts';
 import { bytesOf, dataRefs } from './data-refs.ts';
 import { LazyBlobs } from './lazy-blobs.ts';
@@ -23,7 +24,7 @@ export interface DeploymentSource {
   readonly epochs: number;
   readonly seed: number;
   readonly snapshotEvery: number | undefined;
-  readonly codec: 'f32' | 'f16';
+  readonly codec: BorderCodec;
   readonly source: Deployment['source'];
   readonly trainedOn?: Deployment['trainedOn'];
   /** The costs of its shards, for their placement. */

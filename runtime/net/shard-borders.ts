@@ -22,7 +22,7 @@ import {
   withListen,
 } from '../wire/border-keys.ts';
 import { BorderChannel, type Way } from '../wire/channel.ts';
-import type { Codec } from '../wire/codec.ts';
+import { type Codec, isPacked } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { FrameLog } from '../wire/frame-log.ts';
 import { fromHex } from '../wire/hash.ts';
@@ -338,7 +338,9 @@ export class ShardBorders {
   #slot(peer: number): SlotChannel {
     const known = this.#slots.get(peer);
     if (known) return known;
-    const made = new SlotChannel({ ...this.#between(peer), free: this.#options.free ?? new Set() });
+    const { codec } = this.#options;
+    if (isPacked(codec)) throw new Error(`${codec}: a newer frame cannot replace one that it goes on from`);
+    const made = new SlotChannel({ ...this.#between(peer), codec, free: this.#options.free ?? new Set() });
     this.#slots.set(peer, made);
     return made;
   }
@@ -348,7 +350,7 @@ export class ShardBorders {
     const { run, plan } = deployment;
     return {
       ...{ runTag: runTag(run), plan: fromHex(plan[0]?.blob, 32) ?? new Uint8Array(32), term: this.#term },
-      ...{ own: schedule.shard, peer, codec, lengthsOf: (message: number) => this.#lengths.get(message) },
+      ...{ own: schedule.shard, peer, codec, schedule, lengthsOf: (message: number) => this.#lengths.get(message) },
     };
   }
 

@@ -13,6 +13,7 @@ import { freeMessages, newestWithin } from '../training/free-ticks.ts';
 import { endsStretch } from '../training/stretches.ts';
 import type { Totals } from '../training/totals.ts';
 import { rangesFor, withinRange } from '../validation/within-range.ts';
+import { type Carrier, carrierOf } from '../wire/carrier.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
@@ -21,7 +22,7 @@ import { signPart } from '../wire/part.ts';
 import { signState } from '../wire/state-signature.ts';
 import { type Comparisons, withCall } from './call-sums.ts';
 import { fillFrom } from './fill-from.ts';
-import { asCarried, assertMayCross, notFinite } from './frame-values.ts';
+import { assertMayCross, notFinite } from './frame-values.ts';
 import type { HostOptions } from './host-options.ts';
 import { Meanwhile } from './meanwhile.ts';
 import { NextInputs } from './next-inputs.ts';
@@ -52,6 +53,8 @@ export class ShardHost {
   readonly #inputs: NextInputs;
   readonly #session: ShardSession;
   readonly #borders: ShardBorders;
+  /** What frames lose that other shards of this process get; of a term. */
+  #carrier: Carrier | undefined;
   readonly #times: TickTimes;
   readonly #log: StretchLog | undefined;
   /** By calls; of states that are too large for that only when they were saved. */
@@ -162,6 +165,7 @@ export class ShardHost {
     this.#generation++;
     this.#loading = undefined;
     this.#borders.begin(term);
+    this.#carrier = carrierOf(this.#codec(), this.#plan.schedule);
     this.#session.reset();
     this.#inputs.forget();
     this.#commits.length = 0;
@@ -469,9 +473,14 @@ export class ShardHost {
       this.#borders.send(frame, to);
       return;
     }
-    const values = asCarried(frame.values, codec, this.#device.held !== undefined);
-    const refusal = this.#options.handOver(to, { ...frame, values }, this.term);
+    const refusal = this.#options.handOver(to, this.#carried(frame), this.term);
     if (refusal !== undefined) throw new Error(`shard ${to} refused a frame: ${refusal}`);
+  }
+
+  #carried(frame: Frame): Frame {
+    if (this.#carrier) return this.#carrier(frame);
+    // Memory that is used again keeps nothing for another shard.
+    return this.#device.held === undefined ? frame : { ...frame, values: frame.values.map((v) => v.slice()) };
   }
 
   #codec(): Codec {

@@ -2,6 +2,9 @@
 import type { FieldData, Position, Tensor } from '../device/device.ts';
 import { UserError } from '../support/errors.ts';
 import type { Frame } from '../training/frame.ts';
+import { allFinite } from '../training/metrics.ts';
+import { type Carrier, carrierOf } from '../wire/carrier.ts';
+import type { Codec } from '../wire/codec.ts';
 import type { ShardSession } from './session.ts';
 
 type Results = Record<string, Tensor>;
@@ -17,6 +20,8 @@ interface Call {
 /** A session, whether it is being advanced, and whether there is news for that loop. */
 interface Runner {
   readonly session: ShardSession;
+  /** What its frames lose on a border; nothing: none. */
+  readonly carrier: Carrier | undefined;
   busy: boolean;
   news: boolean;
 }
@@ -33,10 +38,14 @@ export class Lockstep {
   /**
    * @param sessions of all shards of one plan
    * @param copies whether readers get copies: where a sender's memory is used again before a frame is read
+   * @param codec of their borders: frames lose what they would lose on a mesh
    */
-  constructor(sessions: readonly ShardSession[], copies = false) {
+  constructor(sessions: readonly ShardSession[], copies = false, codec: Codec = 'f32') {
     this.#copies = copies;
-    this.#runners = sessions.map((session) => ({ session, busy: false, news: false }));
+    this.#runners = sessions.map((session) => ({
+      ...{ session, carrier: carrierOf(codec, session.schedule) },
+      ...{ busy: false, news: false },
+    }));
     for (const runner of this.#runners)
       for (const message of runner.session.schedule.messages)
         if (message.to === runner.session.shard) this.#receivers.set(message.id, runner);
@@ -71,7 +80,7 @@ export class Lockstep {
     while (runner.news && !this.#failure) {
       runner.news = false;
       const step = await runner.session.advance();
-      if (step.kind === 'send') this.#carry(step.frames);
+      if (step.kind === 'send') this.#carry(step.frames, runner.carrier);
       if (step.kind === 'done') this.#finish(step.part.callIndex, step.results);
       if (step.kind === 'send' || step.kind === 'done') runner.news = true;
     }
@@ -79,8 +88,9 @@ export class Lockstep {
     runner.busy = false;
   }
 
-  #carry(frames: readonly Frame[]): void {
-    for (const frame of frames) {
+  #carry(frames: readonly Frame[], carrier: Carrier | undefined): void {
+    for (const made of frames) {
+      const frame = carrier && made.values.every(allFinite) ? carrier(made) : made;
       const receiver = this.#receivers.get(frame.message);
       const given = this.#copies ? { ...frame, values: frame.values.map((v) => v.slice()) } : frame;
       const refusal = receiver ? receiver.session.deliver(given) : 'unknown-message';

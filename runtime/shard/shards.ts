@@ -3,7 +3,7 @@ import { runsIn, type ShardSchedule } from '../../spec/schedule.ts';
 import type { Device, DeviceSession, Executable, FieldData } from '../device/device.ts';
 import type { NamedTensor } from '../store/safetensors.ts';
 import type { TickTimes } from '../support/tick-times.ts';
-import type { FrameChooser } from '../training/free-ticks.ts';
+import type { Between } from './between.ts';
 import { Lockstep } from './lockstep.ts';
 import { openSession } from './session.ts';
 import {
@@ -16,7 +16,6 @@ import {
   saveStates,
 } from './shard.ts';
 import { sizesIn } from './sizes.ts';
-import type { LanePlan } from './threads/lane-plan.ts';
 import { openInThreads, type ShardThreads } from './threads/open.ts';
 import { joinTiles } from './tiles.ts';
 
@@ -29,8 +28,7 @@ export interface ShardSource {
  * @param begin how to begin, asked once
  * @param first the function of a single shard that will run first
  * @param timesOf where the time of each of several shards is counted
- * @param lanes how threads of this process share batches; absent: each shard has the whole of them
- * @param chooser which frames the ticks of trainings read; absent: those of the same tick
+ * @param between how frames and batches go between them
  * @throws EnvironmentError `memory/too-small`; UserError `weights/…`
  */
 export async function openShards(
@@ -39,8 +37,7 @@ export async function openShards(
   begin: () => Beginning | Promise<Beginning>,
   first?: string,
   timesOf?: (shard: number) => TickTimes,
-  lanes?: LanePlan,
-  chooser?: FrameChooser,
+  between: Between = {},
 ): Promise<Shard> {
   const [only] = sources;
   if (!only) throw new Error('a plan has at least one shard');
@@ -48,7 +45,7 @@ export async function openShards(
   assertFits(sources.flatMap((s) => s.executable.program.states));
   const executables = sources.map((s) => s.executable);
   const times = sources.map((s) => timesOf?.(s.schedule.shard));
-  const { devices, run } = await openTogether(device, sources, times, lanes, chooser);
+  const { devices, run } = await openTogether(device, sources, times, between);
   try {
     const beginning = await begin();
     await Promise.all(devices.map((d, i) => fillStates(d, executables[i]?.program.states ?? [], beginning)));
@@ -85,10 +82,10 @@ async function openTogether(
   device: Device,
   sources: readonly ShardSource[],
   times: readonly (TickTimes | undefined)[],
-  lanes: LanePlan | undefined,
-  chooser: FrameChooser | undefined,
+  between: Between,
 ): Promise<ShardThreads> {
-  if (device.threads !== undefined && !chooser) return openInThreads(sources, device.threads, times, lanes);
+  const { chooser, codec } = between;
+  if (device.threads !== undefined && !chooser) return openInThreads(sources, device.threads, times, between);
   const executables = sources.map((s) => s.executable);
   // Threads would hand on frames in the order in which they are sent, and none twice: free ticks run here.
   const here = chooser && device.openHere;
@@ -98,7 +95,7 @@ async function openTogether(
   const sessions = sources.map((s, i) =>
     openSession(s.schedule, s.executable, devices[i] as DeviceSession, times[i], chooser),
   );
-  const lockstep = new Lockstep(sessions, chooser !== undefined);
+  const lockstep = new Lockstep(sessions, chooser !== undefined, codec);
   return { devices, run: (name, inputs, position) => lockstep.run(name, copied(inputs), position) };
 }
 

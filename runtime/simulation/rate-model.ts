@@ -12,6 +12,7 @@ import type { Part } from '../shard/part.ts';
 import { routesOf } from '../shard/route.ts';
 import type { Walk } from '../shard/walk.ts';
 import { type Frame, type FrameKey, frameName } from '../training/frame.ts';
+import type { NumberBytes } from '../wire/codec-bytes.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Cores, Processors } from './processors.ts';
 
@@ -58,7 +59,8 @@ export interface ModelNetwork {
   readonly lag?: (bytes: number, from: number, to: number) => number;
   /** The same of one that a trainer hands to another of its own shards; absent: none. */
   readonly handover?: (bytes: number) => number;
-  readonly bytesPerValue: number;
+  /** Bytes of one. */
+  readonly number: NumberBytes;
   /** Seconds of processor time, behind each call and for each direction of a border, for what both ends sign; absent: none. */
   readonly window?: number;
 }
@@ -326,7 +328,8 @@ class RateModel {
       this.#goOn(to);
     };
     const other = this.#runner(to).shard;
-    const bytes = message.values.reduce((sum, v) => sum + sizeOf(v.shape), 0) * this.#network.bytesPerValue;
+    const { first, later } = this.#network.number;
+    const bytes = message.values.reduce((sum, v) => sum + sizeOf(v.shape), 0) * (tick === 0 ? first : later);
     runner.busy = true;
     if (other.trainer === runner.shard.trainer) {
       this.#handle(runner.shard, 'handovers', this.#network.handover?.(bytes) ?? 0, () => {

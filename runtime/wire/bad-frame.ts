@@ -1,6 +1,6 @@
 /** A frame with values that may not cross a border: what is said of it, and what proves who has sent it. */
 import { valueProblem } from './border-values.ts';
-import { CODEC_BYTES, decodeValues } from './codec.ts';
+import { CODEC_BYTES, decodeValues, isPacked } from './codec.ts';
 import { type Accusation, type RootEvidence, type ValuesEvidence, valuesEvidence } from './evidence.ts';
 import type { CallPackets } from './frame-chain.ts';
 import { decodePacket, type Header } from './header.ts';
@@ -28,6 +28,11 @@ export function brokenWindow(call: number, why: string, evidence?: RootEvidence)
   return { what: evidence ? 'root' : 'border', call, reason, ...(evidence ? { evidence } : {}) };
 }
 
+/** Of a packed frame: what is in it depends on those before it, so it proves nothing. */
+export function unreadable({ border, batch: call, codec }: Header): Broken {
+  return { what: 'border', call, reason: `a frame of message ${border} in call ${call} is no ${codec}` };
+}
+
 /**
  * Its sender has signed the call up to here, or says so. No honest one sends such values: the signature proves who did.
  * @param sender its public key
@@ -37,6 +42,7 @@ export function brokenBy(frame: BadFrame, sender: Uint8Array | undefined): Broke
   const { batch: call, codec } = header;
   if (!sender || !taken.isSignedBy(sender)) return unsignedBy(frame);
   const bad = packets.findIndex((packet) => {
+    if (isPacked(codec)) return false;
     const payload = decodePacket(packet)?.payload ?? new Uint8Array(0);
     const [values] = decodeValues(payload, [payload.length / CODEC_BYTES[codec]], codec);
     return values !== undefined && valueProblem(values) !== undefined;

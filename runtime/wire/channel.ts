@@ -7,13 +7,13 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes } from '../identity/key-text.ts';
 import { NO_TICK_TIMES, type TickRow, type TickTimes } from '../support/tick-times.ts';
 import type { Frame } from '../training/frame.ts';
-import { type BadFrame, type Broken, brokenBy, brokenWindow, unsignedBy } from './bad-frame.ts';
+import { type BadFrame, type Broken, brokenBy, brokenWindow, unreadable, unsignedBy } from './bad-frame.ts';
 import { type BorderKeys, TAG_BYTES } from './border-keys.ts';
 import { valueProblem } from './border-values.ts';
-import { CODEC_BYTES, type Codec, valuesIn, writeValues } from './codec.ts';
 import { dataProblem } from './data-problem.ts';
 import { type RootEvidence, rootEvidence } from './evidence.ts';
 import { CallPackets, SIGNATURE_BYTES } from './frame-chain.ts';
+import { type ContentOptions, FrameContents } from './frame-content.ts';
 import type { FrameLog } from './frame-log.ts';
 import { hex } from './hash.ts';
 import { HashQueue } from './hash-queue.ts';
@@ -33,7 +33,7 @@ import { ends, NOTHING, type Received, refuse } from './received.ts';
 import { BORDER_HEAD, decodeHead, writeBorderHead } from './routing.ts';
 import { directionOf, parseWindow, signSame, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
 
-export interface ChannelOptions {
+export interface ChannelOptions extends ContentOptions {
   readonly run: string;
   /** First 16 bytes of the SHA-256 of the run's name. */
   readonly runTag: Uint8Array;
@@ -42,9 +42,6 @@ export interface ChannelOptions {
   readonly own: number;
   readonly peer: number;
   readonly keys: KeyPair;
-  readonly codec: Codec;
-  /** Elements of each value of a message that the peer sends; nothing for others. */
-  readonly lengthsOf: (message: number) => readonly number[] | undefined;
   /** Told of every data packet, and of every window that the peer has signed. */
   readonly log?: FrameLog | undefined;
   /** Where the shard's time is counted. */
@@ -65,6 +62,7 @@ const MAX_ASKED = 3;
 export class BorderChannel {
   readonly #options: ChannelOptions;
   readonly #times: TickTimes;
+  readonly #contents: FrameContents;
   #keys: BorderKeys | undefined;
   #peerKey: Uint8Array | undefined;
   #counter = 0;
@@ -104,6 +102,7 @@ export class BorderChannel {
   constructor(options: ChannelOptions) {
     this.#options = options;
     this.#times = options.times ?? NO_TICK_TIMES;
+    this.#contents = new FrameContents(options);
   }
 
   /** More is waiting here than the other end has room for: make no more yet. */
@@ -135,9 +134,7 @@ export class BorderChannel {
   /** @param carry takes each packet as soon as it is sealed: it is opened while the next is made; absent: all are returned */
   send(frame: Frame, carry?: (packet: Uint8Array) => void): Uint8Array[] {
     const packets: Uint8Array[] = [];
-    const { codec } = this.#options;
-    const size = CODEC_BYTES[codec];
-    const bytes = frame.values.reduce((sum, v) => sum + v.length, 0) * size;
+    const { bytes, write } = this.#in('encoding', () => this.#contents.of(frame));
     const chunks = Math.max(1, Math.ceil(bytes / MAX_PAYLOAD_BYTES));
     const { message: border, callIndex: batch, microbatch, tick } = frame;
     const call = this.#callOf(this.#callsOut, batch, this.#options.own, this.#options.peer);
@@ -150,7 +147,7 @@ export class BorderChannel {
       const sequence = this.#first + this.#kept.length;
       const fields = { border, batch, microbatch, tick, sequence, chunk, chunks, phase };
       writeHeader(plain, { ...this.#headerOf('data'), ...fields }, length);
-      writeValues(plain.subarray(HEADER_BYTES), frame.values, codec, from / size);
+      write(plain.subarray(HEADER_BYTES), from);
       this.#times.leave(encoding);
       // Hashed when there is nothing else to do, and signed with the call: its reader need not wait for either.
       this.#inUse.add(plain);
@@ -282,12 +279,13 @@ export class BorderChannel {
     const payloads = packets.map((p) => decodePacket(p)?.payload ?? new Uint8Array(0));
     const [only] = payloads;
     const bytes = only && payloads.length === 1 ? only : Buffer.concat(payloads);
-    const values = valuesIn(bytes, this.#options.lengthsOf(header.border) ?? [], header.codec);
+    const { border: message, batch: callIndex, microbatch, tick } = header;
+    const values = this.#contents.read({ message, callIndex, microbatch, tick }, bytes);
+    if (!values) return ends(unreadable(header));
     if (values.some((v) => valueProblem(v) !== undefined)) {
       this.#bad = { header, call, packets, before, asked: 0 };
       return { frames: [], packets: [this.#askToSign(this.#bad)] };
     }
-    const { border: message, batch: callIndex, microbatch, tick } = header;
     return { frames: [{ message, callIndex, microbatch, tick, values }], packets: this.#acks() };
   }
 
@@ -311,8 +309,7 @@ export class BorderChannel {
   #dataProblem(header: Header, payload: Uint8Array): string | undefined {
     const open = this.#callsIn;
     if (open.size >= MAX_OPEN_CALLS && !open.has(header.batch)) return 'too many calls have no window';
-    const { codec, lengthsOf } = this.#options;
-    return dataProblem(header, payload, codec, lengthsOf(header.border), this.#frame);
+    return dataProblem(header, payload, this.#options.codec, this.#contents.sizeOf(header.border), this.#frame);
   }
 
   /** Two signatures that are looked at and one that is made take longer than a frame. */

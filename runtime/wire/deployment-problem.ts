@@ -5,6 +5,7 @@
 import { MAX_PLAN_BYTES } from '../../spec/plan.ts';
 import { MAX_ELEMENTS } from '../support/bounded.ts';
 import { PathSet, shownPath } from '../support/path-names.ts';
+import { isPacked } from './codec.ts';
 import { type BlobRef, type DataRef, type Deployment, ELEMENT_BYTES } from './deployment.ts';
 import { deploymentFormatProblem } from './message-schema.ts';
 
@@ -26,6 +27,8 @@ export function deploymentProblem(value: unknown): string | undefined {
     return 'a shard of it sends to none that there is';
   if ((deployment.on?.length ?? 0) > shards) return 'it names trainers for more shards than it has';
   if (checks.length !== evaluations.length) return `it has data of ${checks.length} checks for ${evaluations.length}`;
+  if (deployment.schedule === 'async' && isPacked(deployment.codec))
+    return `its borders are ${deployment.codec}, and its schedule leaves out frames that others go on from`;
   const validation = evaluations.findIndex((e) => e.of !== undefined);
   if (validation >= 0 && validation < evaluations.length - 1)
     return 'its validation is not the last of its evaluations';

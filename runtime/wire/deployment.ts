@@ -6,6 +6,7 @@ import type { CountedWork } from '../../spec/costs.ts';
 import type { PictureMoves } from '../../spec/plan.ts';
 import type { DataRecord } from '../training/data-record.ts';
 import type * as training from '../training/evaluations.ts';
+import type { BorderCodec } from './codec.ts';
 
 /** A content-addressed blob: SHA-256 in hexadecimal, and its size. */
 export interface BlobRef {
@@ -130,7 +131,7 @@ export interface Deployment {
   /** Batches that begin on predicted weights before the weight step of the one before them: 1; absent: none. */
   readonly ahead?: number;
   /** Border values on the wire. */
-  readonly codec: 'f32' | 'f16';
+  readonly codec: BorderCodec;
   /**
    * For the run folder that `nmc fetch` makes: path and text of the model, the compiler's version, the parameters that were
    * set, and how many samples of each set were taken at most.

@@ -5,7 +5,7 @@
 import { keyBytes } from '../identity/key-text.ts';
 import { listOf, ofPresent } from '../support/bounded.ts';
 import { valueProblem } from './border-values.ts';
-import { CODEC_BYTES, decodeValues } from './codec.ts';
+import { CODEC_BYTES, decodeValues, isPacked } from './codec.ts';
 import { chainHolds, chainNext, chainStart, type Stretch } from './frame-chain.ts';
 import { fromHex, hex, sha256 } from './hash.ts';
 import { decodePacket } from './header.ts';
@@ -103,6 +103,8 @@ function breaksValues(packet: Uint8Array): boolean {
   const decoded = decodePacket(packet);
   if (!decoded) return false;
   const { header, payload } = decoded;
+  // What is packed says nothing by itself.
+  if (isPacked(header.codec)) return false;
   const bytes = CODEC_BYTES[header.codec];
   if (payload.length % bytes !== 0) return false;
   const [values] = decodeValues(payload, [payload.length / bytes], header.codec);

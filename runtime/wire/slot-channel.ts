@@ -8,16 +8,18 @@ import { supersedes } from '../training/free-ticks.ts';
 import { type BorderKeys, TAG_BYTES } from './border-keys.ts';
 import { valueProblem } from './border-values.ts';
 import type { ChannelOptions } from './channel.ts';
-import { CODEC_BYTES, valuesIn, writeValues } from './codec.ts';
+import { type PlainCodec, valuesIn, writeValues } from './codec.ts';
 import { dataProblem } from './data-problem.ts';
+import { plainBytes } from './frame-content.ts';
 import { decodePacket, encodePacket, HEADER_BYTES, type Header, MAX_PAYLOAD_BYTES, writeHeader } from './header.ts';
 import { FRAME_ROOM, PacketPool } from './packet-pool.ts';
 import { NOTHING, type Received, refuse } from './received.ts';
 import { BORDER, BORDER_HEAD, decodeHead, writeBorderHead } from './routing.ts';
 import { directionOf } from './window.ts';
 
-export interface SlotOptions
-  extends Pick<ChannelOptions, 'runTag' | 'plan' | 'term' | 'own' | 'peer' | 'codec' | 'lengthsOf'> {
+export interface SlotOptions extends Pick<ChannelOptions, 'runTag' | 'plan' | 'term' | 'own' | 'peer' | 'lengthsOf'> {
+  /** A frame that goes on from one before it could not take its place. */
+  readonly codec: PlainCodec;
   /** Messages of which a newer frame replaces an older one. */
   readonly free: ReadonlySet<number>;
 }
@@ -152,7 +154,9 @@ export class SlotChannel {
     const { codec, lengthsOf, free } = this.#options;
     if (header.chunk === 0) this.#coming = undefined;
     const lengths = free.has(header.border) ? lengthsOf(header.border) : undefined;
-    const problem = dataProblem(header, payload, codec, lengths, this.#coming);
+    const bytesOf = lengths && plainBytes(lengths, codec);
+    const size = bytesOf === undefined ? undefined : { least: bytesOf, most: bytesOf };
+    const problem = dataProblem(header, payload, codec, size, this.#coming);
     if (problem !== undefined) {
       this.#coming = undefined;
       return refuse(problem);
@@ -164,7 +168,7 @@ export class SlotChannel {
     this.#coming = undefined;
     const [only] = payloads;
     const bytes = only && payloads.length === 1 ? only : Buffer.concat(payloads);
-    const values = valuesIn(bytes, lengths ?? [], header.codec);
+    const values = valuesIn(bytes, lengths ?? [], codec);
     // Nothing is signed here, so nothing is proved: it is as if it had been lost.
     if (values.some((v) => valueProblem(v) !== undefined)) return refuse('a value of it may not cross');
     const { border: message, batch: callIndex, microbatch, tick } = header;
@@ -173,8 +177,11 @@ export class SlotChannel {
 
   #packets({ message: border, callIndex: batch, microbatch, tick, values }: Frame): Uint8Array[] {
     const { codec } = this.#options;
-    const size = CODEC_BYTES[codec];
-    const bytes = values.reduce((sum, v) => sum + v.length, 0) * size;
+    const bytes = plainBytes(
+      values.map((v) => v.length),
+      codec,
+    );
+    const size = plainBytes([1], codec);
     const chunks = Math.max(1, Math.ceil(bytes / MAX_PAYLOAD_BYTES));
     const packets: Uint8Array[] = [];
     for (let chunk = 0; chunk < chunks; chunk++) {

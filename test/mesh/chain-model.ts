@@ -43,12 +43,24 @@ const SAMPLES = 28;
 /** Seven batches. */
 export const points = normalData('points', SAMPLES, { x: 6, y: 2 });
 
+/** Wide enough to be thinned on borders. */
+const wide = CHAIN.replace('h: f32[5]', 'h: f32[40]')
+  .replace('i: f32[4]', 'i: f32[36]')
+  .replace('j: f32[4]', 'j: f32[33]');
+
 /** Ticks in which errors come through three shards, of values that are two ticks old. */
 const FREE_STEPS = 9;
 
-/** @param staleness of the schedule `async`; absent: another one */
-export function staged(microbatches: number, ahead: number, staleness?: number) {
-  const all = checked(staleness === undefined ? CHAIN : CHAIN.replace('steps = 4', `steps = ${FREE_STEPS}`));
+export interface ChainOptions {
+  /** Of the schedule `async`; absent: another one. */
+  readonly staleness?: number;
+  /** Its nodes have more than 32 values. */
+  readonly isWide?: boolean;
+}
+
+export function staged(microbatches: number, ahead: number, { staleness, isWide = false }: ChainOptions = {}) {
+  const text = isWide ? wide : CHAIN;
+  const all = checked(staleness === undefined ? text : text.replace('steps = 4', `steps = ${FREE_STEPS}`));
   const [task] = all.trains;
   if (!task) throw new Error('no task');
   return {
@@ -62,9 +74,10 @@ export function staged(microbatches: number, ahead: number, staleness?: number) 
 
 /** For the schedule `async`. */
 export function freePlanOf(shards: number, staleness: number) {
-  return builtPlan(staged(1, 0, staleness), { shards });
+  return builtPlan(staged(1, 0, { staleness }), { shards });
 }
 
-export function planOf(shards: number, ahead: number, microbatches = 2) {
-  return builtPlan(staged(microbatches, ahead), { shards });
+/** @param isWide its nodes have more than 32 values */
+export function planOf(shards: number, ahead: number, microbatches = 2, isWide = false) {
+  return builtPlan(staged(microbatches, ahead, { isWide }), { shards });
 }

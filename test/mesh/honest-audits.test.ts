@@ -6,6 +6,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const CELLS: readonly HonestCell[] = [
   { device: 'reference', auditor: 'reference', codec: 'f16', schedule: 'pipelined', disturbed: true },
+  { device: 'reference', auditor: 'reference', codec: 'ternary', schedule: 'ahead', disturbed: true },
   { device: 'cpu 1', auditor: 'reference', codec: 'f32', schedule: 'pipelined', disturbed: false },
 ];
 

@@ -9,11 +9,12 @@ import type { Device } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { makeTemporaryFolder, removeAll } from '../../runtime/support/safe-files.ts';
 import type { Verdict } from '../../runtime/wire/audit-verdict.ts';
+import { type BorderCodec, isPacked } from '../../runtime/wire/codec.ts';
 import { planOf, points } from './chain-model.ts';
 import { trainHosted } from './hosted.ts';
 
 export const DEVICES = ['reference', 'cpu 1', 'cpu 2'] as const;
-export const CODECS = ['f32', 'f16'] as const;
+export const CODECS = ['f32', 'f16'] as const satisfies readonly BorderCodec[];
 export const SCHEDULES = ['lockstep', 'pipelined', 'ahead'] as const;
 
 /** What is trained how. */
@@ -21,7 +22,7 @@ export interface HonestCell {
   /** Of the trainers, and of the auditor. */
   readonly device: (typeof DEVICES)[number];
   readonly auditor: (typeof DEVICES)[number];
-  readonly codec: (typeof CODECS)[number];
+  readonly codec: BorderCodec;
   readonly schedule: (typeof SCHEDULES)[number];
   /** A trainer dies and comes back, another one dies for good, and packets are lost. */
   readonly disturbed: boolean;
@@ -77,7 +78,7 @@ type Trained = Awaited<ReturnType<typeof trainHosted>>;
 type Kills = NonNullable<Parameters<typeof trainHosted>[0]['kills']>;
 
 async function trained(cell: HonestCell, seed: number, epochs: number, kills: Kills = []): Promise<Trained> {
-  const { plan, files } = planOfCell(cell.schedule);
+  const { plan, files } = planOfCell(cell);
   const folder = makeTemporaryFolder('nmc-audits-');
   try {
     return await trainHosted({
@@ -110,16 +111,18 @@ interface Compiled {
   readonly files: (shard: number) => ReadonlyMap<string, Uint8Array>;
 }
 
-const plans = new Map<HonestCell['schedule'], Compiled>();
+const plans = new Map<string, Compiled>();
 
-function planOfCell(schedule: HonestCell['schedule']): Compiled {
-  const known = plans.get(schedule);
+function planOfCell({ schedule, codec }: HonestCell): Compiled {
+  const isWide = isPacked(codec);
+  const name = `${schedule}${isWide ? ', wide' : ''}`;
+  const known = plans.get(name);
   if (known) return known;
-  const plan = planOf(SHARDS, schedule === 'ahead' ? 1 : 0, schedule === 'lockstep' ? 1 : 2);
+  const plan = planOf(SHARDS, schedule === 'ahead' ? 1 : 0, schedule === 'lockstep' ? 1 : 2, isWide);
   const lowered = lowerEachToCpu((plan.shards ?? []).map(({ program }) => program));
   const files = (shard: number) => new Map(lowered(shard).map(({ name, bytes }) => [name, bytes]));
   const compiled = { plan, files };
-  plans.set(schedule, compiled);
+  plans.set(name, compiled);
   return compiled;
 }
 

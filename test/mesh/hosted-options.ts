@@ -8,6 +8,7 @@ import type { StoredRun } from '../../runtime/roles/synchronizer-state.ts';
 import type { SafePath } from '../../runtime/support/safe-path.ts';
 import type { RunWatch } from '../../runtime/validation/standing.ts';
 import type { AuditVerdict } from '../../runtime/wire/audit-verdict.ts';
+import type { BorderCodec } from '../../runtime/wire/codec.ts';
 import type { Deployment } from '../../runtime/wire/deployment.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 
@@ -27,7 +28,7 @@ export interface HostedOptions {
   /** When trainers die, in virtual milliseconds; without `back` for good. */
   readonly kills?: readonly { readonly at: number; readonly trainer: number; readonly back?: number }[];
   /** Numbers on borders; absent: f32. */
-  readonly codec?: 'f32' | 'f16';
+  readonly codec?: BorderCodec;
   /** When their processes are stopped, with all threads, while their connections stand; and when they go on. */
   readonly pauses?: readonly { readonly at: number; readonly trainer: number; readonly until: number }[];
   /** Milliseconds of one way, about which packets of borders come; absent: 20. */

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
 import { borderKeys, newEphemeral, signExchange, withListen } from '../../runtime/wire/border-keys.ts';
-import { encodeValues } from '../../runtime/wire/codec.ts';
+import { BORDER_CODECS, encodeValues, isPacked } from '../../runtime/wire/codec.ts';
 import { Envelopes } from '../../runtime/wire/envelope.ts';
 import { rootEvidence, valuesEvidence, verdictOn } from '../../runtime/wire/evidence.ts';
 import { CallPackets } from '../../runtime/wire/frame-chain.ts';
@@ -14,7 +14,9 @@ import { accept, challenge, hello, prove } from '../../runtime/wire/handshake.ts
 import { hex } from '../../runtime/wire/hash.ts';
 import { encodePacket } from '../../runtime/wire/header.ts';
 import { leafOf, rootOf } from '../../runtime/wire/merkle.ts';
+import { FramePacker } from '../../runtime/wire/packer.ts';
 import { signWindow } from '../../runtime/wire/window.ts';
+import type { ShardSchedule } from '../../spec/schedule.ts';
 import { ROOT } from '../support/repository.ts';
 import { ends, frameOf, PLAN, RUN, runTag, seeded, TERM } from './networked.ts';
 
@@ -114,12 +116,39 @@ function smallThings(): Record<string, unknown> {
   return { merkle: { leaves: ['a', 'b', 'c'], root: hex(rootOf(leaves)) }, halves };
 }
 
+/** Two frames of each codec that packs: a wide value, a narrow one, and a sum. */
+function packedFrames(): Record<string, unknown> {
+  const values = [2, 2, 0].map((samples, i) => ({ name: `v${i}`, shape: samples ? [samples, i ? 3 : 32] : [] }));
+  const stage = { name: 'tick', repeat: 2, firstTick: 0, begin: [], next: [], end: [] };
+  const schedule: ShardSchedule = {
+    ...{ shard: 0, messages: [{ id: 5, from: 0, to: 1, values }] },
+    functions: [
+      {
+        ...{ name: 'train', batch: 2, inputs: [], results: [] },
+        stages: [{ ...stage, segments: [{ receive: [], send: [5] }] }],
+      },
+    ],
+  };
+  const numbers = (tick: number): Float32Array[] =>
+    [64, 6, 1].map((size) =>
+      Float32Array.from({ length: size }, (_, i) => 1 + i / 8 + (tick * ((i * 37) % 64)) / 1024),
+    );
+  const sent = [numbers(0), numbers(1)];
+  const payloads = BORDER_CODECS.filter(isPacked).map((codec) => {
+    const packer = new FramePacker(codec, schedule);
+    const frames = sent.map((all, tick) => packer.pack({ message: 5, callIndex: 0, microbatch: 0, tick, values: all }));
+    return [codec, frames.map(({ payload }) => hex(payload))] as const;
+  });
+  return { shapes: values.map(({ shape }) => shape), values: sent.map((all) => all.map((v) => [...v])), payloads };
+}
+
 test('handshake, message, border and codecs give the bytes of the test vectors', () => {
   const made = {
     format: 'nmc-wire-vectors-1',
     handshake: handshake(),
     border: border(),
     proofs: proofs(),
+    packed: packedFrames(),
     ...smallThings(),
   };
   const text = `${JSON.stringify(made, null, 2)}\n`;

@@ -9,6 +9,7 @@ import type { TrainingData } from '../../runtime/shard/trainable.ts';
 import { train } from '../../runtime/shard/training.ts';
 import { wholeSchedule } from '../../runtime/shard/whole.ts';
 import type { EpochReport } from '../../runtime/training/epoch-report.ts';
+import type { BorderCodec } from '../../runtime/wire/codec.ts';
 
 export interface OneMachine {
   readonly reports: readonly EpochReport[];
@@ -20,12 +21,13 @@ export interface OneMachine {
 
 const nothing = (): void => undefined;
 
-/** @param epochs to train, from seed 1. @param ofLast of one shard, for the last part of an epoch where it is kept */
+/** @param epochs to train, from seed 1. @param ofLast of one shard, for the last part of an epoch where it is kept @param codec of the borders */
 export async function trainHere(
   { plan, program, files, shards }: BuiltPlan,
   data: TrainingData,
   epochs: number,
   ofLast?: BuiltPlan,
+  codec?: BorderCodec,
 ): Promise<OneMachine> {
   const { training } = plan;
   if (!training) throw new Error('nothing is trained');
@@ -34,7 +36,8 @@ export async function trainHere(
     : [{ executable: { program, files }, schedule: wholeSchedule(program) }];
   const states = sources.flatMap((s) => s.executable.program.states);
   const statistics = statisticsOf(states, data.train);
-  const shard = await openShards(referenceDevice, sources, () => ({ seed: 1, statistics }));
+  const begin = () => ({ seed: 1, statistics });
+  const shard = await openShards(referenceDevice, sources, begin, undefined, undefined, { codec });
   const begun = await shard.save();
   const executable = ofLast && { program: ofLast.program, files: ofLast.files };
   const last = executable && (await openShard(referenceDevice, executable, () => ({ seed: 1, statistics })));

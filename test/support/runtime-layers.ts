@@ -16,7 +16,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   backplane: ['support', 'wire'],
   // One stream of a backplane, whichever that is.
   ledger: ['support', 'identity', 'training', 'wire', 'backplane', 'audit'],
-  shard: ['support', 'store', 'device', 'data', 'training'],
+  // Frames that stay in a process lose what they would lose on a border.
+  shard: ['support', 'store', 'device', 'data', 'training', 'wire'],
   plan: ['support', 'device', 'shard'],
   roles: ['wire', 'training', 'audit', 'validation'],
   // What runs the roles: the ports it is given make it real or not.

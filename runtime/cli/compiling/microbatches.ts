@@ -17,11 +17,11 @@ import { batchFlops, shardMemory } from '../../../compiler/6-partition/shards/wo
 import type { Selected, Staged } from '../../../compiler/compile.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { UserError } from '../../support/errors.ts';
+import type { BorderCodec } from '../../wire/codec.ts';
 import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
 import { placementNeeds } from '../planning/placement-needs.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
 import { rated } from '../planning/rated-shard.ts';
-
 import { buildStagesFor } from './compile-model.ts';
 import type { CompileArguments } from './options.ts';
 
@@ -135,7 +135,7 @@ export function chooseDivision(
   staged: Staged & { readonly task: NonNullable<Staged['task']> },
   shards: number,
   trainers: readonly RatedTrainer[],
-  codec: 'f32' | 'f16',
+  codec: BorderCodec,
   { microbatches: said, ahead = 0, on }: DivisionAsked = {},
 ): Division {
   const counts = said === undefined ? evenMicrobatches(staged.task.batch) : [said];

@@ -9,6 +9,7 @@ import { emit } from '../../support/emit.ts';
 import { formatBytes, formatDuration } from '../../support/format-numbers.ts';
 import { printed } from '../../support/printable.ts';
 import type { SavedRun } from '../../training/calls.ts';
+import type { BorderCodec } from '../../wire/codec.ts';
 import { aloneRate } from '../planning/alone-rate.ts';
 import type { PlacementNeeds } from '../planning/placement-needs.ts';
 import { predictEpoch } from '../planning/predict-epoch.ts';
@@ -50,7 +51,7 @@ interface Placed {
 export function showPlacement(
   placed: Placed,
   trainers: readonly RatedTrainer[],
-  codec: 'f32' | 'f16',
+  codec: BorderCodec,
   asJson: boolean,
 ): number {
   const figures = figuresOf(placed, trainers, codec);
@@ -70,7 +71,7 @@ type Figures = ReturnType<typeof figuresOf>;
 function figuresOf(
   { verified, placement, memory, on, whole, run }: Placed,
   trainers: readonly RatedTrainer[],
-  codec: 'f32' | 'f16',
+  codec: BorderCodec,
 ) {
   const { plan } = verified;
   const { microbatches = 1, batch } = trainingOf(plan);

@@ -25,6 +25,7 @@ import { printed } from '../../support/printable.ts';
 import { withProgress } from '../../support/progress.ts';
 import { batchesOf, type SavedRun, usualSnapshots } from '../../training/calls.ts';
 import { runOf } from '../../training/run.ts';
+import type { BorderCodec } from '../../wire/codec.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import {
   buildStages,
@@ -50,6 +51,7 @@ import { placementNeeds } from '../planning/placement-needs.ts';
 import type { RatedTrainer } from '../planning/predict-rate.ts';
 import { type RatedShard, rated } from '../planning/rated-shard.ts';
 import { verifyForeign } from '../planning/verify-foreign.ts';
+import { assertGoesWith, borderCodecOf } from '../shell/border-codec.ts';
 import { EXIT } from '../shell/command.ts';
 import { commandDevice } from '../shell/command-device.ts';
 import { packageVersion } from '../shell/package-root.ts';
@@ -80,7 +82,7 @@ interface Wanted {
 }
 
 export default async function (args: DeployArguments): Promise<number> {
-  const codec = codecOf(args);
+  const codec = borderCodecOf(args.borders);
   const model = prepare(args);
   const link = await openMesh(args);
   try {
@@ -88,6 +90,7 @@ export default async function (args: DeployArguments): Promise<number> {
     const { verified, chosen, source, said, whole } = await model.finish(trainers, codec);
     const { plan, programs } = verified;
     const training = trainingOf(plan);
+    assertGoesWith(codec, training.async !== undefined);
     assertDropsLast(training, 'on a mesh');
     const on = ownersAsked(args.on, plan.shards.length, trainers);
     const placement = placementNeeds(ratedShards(verified), codec);
@@ -177,7 +180,7 @@ function lengthsOf(
 interface Prepared {
   /** The fewest shards, more than that, that would fit; absent for a plan, which is cut already. */
   readonly fitting?: (trainers: readonly RatedTrainer[], beyond: number) => number | undefined;
-  readonly finish: (trainers: readonly RatedTrainer[], codec: 'f32' | 'f16') => Promise<Wanted>;
+  readonly finish: (trainers: readonly RatedTrainer[], codec: BorderCodec) => Promise<Wanted>;
 }
 
 function prepare(args: DeployArguments): Prepared {
@@ -257,7 +260,7 @@ function freedomOf({ schedule, staleness }: AskedSchedule, shards: number): Free
 function chosenShards(
   whole: Trained,
   trainers: readonly RatedTrainer[],
-  codec: 'f32' | 'f16',
+  codec: BorderCodec,
   asked: AskedSchedule,
 ): number {
   const { task, graph } = whole;
@@ -301,10 +304,4 @@ function fromPlan(path: string, args: DeployArguments): Wanted {
   const epochs = args.epochs ?? training.epochs;
   const said = { schedule: 'the plan', ...(compiled === 'pipelined' ? { microbatches: 'the plan' } : {}) };
   return { verified, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' }, said };
-}
-
-function codecOf(args: DeployArguments): 'f32' | 'f16' {
-  const codec = args.borders ?? 'f32';
-  if (codec === 'f32' || codec === 'f16') return codec;
-  throw new UserError('deploy/codec', `the codec ${codec} is unknown`, 'use --borders f32 or --borders f16');
 }

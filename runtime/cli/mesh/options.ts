@@ -4,6 +4,7 @@ import { nmc } from '../../support/command-text.ts';
 import {
   AHEAD_RANGE,
   BATCH,
+  BORDERS_WORDS,
   DATA,
   EPOCHS,
   JSON_LINES,
@@ -141,7 +142,7 @@ export const DEPLOY = {
     'of pipelined, 1: a batch begins on predicted weights while the one before it ends (default: 0)',
     AHEAD_RANGE,
   ),
-  borders: text('values on the wire: f32 (default) or f16'),
+  borders: text(`numbers on the wire: f32 (default), or ${BORDERS_WORDS}`),
   'snapshot-every': whole('batches between two snapshots (default: 100, or an epoch)', { least: 1 }),
   on: text('NAME,…: the trainer of each shard, or one for all (default: chosen by what they and their links can do)'),
   file: word('model file (.pcn), or a plan folder'),

@@ -1,4 +1,6 @@
 /** The rate of one trainer that has a training to itself: a cut over several has to be faster. */
+
+import type { BorderCodec } from '../../wire/codec.ts';
 import { predictPlaced, type RatedTrainer } from './predict-rate.ts';
 import type { RatedShard, TrainingLength } from './rated-shard.ts';
 
@@ -20,7 +22,7 @@ export function aloneRate(
   whole: RatedShard | undefined,
   memory: number,
   trainers: readonly RatedTrainer[],
-  codec: 'f32' | 'f16',
+  codec: BorderCodec,
   data?: TrainingLength,
 ): Alone | undefined {
   let best: Alone | undefined;

@@ -12,6 +12,7 @@ import { TRAIN } from '../../../spec/names.ts';
 import { neededMemory } from '../../net/needed-memory.ts';
 import { stretchesOf } from '../../roles/stretch-length.ts';
 import { wholeSchedule } from '../../shard/whole.ts';
+import type { BorderCodec } from '../../wire/codec.ts';
 import { batchTime } from './cut-time.ts';
 import { placementNeeds } from './placement-needs.ts';
 import { placeOn, predictRate, type RatedTrainer } from './predict-rate.ts';
@@ -31,7 +32,7 @@ export interface ShardChoice {
 }
 
 export interface Division {
-  readonly codec: 'f32' | 'f16';
+  readonly codec: BorderCodec;
   /** Of a batch; absent in lockstep. */
   readonly parts?: { readonly microbatches: number; readonly ahead: number };
 }

@@ -1,6 +1,8 @@
 /** Work that a placement is chosen by: of each shard in a batch, what it sends, and how much of it waits for the rest. */
 import { secondsOfWork } from '../../roles/batch-time.ts';
 import { type ModelShard, modelRate } from '../../simulation/rate-model.ts';
+import type { BorderCodec } from '../../wire/codec.ts';
+import { numberBytes } from '../../wire/codec-bytes.ts';
 import type { BatchWork, Deployment, Sends } from '../../wire/deployment.ts';
 import { inParts } from './predict-rate.ts';
 import { batchWork, NOTHING, type RatedShard, shareOf } from './rated-shard.ts';
@@ -11,7 +13,6 @@ export interface PlacementNeeds {
   readonly pace: NonNullable<Deployment['pace']>;
 }
 
-const BYTES = { f32: 4, f16: 2 } as const;
 /** Some machine: of two shards it only matters which one has more to do. */
 const SOME_MACHINE = {
   ...{ cores: 1, memory: 0, rate: 1e10, upload: 0, download: 0, machine: '' },
@@ -24,7 +25,7 @@ const SOME_MACHINE = {
 /** @param division of the shards' whole batches; absent: as their schedules have it */
 export function placementNeeds(
   shards: readonly RatedShard[],
-  codec: 'f32' | 'f16',
+  codec: BorderCodec,
   division?: { readonly microbatches: number; readonly ahead: number },
 ): PlacementNeeds {
   const parts = division?.microbatches ?? 1;
@@ -38,7 +39,7 @@ export function placementNeeds(
         ...{ closing: 0, machine: i, trainer: i, place: i },
       })),
       shards.map((_, i) => ({ name: String(i), cores: 1 })),
-      { places: [], delay: () => delay, frame: () => 0, bytesPerValue: BYTES[codec] / parts },
+      { places: [], delay: () => delay, frame: () => 0, number: numberBytes(codec, parts) },
     );
   const nothing = shards.map(() => () => 0);
   const sent = all(nothing, 1);

@@ -17,6 +17,8 @@ import { type WayEnd, wayBetween } from '../../roles/border-way.ts';
 import { type Pacing, type Placement, place } from '../../roles/place.ts';
 import { stretchCostsOn, stretchLength } from '../../roles/stretch-length.ts';
 import { type Modelled, type ModelMachine, type ModelPlace, modelRate } from '../../simulation/rate-model.ts';
+import type { BorderCodec } from '../../wire/codec.ts';
+import { numberBytes } from '../../wire/codec-bytes.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
 import { batchWork, feedingOf, NOTHING, type RatedShard, shareOf, type TrainingLength } from './rated-shard.ts';
@@ -56,8 +58,6 @@ export interface Prediction {
   readonly limit: string;
 }
 
-const BYTES = { f32: 4, f16: 2 } as const;
-
 /** As the mesh would place them, if it had nothing else to do. */
 export function placeOn(
   needs: Deployment['needs'],
@@ -74,7 +74,7 @@ export interface Placed {
   /** Keys of trainers, by shard. */
   readonly owners: readonly string[];
   readonly trainers: readonly RatedTrainer[];
-  readonly codec?: 'f32' | 'f16';
+  readonly codec?: BorderCodec;
   /** Of the shards' whole batches; absent: as their schedules have it. */
   readonly division?: { readonly microbatches: number; readonly ahead: number };
   /** How long the training is; absent: its data are counted as if they were in memory. */
@@ -90,7 +90,7 @@ export function predictRate(
   shards: readonly RatedShard[],
   owners: readonly string[],
   trainers: readonly RatedTrainer[],
-  codec: 'f32' | 'f16' = 'f32',
+  codec: BorderCodec = 'f32',
   division?: { readonly microbatches: number; readonly ahead: number },
 ): Prediction | undefined {
   return predictPlaced({ shards, owners, trainers, codec, ...(division ? { division } : {}) });
@@ -182,7 +182,7 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, data }: Pl
     lag: (bytes: number, from: number, to: number) => bothEnds(ends, from, to, (end) => lagOfFrame(bytes, end)),
     handover: (bytes: number) => bytes * handByte,
     window: most('window'),
-    bytesPerValue: BYTES[codec] / parts,
+    number: numberBytes(codec, parts),
   };
   return { modelled: modelRate(divided, machines, network, name), machines, places, capabilities, runnings };
 }

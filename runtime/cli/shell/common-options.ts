@@ -1,4 +1,5 @@
 /** Options that several commands have, in the same words. */
+import { BORDER_CODECS } from '../../wire/codec.ts';
 import { flag, type Given, text, texts, whole, word } from './options.ts';
 
 export const JSON_LINES = { json: flag('print JSON on standard output, nothing else') };
@@ -19,6 +20,9 @@ export const PRECISION = {
 export const MODEL_FILE = { file: word('model file (.pcn)') };
 export const TASK_NAME = { task: word('name of a train block') };
 export const RUN_FOLDER = { run: word('run folder') };
+
+/** Codecs of borders. */
+export const BORDERS_WORDS = BORDER_CODECS.join(', ');
 
 /** Of a machine's whole shards. */
 export const SHARDS_RANGE = { least: 1, most: 1_000_000 };

@@ -4,6 +4,7 @@ import { nmc } from '../../support/command-text.ts';
 import {
   AHEAD,
   BATCH,
+  BORDERS_WORDS,
   DATA,
   DEVICE,
   JSON_LINES,
@@ -61,6 +62,7 @@ export const TRAIN = {
     MICROBATCHES_RANGE,
   ),
   ...AHEAD,
+  borders: text(`with --shards: numbers between shards lose what they lose on a mesh: ${BORDERS_WORDS}`),
 };
 export type TrainArguments = Given<typeof TRAIN>;
 

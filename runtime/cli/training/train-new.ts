@@ -100,7 +100,7 @@ export async function trainNew(
     return begin;
   };
   const chooser = lateFrames(training, network, chosen.seed);
-  const opened = await timed('open device', () => openTraining(device, sources, beginning, chooser));
+  const opened = await timed('open device', () => openTraining(device, sources, chosen.borders, beginning, chooser));
   const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
   let last: LastPart | undefined;
   try {

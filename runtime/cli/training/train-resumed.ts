@@ -100,7 +100,7 @@ async function goOn(run: TrainingRun, args: TrainArguments, reporter: Reporter, 
   opening.catch(() => undefined);
   const tensors = [...state.parameters, ...state.auxiliary];
   const chooser = lateFrames(training, storedNetwork(run.config), stored.seed);
-  const opened = await openTraining(device, sources, () => ({ tensors }), chooser);
+  const opened = await openTraining(device, sources, chosen.borders, () => ({ tensors }), chooser);
   const shard = timedShard(opened, await flopCounter(sources.map((s) => s.executable.program)));
   let last: Shard | undefined;
   try {

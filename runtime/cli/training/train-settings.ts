@@ -5,8 +5,10 @@ import { PRECISIONS, type Precision } from '../../../spec/precision.ts';
 import type { JsonValue, RunConfig } from '../../store/run-config.ts';
 import { UserError } from '../../support/errors.ts';
 import type { DataRecord } from '../../training/data-record.ts';
+import { BORDER_CODECS, type BorderCodec } from '../../wire/codec.ts';
 import type { SetArguments } from '../compiling/compile-model.ts';
 import { settings as modelSettings } from '../compiling/compile-model.ts';
+import { borderCodecOf } from '../shell/border-codec.ts';
 import { precisionOf } from '../shell/command-device.ts';
 import { packageVersion } from '../shell/package-root.ts';
 import type { Network } from './late-frames.ts';
@@ -22,12 +24,15 @@ export interface TrainSettings extends DataSettings {
   readonly epochs: number;
   /** How products on a GPU read weights. */
   readonly precision: Precision;
+  /** How numbers cross between its shards. */
+  readonly borders: BorderCodec;
 }
 
 /** Of a command that trains, here or on a mesh. */
 interface SettingArguments extends SetArguments, Pick<TrainArguments, 'data' | 'limit' | 'seed'> {
   readonly device?: string | undefined;
   readonly precision?: string | undefined;
+  readonly borders?: string | undefined;
 }
 
 /** @param path of the model file, @param task what its train block says */
@@ -43,6 +48,7 @@ export function chosenSettings(
     limit: args.limit,
     epochs: task.epochs,
     precision: precisionOf(args),
+    borders: borderCodecOf(args.borders),
     seed: args.seed ?? task.seed ?? 1,
   };
 }
@@ -77,6 +83,7 @@ export function configOf({ plan, training, chosen, args, path, text: source, dat
       limit: chosen.limit ?? null,
       epochs: chosen.epochs,
       precision: chosen.precision,
+      borders: chosen.borders,
       batch: training.batch,
       rule: training.rule,
       set: modelSettings(args),
@@ -100,7 +107,7 @@ export function storedNetwork({ settings: { network } }: RunConfig): Network | u
 
 /** @param data `--data`, and `device` `--device`: they go before what the run remembers */
 export function storedSettings(config: RunConfig, data: string | undefined, device?: string): TrainSettings {
-  const { device: before, data: remembered, folder, limit, epochs, precision } = config.settings;
+  const { device: before, data: remembered, folder, limit, epochs, precision, borders } = config.settings;
   return {
     device: device ?? (typeof before === 'string' ? before : 'auto'),
     data: data ?? rememberedData(remembered),
@@ -108,6 +115,7 @@ export function storedSettings(config: RunConfig, data: string | undefined, devi
     limit: typeof limit === 'number' ? limit : undefined,
     epochs: typeof epochs === 'number' ? epochs : 1,
     precision: PRECISIONS.find((name) => name === precision) ?? 'f32',
+    borders: BORDER_CODECS.find((name) => name === borders) ?? 'f32',
     seed: config.seed,
   };
 }

@@ -13,8 +13,9 @@ import { callAt, functionOf, positionOf } from '../../training/calls.ts';
 import type { Frame } from '../../training/frame.ts';
 import type { Totals } from '../../training/totals.ts';
 import { rangesFor, withinRange } from '../../validation/within-range.ts';
-import { type Codec, decodeValues, encodeValues } from '../../wire/codec.ts';
 import type { Deployment } from '../../wire/deployment.ts';
+import { FrameContents } from '../../wire/frame-content.ts';
+import { type EncodedFrame, frameEncoder } from '../../wire/frame-encoder.ts';
 import { hex } from '../../wire/hash.ts';
 import { decodePacket, MAX_PAYLOAD_BYTES } from '../../wire/header.ts';
 import { leafOf, rootOf } from '../../wire/merkle.ts';
@@ -75,6 +76,8 @@ interface Member {
   /** By frame: the headers of its packets, in order. */
   readonly went: Map<string, Went[]>;
   readonly flows: Map<string, Flow>;
+  /** What it sends, as it went. */
+  readonly encode: (frame: Frame) => EncodedFrame;
   totals: Totals;
   readonly comparisons: Comparisons;
   call: number;
@@ -124,7 +127,9 @@ async function memberOf(record: CutRecord, options: RepeatOptions): Promise<Memb
   const session = openSession(source.schedule, source.executable, { run });
   const { from: call, totals } = record.head;
   const comparisons: Comparisons = new Map();
-  return { record, source, device, session, data, ...wentOf(record), totals, comparisons, call, unsound: undefined };
+  const encode = frameEncoder(borderCodec(on, deployment), source.schedule);
+  const kept = { record, source, device, session, data, encode, ...wentOf(record) };
+  return { ...kept, totals, comparisons, call, unsound: undefined };
 }
 
 function isTensor(values: RunInput): values is Tensor {
@@ -174,12 +179,10 @@ function flowIn(flows: Map<string, Flow>, peer: number, call: number): Flow {
 class Repetition {
   readonly #members: readonly Member[];
   readonly #options: RepeatOptions;
-  readonly #codec: Codec;
 
   constructor(members: readonly Member[], options: RepeatOptions) {
     this.#members = members;
     this.#options = options;
-    this.#codec = borderCodec(options.device, options.deployment);
   }
 
   async run(): Promise<ShardOutputs[]> {
@@ -228,13 +231,12 @@ class Repetition {
     this.#begin(member);
   }
 
-  #sent({ record, source, went, flows }: Member, frame: Frame): void {
+  #sent({ record, source, encode, went, flows }: Member, frame: Frame): void {
     const to = source.schedule.messages.find((m) => m.id === frame.message)?.to ?? -1;
-    const bytes = encodeValues(frame.values, this.#codec);
+    const { payload: bytes, values } = encode(frame);
     const local = this.#members.find((other) => other.record.head.shard === to);
     if (local && record.end.local.includes(local.record.head.shard)) {
-      const lengths = frame.values.map((v) => v.length);
-      local.session.deliver({ ...frame, values: decodeValues(bytes, lengths, this.#codec) });
+      local.session.deliver({ ...frame, values });
       return;
     }
     this.#options.observer?.sent?.(record.head.shard, to, frame);
@@ -269,8 +271,11 @@ function windowOf({ peer, call, leaves, other }: Flow): OutputWindow {
 
 /** Frames of one call that came, their packets joined. */
 function* framesOf({ taken }: CutRecord, { schedule }: ShardSource, callIndex: number): Generator<Frame> {
+  const lengthsOf = (message: number): number[] | undefined =>
+    schedule.messages.find((m) => m.id === message)?.values.map((v) => sizeOf(v.shape));
   // Of one neighbour they follow each other, those of others come in between.
   const coming = new Map<number, Uint8Array[]>();
+  const contents = new Map<number, FrameContents>();
   for (const { from, call, read } of taken) {
     if (call !== callIndex) continue;
     const packet = decodePacket(read());
@@ -279,8 +284,12 @@ function* framesOf({ taken }: CutRecord, { schedule }: ShardSource, callIndex: n
     const payloads = [...(chunk === 0 ? [] : (coming.get(from) ?? [])), packet.payload];
     coming.set(from, payloads);
     if (chunk + 1 < chunks) continue;
-    const lengths = schedule.messages.find((m) => m.id === message)?.values.map((v) => sizeOf(v.shape)) ?? [];
-    yield { message, callIndex, microbatch, tick, values: decodeValues(Buffer.concat(payloads), lengths, codec) };
+    const content = contents.get(from) ?? new FrameContents({ codec, schedule, lengthsOf });
+    contents.set(from, content);
+    const key = { message, callIndex, microbatch, tick };
+    const values = content.read(key, Buffer.concat(payloads));
+    if (!values) throw damagedRecord(`a frame of it is no ${codec}`);
+    yield { ...key, values };
   }
 }
 

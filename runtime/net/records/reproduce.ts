@@ -6,8 +6,9 @@ import { linkOf, type ShardChain, stepsOf } from '../../audit/chain.ts';
 import type { DeviceSession } from '../../device/device.ts';
 import { saveStates } from '../../shard/shard.ts';
 import type { ShardSource } from '../../shard/shards.ts';
+import type { Frame } from '../../training/frame.ts';
 import type { Totals } from '../../training/totals.ts';
-import { encodeValues } from '../../wire/codec.ts';
+import { frameEncoder } from '../../wire/frame-encoder.ts';
 import { borderCodec } from '../shard-device.ts';
 import { encodeState, stateHash } from '../shard-state.ts';
 import { stateBytes } from './fill-from-record.ts';
@@ -52,6 +53,7 @@ export async function reproduceStretch(
   const [begin = -1, end = -1] = kept === 'all' ? [from, first.end.calls] : stepIn(ends, kept);
   const codec = borderCodec(device, deployment);
   const sources = new Map<number, ShardSource>();
+  const encoders = new Map<number, ReturnType<typeof frameEncoder>>();
   const links = new Map<number, string[]>(records.map(({ head }) => [head.shard, []]));
   const states = new Map<number, Map<number, ShownState>>(records.map(({ head }) => [head.shard, new Map()]));
   const frames = new Map<number, ShownFrame[]>(records.map(({ head }) => [head.shard, []]));
@@ -70,13 +72,15 @@ export async function reproduceStretch(
     sourceOf: async (shard) => {
       const source = await sourceOf(shard);
       sources.set(shard, source);
+      encoders.set(shard, frameEncoder(codec, source.schedule));
       return source;
     },
     observer: {
       behind,
-      sent: (shard, to, { message, callIndex, microbatch, tick, values }) => {
+      sent: (shard, to, frame: Frame) => {
+        const { message, callIndex, microbatch, tick } = frame;
         if (callIndex < begin || callIndex >= end) return;
-        const payload = encodeValues(values, codec);
+        const payload = encoders.get(shard)?.(frame).payload ?? new Uint8Array(0);
         frames.get(shard)?.push({ to, message, callIndex, microbatch, tick, payload });
       },
     },

@@ -5,6 +5,7 @@ import type { ShardSchedule } from '../../../spec/schedule.ts';
 import type { EngineRequest } from '../../device/cpu/carry-out.ts';
 import type { WorkerStart } from '../../device/cpu/messages.ts';
 import type { Tensor } from '../../device/device.ts';
+import type { BorderCodec } from '../../wire/codec.ts';
 import type { ExchangeStart } from '../exchange.ts';
 import type { Part } from '../part.ts';
 import type { LaneBatch, ShardLaneStart } from './shard-lane.ts';
@@ -16,15 +17,7 @@ export type ShardRequest =
   | ({ readonly id: number; readonly engine: number } & (
       | { readonly kind: 'open'; readonly start: WorkerStart }
       /** Its schedule, and the way to other threads. */
-      | {
-          readonly kind: 'join';
-          readonly schedule: ShardSchedule;
-          readonly program: Program;
-          readonly exchange: ExchangeStart;
-          readonly own: number;
-          /** Whether it tells where its time goes. */
-          readonly counts: boolean;
-        }
+      | ({ readonly kind: 'join' } & ShardJoin)
       /** Answered with the results of this shard when it is done with the part. */
       | { readonly kind: 'call'; readonly part: Part }
       /** Its thread shares batches of all shards with others. */
@@ -45,4 +38,17 @@ export interface BatchDone extends CallDone {
 export interface CallDone {
   readonly results: Record<string, Tensor>;
   readonly spent?: Spent;
+}
+
+/** A shard's thread: what it runs, and how its frames reach others. */
+export interface ShardJoin {
+  readonly schedule: ShardSchedule;
+  readonly program: Program;
+  readonly exchange: ExchangeStart;
+  /** The number of its thread. */
+  readonly own: number;
+  /** Of its borders. */
+  readonly codec: BorderCodec;
+  /** Whether it tells where its time goes. */
+  readonly counts: boolean;
 }

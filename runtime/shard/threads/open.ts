@@ -6,11 +6,12 @@ import { sessionOn, type Thread, threadOf } from '../../device/cpu/thread.ts';
 import type { DeviceSession, Executable, FieldData, Position, Tensor } from '../../device/device.ts';
 import { inTime, markStuck } from '../../device/stuck.ts';
 import type { TickTimes } from '../../support/tick-times.ts';
+import type { BorderCodec } from '../../wire/codec.ts';
+import type { Between } from '../between.ts';
 import { createExchange, Exchange, type ExchangeStart } from '../exchange.ts';
 import { fieldsOf, type Part } from '../part.ts';
 import { ticksOf } from '../route.ts';
 import { dealShards } from './deal.ts';
-import type { LanePlan } from './lane-plan.ts';
 import type { CallDone, ShardRequest } from './messages.ts';
 import { SharedBatches } from './shared-batches.ts';
 import type { Spent } from './stopwatch.ts';
@@ -33,13 +34,13 @@ interface Place {
 /**
  * @param most threads that the machine runs at once
  * @param times of each shard, where its time is counted
- * @param lanes how these threads share batches; absent: each shard has the whole of them
+ * @param between how frames and batches go between them
  */
 export function openInThreads(
   places: readonly Place[],
   most: number,
   times: readonly (TickTimes | undefined)[] = [],
-  lanes?: LanePlan,
+  { lanes, codec = 'f32' }: Between = {},
 ): ShardThreads {
   const count = threadsFor(places.length, most);
   const dealt = dealShards(places, count, lanes?.behind);
@@ -59,7 +60,7 @@ export function openInThreads(
       place,
       engine,
       own,
-      { thread: threads[own] as ShardThread, exchange, closed },
+      { thread: threads[own] as ShardThread, exchange, closed, codec },
       times[engine],
     );
   });
@@ -120,6 +121,7 @@ interface Surroundings {
   readonly thread: ShardThread;
   readonly exchange: Exchange;
   readonly closed: () => Promise<void>;
+  readonly codec: BorderCodec;
 }
 
 /** The command's end of one shard. */
@@ -146,7 +148,7 @@ class ThreadedShard {
     this.#around.thread.tell({ kind: 'open', engine, start: startOf(executable, 1) });
     // What the operations are is in the device's files.
     const functions = program.functions.map((f) => ({ ...f, blocks: [] }));
-    const join = { schedule, program: { ...program, functions }, exchange, own, counts };
+    const join = { schedule, program: { ...program, functions }, exchange, own, counts, codec: this.#around.codec };
     this.#around.thread.tell({ kind: 'join', engine, ...join });
   }
 

@@ -1,16 +1,16 @@
 /** One shard in a thread of its own: its calls run to their ends where its device is, frames come and go through memory. */
 
-import type { Program } from '../../../spec/program.ts';
-import type { ShardSchedule } from '../../../spec/schedule.ts';
 import type { CpuEngine } from '../../device/cpu/engine.ts';
 import { ValuePool } from '../../device/cpu/value-pool.ts';
 import type { RunInput, Tensor } from '../../device/device.ts';
 import type { Frame, FrameKey } from '../../training/frame.ts';
+import { allFinite } from '../../training/metrics.ts';
+import { type Carrier, carrierOf } from '../../wire/carrier.ts';
 import { BatchQueue } from '../batch-queue.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Part } from '../part.ts';
 import { type Routes, routesOf } from '../route.ts';
-import type { CallDone } from './messages.ts';
+import type { CallDone, ShardJoin } from './messages.ts';
 import { Stopwatch } from './stopwatch.ts';
 
 export interface RunnerCall {
@@ -34,9 +34,11 @@ export class ShardRunner {
 
   readonly #watch: Stopwatch;
 
-  /** @param counts whether it tells where its time goes */
-  constructor(schedule: ShardSchedule, program: Program, engine: CpuEngine, exchange: Exchange, counts: boolean) {
+  readonly #carrier: Carrier | undefined;
+
+  constructor({ schedule, program, counts, codec }: ShardJoin, engine: CpuEngine, exchange: Exchange) {
     this.#watch = new Stopwatch(counts);
+    this.#carrier = carrierOf(codec, schedule);
     this.#engine = engine;
     this.#exchange = exchange;
     this.#routes = new Map(schedule.functions.map((f) => [f.name, routesOf(f, program, schedule)]));
@@ -94,9 +96,10 @@ export class ShardRunner {
     for (const { failed } of this.#calls.splice(0)) failed(error);
   }
 
-  #put(frame: Frame): void {
-    const places = this.#exchange.openWrite(frame);
-    if (!places) throw new Error(`no room for message ${frame.message}`);
+  #put(made: Frame): void {
+    const places = this.#exchange.openWrite(made);
+    if (!places) throw new Error(`no room for message ${made.message}`);
+    const frame = this.#carrier && made.values.every(allFinite) ? this.#carrier(made) : made;
     places.forEach((place, i) => {
       place.set(frame.values[i] as Tensor);
     });

@@ -197,7 +197,7 @@ async function carryOut(request: Exclude<ShardRequest, { readonly kind: 'call' |
   if (!engine) throw new Error('the device was not opened');
   if (request.kind === 'join') {
     exchange ??= new Exchange(request.exchange, request.own);
-    runners.set(number, new ShardRunner(request.schedule, request.program, engine, exchange, request.counts));
+    runners.set(number, new ShardRunner(request, engine, exchange));
     return undefined;
   }
   if (request.kind === 'close') {

@@ -77,7 +77,7 @@ async function figureOf(folder: string, { width, calls, rounds: wanted }: (typeo
   if (!whole) throw new Error('a plan has at least one shard');
   const control: Shard[] = [];
   for (let i = 0; i < 2; i++) control.push(await openShard(oneCore, whole.executable, begin, TRAIN));
-  const together = await openTraining(cpuDevice, cut, begin);
+  const together = await openTraining(cpuDevice, cut, 'f32', begin);
   const often = { rounds: wanted, least: wanted, patience: PATIENCE_MS };
   const rounds = await calmRounds(often, measureCeiling, async () => {
     const [alone, shards] = [await batchesOf(control, calls), await batchesOf([together], calls)];

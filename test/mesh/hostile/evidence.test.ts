@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type KeyPair, keyPairFromSeed } from '../../../runtime/identity/ed25519.ts';
 import { keyText } from '../../../runtime/identity/key-text.ts';
 import { MAX_BORDER_VALUE, sendProblem, valueProblem } from '../../../runtime/wire/border-values.ts';
-import { type Codec, encodeValues } from '../../../runtime/wire/codec.ts';
+import { encodeValues, type PlainCodec } from '../../../runtime/wire/codec.ts';
 import {
   type Accusation,
   MAX_EVIDENCE_LEAVES,
@@ -30,7 +30,7 @@ const BORDER = { ...PLACE, own: FROM, peer: TO };
 function packet(
   values: readonly number[],
   tick: number,
-  codec: Codec = 'f32',
+  codec: PlainCodec = 'f32',
   fields: Partial<Header> = {},
 ): Uint8Array {
   const header: Header = {
@@ -66,7 +66,7 @@ const verdict = (what: Accusation['what'], evidence: unknown, more: Partial<Accu
   verdictOn(PLACE, keyText(key.publicKey), { shard: TO, peer: FROM, call: CALL, what, evidence, ...more });
 
 const finite = fc.double({ min: -1000, max: 1000, noNaN: true });
-const codecs = fc.constantFrom<Codec[]>('f32', 'f16', 'f64');
+const codecs = fc.constantFrom<PlainCodec[]>('f32', 'f16', 'f64');
 const sound = fc.tuple(fc.array(fc.array(finite, { maxLength: 5 }), { minLength: 1, maxLength: 8 }), codecs);
 
 describe('the liar’s own signatures prove', () => {

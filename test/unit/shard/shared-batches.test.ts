@@ -50,7 +50,7 @@ describe.each([
   test.each([2, 3])('in %i shards gives the bits of calls in this thread', async (shards) => {
     const compiled = compileText(text);
     const sources = sourcesOf(compiled, shards);
-    const [here, there] = [openFromHere(sources), open(sources, THREADS, [], planOf(sources))];
+    const [here, there] = [openFromHere(sources), open(sources, THREADS, [], { lanes: planOf(sources) })];
     try {
       expect(await outcome(there, compiled, sources)).toEqual(await outcome(here, compiled, sources));
     } finally {
@@ -75,7 +75,7 @@ describe('runs of the device', () => {
       };
       return times;
     });
-    const opened = open(sources, THREADS, count, plan);
+    const opened = open(sources, THREADS, count, { lanes: plan });
     try {
       await fillAll(opened, sources);
       await batches(opened, compiled, 1);
@@ -105,7 +105,7 @@ describe('runs of the device', () => {
     const all = scheduled.reduce((sum, stage) => sum + stage.repeat * runsIn([stage]).length, 0);
     expect(all).toBeGreaterThan(THREADS + plan.behind.length);
     expect(await runsOf(sources, compiled, plan)).toBeCloseTo(all);
-    const [here, there] = [openFromHere(sources), open(sources, THREADS, [], plan)];
+    const [here, there] = [openFromHere(sources), open(sources, THREADS, [], { lanes: plan })];
     expect(await outcome(there, compiled, sources)).toEqual(await outcome(here, compiled, sources));
     await Promise.all([closeAll(here), closeAll(there)]);
   });
@@ -114,7 +114,7 @@ describe('runs of the device', () => {
 test('a state that is written between two batches is read by every thread', async () => {
   const compiled = compileText(IL);
   const sources = sourcesOf(compiled, 3);
-  const [here, there] = [openFromHere(sources), open(sources, THREADS, [], planOf(sources))];
+  const [here, there] = [openFromHere(sources), open(sources, THREADS, [], { lanes: planOf(sources) })];
   const found = [here, there].map(async (opened) => {
     await fillAll(opened, sources);
     const before = await batches(opened, compiled, 3);
@@ -151,7 +151,7 @@ test('a thread that fails ends all calls with its reason', async () => {
     const files = new Map([...source.executable.files].filter(([name]) => !/train\.learn\.\d+\.json$/.test(name)));
     return i === 1 ? { ...source, executable: { ...source.executable, files } } : source;
   });
-  const opened = open(sources, THREADS, [], planOf(sources));
+  const opened = open(sources, THREADS, [], { lanes: planOf(sources) });
   const calls = [1, 2, 3].map((i) => opened.run('train', inputsFor(compiled.program, 'train', i), positionOf(i)));
   for (const end of await Promise.allSettled(calls))
     expect(end).toMatchObject({ status: 'rejected', reason: { code: 'device/failed', message: /no cpu form of/ } });
@@ -161,7 +161,7 @@ test('a thread that fails ends all calls with its reason', async () => {
 test('shards that are closed in the middle of a batch end it', async () => {
   const compiled = compileText(IL);
   const sources = sourcesOf(compiled, 3);
-  const opened = open(sources, THREADS, [], planOf(sources));
+  const opened = open(sources, THREADS, [], { lanes: planOf(sources) });
   await fillAll(opened, sources);
   const calls = Array.from({ length: 50 }, (_, i) =>
     opened.run('train', inputsFor(compiled.program, 'train', 1), positionOf(i + 1)),
