@@ -82,6 +82,7 @@ export type RunEvent =
   | { readonly event: 'excluded'; readonly key: string; readonly trainer: string; readonly why: string }
   | DisputeEvent
   | AuditEvent
+  | FalseAuditEvent
   /** The synchronizer has bound itself to the secret by which stretches of this term are drawn. */
   | { readonly event: 'pledge'; readonly epoch: number; readonly pledge: string }
   /** The secret itself, when nothing of that term is drawn any more. */
@@ -119,7 +120,22 @@ export type AuditEvent = {
   readonly shard?: number;
   readonly call?: number;
   readonly what?: string;
+  /** The trainer that has done it again; absent: the synchronizer alone. */
+  readonly by?: string;
   readonly why?: string;
+};
+
+/** A trainer has said of a stretch of another one what is not so. */
+export type FalseAuditEvent = {
+  readonly event: 'false-audit';
+  readonly epoch: number;
+  readonly from: number;
+  readonly calls: number;
+  readonly key: string;
+  readonly trainer: string;
+  /** Whose stretch it was. */
+  readonly audited: string;
+  readonly said: 'match' | 'mismatch';
 };
 
 /** Between two trainers, or of several that wait for each other. */

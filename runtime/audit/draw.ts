@@ -55,8 +55,8 @@ export function isDrawn(seed: string, trainer: string, rate: number): boolean {
   return chanceOf(seed, 'audited', trainer) < Math.max(rate, AUDIT_RATE_FLOOR);
 }
 
-/** 0 ≤ it < 1, to 48 bits. */
-function chanceOf(seed: string, ...of: readonly string[]): number {
+/** Chance that follows from a draw, for one purpose. @returns 0 ≤ it < 1, to 48 bits */
+export function chanceOf(seed: string, ...of: readonly string[]): number {
   const bytes = sha256(canonicalBytes(['nmc/chance/1', seed, ...of]));
   return Buffer.from(bytes).readUIntBE(0, 6) / 2 ** 48;
 }

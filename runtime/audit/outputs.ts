@@ -3,6 +3,8 @@
  * the same frames. An auditor is not told the one before it has said the other. Pure.
  */
 import type { Totals } from '../training/totals.ts';
+import { canonicalBytes } from '../wire/canonical.ts';
+import { hex, sha256 } from '../wire/hash.ts';
 
 /** Frames of one call to one neighbour. */
 export interface OutputWindow {
@@ -31,6 +33,20 @@ export interface Difference {
   readonly call: number;
   /** What comes out here, as a hash. */
   readonly here?: string;
+}
+
+/** All that comes out of the shards of one trainer, as one hash: an auditor binds itself to it, and learns nothing by it. */
+export function outputsHash(all: readonly ShardOutputs[]): string {
+  const texts = [...all]
+    .sort((a, b) => a.shard - b.shard)
+    .map(({ shard, windows, hash, totals, unsound }) => [
+      ...[shard, hash, unsound ?? -1],
+      Object.entries(totals).sort(([a], [b]) => (a < b ? -1 : 1)),
+      windows
+        .map(({ peer, call, packets, root }) => [peer, call, packets, root] as const)
+        .sort((a, b) => a[0] - b[0] || a[1] - b[1]),
+    ]);
+  return hex(sha256(canonicalBytes(['nmc/outputs/1', texts])));
 }
 
 /**

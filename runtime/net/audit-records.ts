@@ -1,13 +1,15 @@
 /** A stretch that was drawn, done again from the records that its trainer has brought, and held against its seals. */
 import { chainProblem, linkOf, MAX_LINKS, stepsOf } from '../audit/chain.ts';
+import { outputsHash } from '../audit/outputs.ts';
 import { windowsHash } from '../audit/seal.ts';
 import { DRAWS, DRAWS_AGAIN } from '../audit/tolerance.ts';
 import type { Device } from '../device/device.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import { UserError } from '../support/errors.ts';
 import { isPacked } from '../wire/codec.ts';
-import type { AuditAnswer, AuditRequest, StepRequest } from './auditor.ts';
+import type { AuditAnswer, AuditRequest, CutRecords, StepRequest } from './auditor.ts';
 import { compareStep } from './compare-step.ts';
+import { cutRecord, MAX_CUT_BYTES } from './records/cut-record.ts';
 import { openRecord, type StretchRecord } from './records/read-record.ts';
 import {
   type KnownOfRun,
@@ -15,6 +17,7 @@ import {
   notOfClass,
   notTogether,
   replayStretch,
+  signedOutputs,
   unsignedText,
   unsignedWindows,
 } from './records/replay.ts';
@@ -44,9 +47,34 @@ export function auditRecords(request: AuditRequest, ports: AuditPorts): Promise<
       ...{ deployment, device, version, blob, sourceOf },
       known: knownOf(request),
     });
-    if (found.verdict !== 'mismatch') return found;
+    if (found.verdict === 'inconclusive') return found;
+    if (found.verdict === 'match') return { verdict: 'match', exact: true };
     const { verdict, shard, call, what } = found;
-    return { verdict, shard, call, what };
+    return { verdict, shard, call, what, exact: true };
+  });
+}
+
+/** For another trainer: what went in, for it; and a hash of what came out, for the one who asks it. */
+export function cutRecords(
+  request: AuditRequest,
+  { pathOf }: Pick<AuditPorts, 'pathOf'>,
+): Promise<CutRecords | AuditAnswer> {
+  return withRecords<CutRecords | AuditAnswer>(request, { pathOf }, async (records) => {
+    const why = notTogether(records) ?? notKnown(records, knownOf(request));
+    if (why !== undefined) return { verdict: 'inconclusive', why };
+    const unsigned = unsignedWindows(records, request.deployment);
+    const cuts: { readonly shard: number; readonly bytes: Uint8Array }[] = [];
+    let left = MAX_CUT_BYTES;
+    for (const record of records) {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of cutRecord(record)) {
+        left -= piece.length;
+        if (left < 0) return { cuts: [], outputs: '', unsigned };
+        pieces.push(piece);
+      }
+      cuts.push({ shard: record.head.shard, bytes: Buffer.concat(pieces) });
+    }
+    return { cuts, outputs: outputsHash(records.map(signedOutputs)), unsigned };
   });
 }
 
@@ -77,11 +105,11 @@ export function auditStep(request: StepRequest, ports: AuditPorts): Promise<Audi
   });
 }
 
-async function withRecords(
+async function withRecords<T>(
   request: AuditRequest,
-  ports: AuditPorts,
-  judge: (records: readonly StretchRecord[]) => Promise<AuditAnswer>,
-): Promise<AuditAnswer> {
+  ports: Pick<AuditPorts, 'pathOf'>,
+  judge: (records: readonly StretchRecord[]) => Promise<T>,
+): Promise<T | AuditAnswer> {
   const records: StretchRecord[] = [];
   try {
     for (const { record } of request.shards) records.push(openRecord(ports.pathOf(record)));

@@ -11,6 +11,7 @@ const AUDIT: Shape<Audit> = object({
   ...{ term: count, from: count, to: count, trainer: text },
   shards: list(object({ shard: count, hash: text, windows: text })),
   ...{ since: number, asked: number, away: flag, second: flag, seed: optional(text) },
+  ...{ auditor: optional(text), said: optional(object({ key: text, same: flag })) },
 });
 
 export const AUDITS: Shape<RunAudits> = object({
@@ -23,6 +24,7 @@ export const AUDITS: Shape<RunAudits> = object({
   ),
   draws: list(object({ term: count, from: count, since: number, shards: dictionary(SEAL) })),
   open: list(AUDIT),
+  pairs: optional(dictionary(text)),
   ended: optional(number),
   over: flag,
   changed: optional(number),

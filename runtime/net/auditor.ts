@@ -43,6 +43,8 @@ export interface AuditAnswer {
   readonly call?: number;
   readonly what?: string;
   readonly why?: string;
+  /** Compared to the bit. */
+  readonly exact?: boolean;
   /**
    * It was computed on another class of device: how many steps the stretch has, of which one can be compared, and what each
    * shard's last link has to be.
@@ -53,8 +55,20 @@ export interface AuditAnswer {
   };
 }
 
+/** What another trainer needs to do it again. */
+export interface CutRecords {
+  /** Of each shard, as an auditor gets it; none: it is too large to be given to one. */
+  readonly cuts: readonly { readonly shard: number; readonly bytes: Uint8Array }[];
+  /** Hash over all that came out, as it was signed. */
+  readonly outputs: string;
+  /** Windows that no neighbour has signed. */
+  readonly unsigned: number;
+}
+
 export interface Auditor {
   audit(request: AuditRequest): Promise<AuditAnswer>;
+  /** Computes nothing: looks at signatures, and leaves out what came out. */
+  cut(request: AuditRequest): Promise<CutRecords | AuditAnswer>;
   /** What `audit` has found to be of another class. */
   auditStep(request: StepRequest): Promise<AuditAnswer>;
 }

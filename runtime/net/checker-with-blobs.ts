@@ -1,7 +1,7 @@
 /** A checker that reads a folder of this machine, for a mesh that keeps its blobs elsewhere: they are brought there first. */
 import type { Backplane } from '../backplane/backplane.ts';
 import { blobsOfTicket } from '../wire/ticket.ts';
-import type { AuditAnswer, AuditRequest, StepRequest } from './auditor.ts';
+import type { AuditAnswer, AuditRequest, CutRecords, StepRequest } from './auditor.ts';
 import type { Checker, CheckRequest } from './checker.ts';
 
 /** @param backplane puts what is read from it into the folder that the checker reads */
@@ -15,10 +15,10 @@ export function checkerWithBlobs(checker: Checker, backplane: Pick<Backplane, 'r
     }
     return undefined;
   };
-  const audited = async (
+  const audited = async <T>(
     blobs: ReadonlySet<string>,
-    audit: () => Promise<AuditAnswer | undefined>,
-  ): Promise<AuditAnswer> => {
+    audit: () => Promise<T | undefined>,
+  ): Promise<T | AuditAnswer> => {
     const missing = await bring(blobs);
     if (missing !== undefined) return { verdict: 'inconclusive', why: `the mesh has no blob ${missing}` };
     return (await audit()) ?? { verdict: 'inconclusive', why: 'this synchronizer does nothing again' };
@@ -33,6 +33,10 @@ export function checkerWithBlobs(checker: Checker, backplane: Pick<Backplane, 'r
     ...(checker.audit
       ? {
           audit: (request: AuditRequest) => audited(blobsOfAudit(request), async () => checker.audit?.(request)),
+          cut: (request: AuditRequest) =>
+            audited<CutRecords | AuditAnswer>(new Set(request.shards.map(({ record }) => record)), async () =>
+              checker.cut?.(request),
+            ),
           auditStep: (request: StepRequest) =>
             audited(new Set([...blobsOfAudit(request), request.shown]), async () => checker.auditStep?.(request)),
         }

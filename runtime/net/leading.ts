@@ -19,7 +19,7 @@ import {
   storedOf,
 } from '../roles/synchronizer-state.ts';
 import { wallNow } from '../support/clock.ts';
-import { UserError } from '../support/errors.ts';
+import type { UserError } from '../support/errors.ts';
 import { Gathered } from '../support/gathered.ts';
 import type { Message, Question } from '../wire/messages.ts';
 import { WIRE_VERSION } from '../wire/version.ts';
@@ -35,6 +35,7 @@ import type { Visitor } from './gateway.ts';
 import type { LeadingOptions, SeveralLeaders } from './leading-options.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
 import { LostMembers } from './lost-members.ts';
+import { noLeader } from './no-leader.ts';
 import { OwnWork } from './own-work.ts';
 import type { ProbedLink } from './probes.ts';
 import { ownersOf, recordBytes } from './record-blobs.ts';
@@ -84,7 +85,11 @@ export class Leading {
     this.#work = new OwnWork(backplane, options.checker, {
       deployment: (run) => this.#driver.state.runs[run]?.deployment,
       done: (event) => this.happen(event),
-      audits: { keys, records: () => this.#records, letGo: (holder, blobs) => this.#drop(holder, blobs) },
+      audits: {
+        ...{ keys, records: () => this.#records, letGo: (holder, blobs) => this.#drop(holder, blobs) },
+        hold: (holder, blobs) => this.#garbage.hold(holder, blobs),
+        send: (to, message) => options.trainers.send(to, message),
+      },
       failed: (error, run) => (several ? several.lost(run, error) : this.#fatal(error)),
     });
     this.#allotments = several && this.#newAllotments(several);
@@ -360,6 +365,7 @@ export class Leading {
       if (message.blob !== undefined) this.#garbage.letGo(visitor, [message.blob]);
       return;
     }
+    if (message.type === 'outputs') this.#work.heard(visitor.key, message);
     this.happen(this.#vouchedFor(entered(this.state, visitor.key, message)));
     if (message.type !== 'part' || !this.leads(message.run)) return;
     this.#garbage.part(message.run, message.blob);
@@ -380,6 +386,7 @@ export class Leading {
   /** A trainer's connection has ended. */
   disconnected(key: string): void {
     this.#records.gone(key);
+    this.#work.gone(key);
     this.happen({ kind: 'disconnected', key });
   }
 
@@ -392,6 +399,7 @@ export class Leading {
     if (!this.state.members[key] || this.#options.membership.mayBe(key, 'trainer')) return;
     // A record that it was asked for does not come any more, and audits are done one after the other.
     this.#records.gone(key);
+    this.#work.gone(key);
     this.happen({ kind: 'expelled', key, reason });
   }
 
@@ -487,8 +495,4 @@ export class Leading {
       synchronizer: { pid: process.pid, wire: WIRE_VERSION, ...(version === undefined ? {} : { version }) },
     });
   }
-}
-
-export function noLeader(): UserError {
-  return new UserError('mesh/busy', 'no synchronizer leads the mesh at this moment', 'ask again in some seconds');
 }

@@ -8,7 +8,9 @@ import type { Backplane } from '../backplane/backplane.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { keyText } from '../identity/key-text.ts';
 import type { SynchronizerEffect, SynchronizerEvent } from '../roles/synchronizer-state.ts';
+import type { Outputs } from '../wire/audit-messages.ts';
 import type { Deployment } from '../wire/deployment.ts';
+import { AskedAuditors, type AskedAuditorsOptions } from './asked-auditors.ts';
 import type { CheckAnswer, Checker } from './checker.ts';
 import { OwnAudits, type OwnAuditsOptions } from './own-audits.ts';
 import { PartVerifier } from './verify-part.ts';
@@ -18,7 +20,10 @@ type Wanted = Extract<SynchronizerEffect, { readonly kind: 'verify' | 'check' | 
 export interface OwnWorkOptions {
   readonly deployment: (run: string) => Deployment | undefined;
   readonly done: (event: SynchronizerEvent) => void;
-  readonly audits: { readonly keys: KeyPair } & Pick<OwnAuditsOptions, 'records' | 'letGo'>;
+  readonly audits: { readonly keys: KeyPair } & Pick<OwnAuditsOptions, 'records' | 'letGo'> & {
+      readonly hold: (holder: object, blobs: readonly string[]) => void;
+      readonly send: AskedAuditorsOptions['send'];
+    };
   /** Of disks, not of what others have sent. */
   readonly failed: (error: unknown, run: string) => void;
 }
@@ -31,19 +36,27 @@ export class OwnWork {
   readonly #options: OwnWorkOptions;
   #verifying: Promise<void> = Promise.resolve();
   readonly #audits: OwnAudits;
+  readonly #auditors: AskedAuditors;
   #closed = false;
 
   constructor(
     backplane: Backplane,
-    checker: Pick<Checker, 'check' | 'audit' | 'auditStep'> | undefined,
+    checker: Pick<Checker, 'check' | 'audit' | 'cut' | 'auditStep'> | undefined,
     options: OwnWorkOptions,
   ) {
     this.#verifier = new PartVerifier(backplane);
     this.#checker = checker;
     this.#options = options;
     const { deployment, done, audits } = options;
+    this.#auditors = new AskedAuditors({ send: audits.send });
+    const put = async (holder: object, bytes: Uint8Array): Promise<string> => {
+      const blob = await backplane.putBlob(bytes);
+      audits.hold(holder, [blob]);
+      return blob;
+    };
     this.#audits = new OwnAudits({
       ...audits,
+      trainers: { put, ask: (key, order) => this.#auditors.ask(key, order) },
       deployment,
       done,
       key: keyText(audits.keys.publicKey),
@@ -70,6 +83,16 @@ export class OwnWork {
           .then(() => this.#verify(wanted))
           .catch((error) => this.#failed(error, wanted.part.run));
     }
+  }
+
+  /** What a trainer says of a stretch of another one. */
+  heard(from: string, said: Outputs): void {
+    this.#auditors.heard(from, said);
+  }
+
+  /** The trainer is not connected any more. */
+  gone(key: string): void {
+    this.#auditors.gone(key);
   }
 
   /** Nothing more comes of it. @returns when what it looks at is let go */

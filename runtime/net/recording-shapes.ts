@@ -51,6 +51,7 @@ const MEMBER: Shape<MemberState> = object({
   records: optional(flag),
   again: optional(flag),
   audits: optional(flag),
+  auditor: optional(text),
   vouched: optional(flag),
   measured: optional(object({ ...LINK, at: number })),
   listen: optional(text),
@@ -162,6 +163,7 @@ const STATE: Shape<SynchronizerState> = object({
     differences: number,
     auditRate: number,
     newKeyRate: optional(number),
+    givenAudits: optional(number),
   }),
 });
 
@@ -195,7 +197,7 @@ const EVENT: Shape<SynchronizerEvent> = variants('kind', {
   checked: { ...OF_RUN, values: optional(list(orNull(number))), problem: optional(text) },
   pledged: { run: text, term: count, secret: text },
   audited: {
-    ...{ run: text, term: count, from: count, trainer: text },
+    ...{ run: text, term: count, from: count, trainer: text, auditor: optional(text), exact: optional(flag) },
     verdict: oneOf('match', 'mismatch', 'inconclusive', 'undelivered', 'away'),
     ...{ shard: optional(count), call: optional(count), what: optional(text), why: optional(text) },
   },

@@ -5,7 +5,7 @@
 import type { Question } from '../wire/messages.ts';
 import type { FarVisitor, Word } from './backbone.ts';
 import type { Visitor } from './gateway.ts';
-import { noLeader } from './leading.ts';
+import { noLeader } from './no-leader.ts';
 import type { ToldError } from './told-error.ts';
 
 export interface RoutedQuestionsOptions {

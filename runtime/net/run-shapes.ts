@@ -64,7 +64,7 @@ const FAULT: Shape<Fault> = object({
   beside: optional(list(text)),
 });
 const MARK: Shape<Mark> = object({
-  ...{ key: text, trainer: text, what: oneOf('mismatch', 'undelivered') },
+  ...{ key: text, trainer: text, what: oneOf('mismatch', 'undelivered', 'audit') },
   ...{ shard: count, term: count, from: count, to: count, call: count, at: number, undone: flag },
 });
 const UNDECIDED: Shape<Undecided> = object({ accuser: text, accused: text, at: number });

@@ -249,6 +249,7 @@ export class SynchronizerNode {
   /** Of several gateways a trainer is told all, by the one that it is connected to. */
   #send(to: string, message: Message): boolean {
     if (message.type === 'wanted') this.#tickets.wanted(to, message.ticket, this.state.runs[message.ticket.run]);
+    if (message.type === 'audit') for (const { ticket, record } of message.shards) this.#open(ticket, record);
     const gateways = this.#several?.gateways ?? [];
     const told = message.type === 'admitted' && gateways.length > 1 ? { ...message, gateways } : message;
     return this.#gateway.send(to, told);
@@ -271,8 +272,12 @@ export class SynchronizerNode {
   }
 
   #opened(ticket: Ticket, answer: unknown): void {
+    if (follows(RECORD, answer)) this.#open(ticket, answer.blob);
+  }
+
+  #open(ticket: Ticket, record: string): void {
     const run = this.state.runs[ticket.run];
-    if (run && follows(RECORD, answer)) this.#tickets.opened(ticket, run, answer.blob);
+    if (run) this.#tickets.opened(ticket, run, record);
   }
 
   #fatal(error: unknown): void {

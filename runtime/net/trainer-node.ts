@@ -28,9 +28,11 @@ import { KnownGateways } from './known-gateways.ts';
 import type { Link } from './link.ts';
 import { answerProbes } from './probe-link.ts';
 import type { RecordStore } from './records/record-store.ts';
+import { classHash } from './records/stretch-log.ts';
 import { Reproducer } from './reproducer.ts';
 import { piecesOf } from './send-blob.ts';
 import { MemoryLedger } from './shard-memory.ts';
+import { StretchAuditor } from './stretch-auditor.ts';
 import { type LoadedShard, TrainerHost } from './trainer-host.ts';
 import { shardNews, type TrainerNews } from './trainer-news.ts';
 import { SAY_AGAIN } from './welcome.ts';
@@ -82,6 +84,7 @@ export class TrainerNode {
   readonly instance = randomBytes(8).toString('hex');
   readonly #driver: TrainerDriver<LoadedShard>;
   readonly #records: RecordBringer | undefined;
+  readonly #auditor: StretchAuditor | undefined;
   readonly #emulated: { readonly emulated?: EmulatedLink };
   readonly #faults: EmulatedFaults | undefined;
   readonly #gateways: KnownGateways;
@@ -128,6 +131,13 @@ export class TrainerNode {
         say: (message) => this.#link?.send(message),
         reproducer: new Reproducer({ store: options.records, device, blob, openPlan, ledger }),
         log,
+      });
+    this.#auditor =
+      options.records &&
+      new StretchAuditor({
+        ...{ key: keyText(keys.publicKey), version: options.version ?? '', device, blob, openPlan, ledger, log },
+        synchronizer: () => this.#link?.peer,
+        say: (message) => this.#link?.send(message),
       });
     this.#driver = new TrainerDriver({
       link: {
@@ -180,6 +190,7 @@ export class TrainerNode {
           this.#options.log({ event: 'disconnected', reason: why.reason });
           this.#options.news?.away(why.reason);
           this.#driver.disconnected();
+          this.#auditor?.disconnected();
           if (why.reason !== SAY_AGAIN) this.#gateways.next();
         } else {
           this.#gateways.next();
@@ -224,8 +235,9 @@ export class TrainerNode {
   }
 
   #introduce(link: Link): void {
-    const { name, version } = this.#options;
-    const keeps = this.#records ? ({ records: true, audits: true, again: true } as const) : {};
+    const { name, version, device } = this.#options;
+    const auditor = classHash(device, version ?? '');
+    const keeps = this.#records ? ({ records: true, audits: true, again: true, auditor } as const) : {};
     const known = version === undefined ? {} : { version };
     const roundTrip = this.#roundTrip === undefined ? {} : { roundTrip: this.#roundTrip };
     const capability = { ...this.#options.capability, ...roundTrip };
@@ -290,6 +302,7 @@ export class TrainerNode {
           if (message.type === 'admitted') this.#admitted(message.name);
           if (message.type === 'admitted') this.#gateways.learn(message.gateways ?? []);
           if (message.type === 'wanted') this.#records?.wanted(message.ticket, message.again);
+          else if (message.type === 'audit') this.#auditor?.asked(message);
           else if (message.type === 'mismatch') this.#options.log({ ...message, event: 'mismatch' });
           else if (message.type === 'measure') this.#borderProbes?.measure(message);
           else this.#driver.hear(message);

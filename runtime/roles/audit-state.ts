@@ -41,8 +41,18 @@ export interface Audit {
   readonly away: boolean;
   /** It has come out otherwise, and is done once more before that counts. */
   readonly second: boolean;
+  /** The trainer that does it again; absent: the synchronizer does. */
+  readonly auditor?: string;
+  /** What a trainer has said that it finds: the synchronizer does it again as well, and settles it. */
+  readonly said?: Finding;
   /** Of its draw: by it a step is drawn of what cannot be compared as a whole. Absent in older recordings. */
   readonly seed?: string;
+}
+
+/** Of a trainer that has done a stretch of another one again: whether it has found what was signed. */
+export interface Finding {
+  readonly key: string;
+  readonly same: boolean;
 }
 
 /** A term as its stretches are held against it. */
@@ -64,6 +74,8 @@ export interface RunAudits {
   readonly terms: Readonly<Record<number, AuditTerm>>;
   readonly draws: readonly WaitingDraw[];
   readonly open: readonly Audit[];
+  /** By audited trainer: which other one has done a stretch of it again the last time. */
+  readonly pairs?: Readonly<Record<string, string>>;
   /** Since when the run has ended, where it has; and whether it was told that nothing more comes of its audits. */
   readonly ended?: number;
   readonly over: boolean;
@@ -75,7 +87,8 @@ export interface RunAudits {
 export interface Mark {
   readonly key: string;
   readonly trainer: string;
-  readonly what: 'mismatch' | 'undelivered';
+  /** `audit`: it has said of a stretch of another trainer what is not so. */
+  readonly what: 'mismatch' | 'undelivered' | 'audit';
   readonly shard: number;
   readonly term: number;
   readonly from: number;
@@ -87,7 +100,7 @@ export interface Mark {
   readonly undone: boolean;
 }
 
-/** `away`: the trainer is not there, and is asked again. */
+/** `away`: the trainer is not there, and is asked again; or the auditor does not answer. */
 export type AuditOutcome = Verdict | 'away';
 
 /** Draws that are stored: those that wait longest for a shard that is gone give way. */

@@ -9,9 +9,19 @@ import { stretchEnd } from '../training/stretches.ts';
 import type { AuditVerdict, Verdict } from '../wire/audit-verdict.ts';
 import type { Pledge, Seal, Sealed } from '../wire/messages.ts';
 import type { StretchName } from '../wire/ticket.ts';
-import { type Audit, type AuditTerm, type Mark, NO_AUDITS, type RunAudits, type WaitingDraw } from './audit-state.ts';
+import {
+  type Audit,
+  type AuditOutcome,
+  type AuditTerm,
+  type Finding,
+  type Mark,
+  NO_AUDITS,
+  type RunAudits,
+  type WaitingDraw,
+} from './audit-state.ts';
+import { auditorFor, falseFinding, isWrong, nextAfter, withPair } from './auditors.ts';
 import { backTo } from './damaged-manifest.ts';
-import { exclude } from './faults.ts';
+import { exclude, type Lie } from './faults.ts';
 import { beginsBehind } from './ownership.ts';
 import { commit } from './parts.ts';
 import type { Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
@@ -198,9 +208,11 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
     if (!broken && !isDrawn(seed, trainer, rate)) continue;
     const shards = own.map(({ shard, hash, windows }) => ({ shard, hash, windows }));
     const times = { since: work.now, asked: work.now, away: false, second: false };
-    audits.push({ term, from, to: own[0]?.calls ?? from, trainer, shards, ...times, seed });
+    const auditor = auditorFor(work, run, { seed, trainer, shards }, { owners });
+    const by = auditor === undefined ? {} : { auditor };
+    audits.push({ term, from, to: own[0]?.calls ?? from, trainer, shards, ...times, seed, ...by });
   }
-  const before = run.audits ?? NO_AUDITS;
+  const before = audits.reduce(withPair, run.audits ?? NO_AUDITS);
   const saved = setAudits(work, run, {
     ...before,
     draws: before.draws.filter((d) => d.term !== term || d.from !== from),
@@ -219,11 +231,12 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
 
 function ask(work: Work, run: RunState, audit: Audit): void {
   const term = run.audits?.terms[audit.term];
-  const { term: number, from, to, trainer, shards, second, seed } = audit;
+  const { term: number, from, to, trainer, shards, second, seed, auditor } = audit;
   const known = { owners: term?.owners ?? [], begins: { calls: term?.calls ?? -1, hashes: term?.hashes ?? [] } };
   work.effects.push({
     ...{ kind: 'audit', run: run.deployment.run, term: number, from, to, trainer, shards, second, ...known },
     ...(seed === undefined ? {} : { seed }),
+    ...(auditor === undefined ? {} : { auditor }),
   });
 }
 
@@ -260,13 +273,38 @@ export function audited(work: Work, event: SynchronizerEvent & { kind: 'audited'
     ...(what === undefined ? {} : { what }),
     ...(why === undefined ? {} : { why }),
   };
-  switch (event.verdict) {
+  if (event.auditor !== undefined) return foundBy(work, run, audit, event.auditor, event.verdict, found);
+  const refused = settled(work, run, audit, event.verdict, found);
+  const wrong = event.verdict === 'mismatch' && !audit.second ? undefined : falseFinding(audit, event);
+  if (wrong) falselyFound(work, work.state.runs[event.run] ?? run, audit, wrong);
+  return refused;
+}
+
+/** Another trainer has done it again, or does not. */
+function foundBy(
+  work: Work,
+  run: RunState,
+  audit: Audit,
+  auditor: string,
+  verdict: AuditOutcome,
+  found: Found,
+): Refusal | undefined {
+  if (audit.auditor !== auditor) return 'not-asked';
+  const next = nextAfter(audit, auditor, verdict);
+  if (next) ask(work, changed(work, run, audit, next), next);
+  else closed(work, run, audit, verdict === 'match' ? 'match' : 'inconclusive', found);
+  return undefined;
+}
+
+/** The synchronizer has done it again. */
+function settled(work: Work, run: RunState, audit: Audit, verdict: AuditOutcome, found: Found): Refusal | undefined {
+  switch (verdict) {
     case 'away':
       changed(work, run, audit, { ...audit, away: true, asked: work.now });
       return undefined;
     case 'match':
     case 'inconclusive':
-      closed(work, run, audit, event.verdict, found);
+      closed(work, run, audit, verdict, found);
       return undefined;
     case 'undelivered':
       undelivered(work, run, audit, found);
@@ -305,7 +343,7 @@ function mismatched(work: Work, run: RunState, audit: Audit, found: Found): void
   const id = run.deployment.run;
   const shard = found.shard ?? audit.shards[0]?.shard ?? 0;
   const [call, what] = [found.call ?? from, found.what ?? 'state'];
-  const again = marksOf(work, key).some((mark) => mark.what === 'mismatch');
+  const again = marksOf(work, key).some(isWrong);
   closed(work, marked(work, run, audit, 'mismatch', found), audit, 'mismatch', { ...found, shard, call, what });
   work.send(key, { type: 'mismatch', run: id, term, shard, from, calls: to, call, what });
   // What it has sealed before it was excluded still has its verdicts, and moves no run any more.
@@ -313,10 +351,37 @@ function mismatched(work: Work, run: RunState, audit: Audit, found: Found): void
   const evidence = `call ${call} of shard ${shard} in term ${term}, and another one before it`;
   const before = work.state.runs[id] ?? run;
   const now = backToCleared(work, before);
-  work.effects.push({ kind: 'revoke', key, run: id, reason: `two audits have found it wrong: ${evidence}` });
   const moves = now.owners.includes(key) || now.manifests.length < before.manifests.length;
-  if (isActive(now) && moves) exclude(work, now, { key, shard, what: 'audit/mismatch', evidence });
-  else work.saveRun({ ...now, excluded: [...new Set([...now.excluded, key])] });
+  ended(work, now, { key, shard, what: 'audit/mismatch', evidence }, moves);
+}
+
+/** What it has said of a stretch of another trainer is not so: that costs what a stretch does that was not computed. */
+function falselyFound(work: Work, run: RunState, audit: Audit, { key, same }: Finding): void {
+  const { trainer, term, from, to } = audit;
+  const id = run.deployment.run;
+  const shard = audit.shards[0]?.shard ?? 0;
+  const again = marksOf(work, key).some(isWrong);
+  const now = work.saveRun(marked(work, run, { ...audit, trainer: key }, 'audit', { shard }));
+  const names = { key, trainer: nameOf(work, key), audited: nameOf(work, trainer) };
+  work.log(id, { event: 'false-audit', epoch: term, from, calls: to, ...names, said: same ? 'match' : 'mismatch' });
+  work.send(key, { type: 'mismatch', run: id, term, shard, from, calls: to, call: from, what: 'audit' });
+  // Once, of however many shards: the ledger counts words.
+  work.effects.push({
+    kind: 'verdict',
+    verdict: { run: id, shard, term, from, to, trainer: key, verdict: 'mismatch' },
+  });
+  if (!again || now.excluded.includes(key)) return;
+  const evidence = `it said of shard ${shard} behind call ${from} in term ${term} what is not so, and another wrong one before`;
+  ended(work, now, { key, shard, what: 'audit/false', evidence }, now.owners.includes(key));
+}
+
+/** The second time within the window. @param moves whether shards of the run go to others for it */
+function ended(work: Work, run: RunState, lie: Lie, moves: boolean): void {
+  const { key, evidence } = lie;
+  const reason = `two audits have found it wrong: ${evidence}`;
+  work.effects.push({ kind: 'revoke', key, run: run.deployment.run, reason });
+  if (isActive(run) && moves) exclude(work, run, lie);
+  else work.saveRun({ ...run, excluded: [...new Set([...run.excluded, key])] });
 }
 
 /** Drops the snapshots behind a stretch that was not computed so, where an earlier one is left. */
@@ -364,10 +429,12 @@ function closed(work: Work, run: RunState, audit: Audit, verdict: Verdict, found
   else work.saveRun(saved);
   watchVerdict(work, saved, audit, verdict);
   const { shard, call, what, why } = found;
+  const by = audit.auditor ?? audit.said?.key;
   work.log(id, {
     ...{ event: 'audit', epoch: term, from, calls: to, key: trainer, trainer: nameOf(work, trainer), verdict },
     shards: shards.map((s) => s.shard),
     ...(verdict === 'mismatch' ? { shard, call, what } : {}),
+    ...(by === undefined ? {} : { by: nameOf(work, by) }),
     ...(why === undefined ? {} : { why }),
   });
   for (const { shard: one } of shards) {

@@ -30,6 +30,8 @@ export interface Limits {
   readonly auditRate: number;
   /** At least, of those of a key of which none was done again; absent: `NEW_KEY_RATE`. */
   readonly newKeyRate?: number;
+  /** Of audits that a trainer could do, those that one does; absent: `GIVEN_SHARE`. */
+  readonly givenAudits?: number;
 }
 
 export const LIMITS: Limits = {

@@ -24,7 +24,7 @@ export function joined(
   { taken = false, vouched = false }: Joined,
 ): void {
   const before = work.state.members[key];
-  const { instance, pid, version, capability, records, again, audits, listen } = received;
+  const { instance, pid, version, capability, records, again, audits, auditor, listen } = received;
   const borders = before?.instance === instance ? before.borders : askedOnly(before?.borders);
   const name = taken ? received.name : uniqueName(work, key, received.name);
   work.setMember({
@@ -40,6 +40,7 @@ export function joined(
     ...(records === undefined ? {} : { records }),
     ...(again === undefined ? {} : { again }),
     ...(audits === undefined ? {} : { audits }),
+    ...(auditor === undefined ? {} : { auditor }),
     ...(vouched ? { vouched } : {}),
   });
   const known = { probes: true, ...(audits === undefined ? {} : { audits }) };

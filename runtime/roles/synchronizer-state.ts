@@ -22,6 +22,8 @@ export interface MemberState {
   readonly again?: boolean;
   /** It seals its stretches: they may be audited. */
   readonly audits?: boolean;
+  /** It does stretches of others again that were computed on this class of device. */
+  readonly auditor?: string;
   /** An operator has listed its key, which no invite let in. */
   readonly vouched?: boolean;
   /** The gateway's measurements of its link; nothing before there are any. */
@@ -287,7 +289,11 @@ export type SynchronizerEvent =
       readonly term: number;
       readonly from: number;
       readonly trainer: string;
+      /** The trainer that has done it again; absent: the synchronizer has. */
+      readonly auditor?: string;
       readonly verdict: AuditOutcome;
+      /** Compared to the bit: what was signed comes out, or it does not. */
+      readonly exact?: boolean;
       readonly shard?: number;
       readonly call?: number;
       readonly what?: string;
@@ -351,7 +357,8 @@ export type SynchronizerEffect =
   /** The trainer may go. */
   | { readonly kind: 'dismiss'; readonly key: string };
 
-export interface AskedAudit extends Pick<Audit, 'term' | 'from' | 'to' | 'trainer' | 'shards' | 'second' | 'seed'> {
+export interface AskedAudit
+  extends Pick<Audit, 'term' | 'from' | 'to' | 'trainer' | 'shards' | 'second' | 'seed' | 'auditor'> {
   readonly kind: 'audit';
   readonly run: string;
   /** Keys of the term's owners, by shard. */

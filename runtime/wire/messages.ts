@@ -1,5 +1,6 @@
 /** Control messages by type (spec/message.schema.json has the same as schemas). */
 import type { Costs } from '../../spec/costs.ts';
+import type { AuditOrder, Outputs } from './audit-messages.ts';
 import type { Deployment } from './deployment.ts';
 import type { RootEvidence, ValuesEvidence } from './evidence.ts';
 import type { StretchName, Ticket } from './ticket.ts';
@@ -39,6 +40,8 @@ export interface Member {
   readonly again?: true;
   /** It seals its stretches where `admitted` says that they are wanted. */
   readonly audits?: true;
+  /** It does stretches of others again that were computed on this class of device (`classHash`). */
+  readonly auditor?: string;
   /** Where other trainers reach it; it then measures the ways between them, when it is told to. */
   readonly listen?: string;
 }
@@ -473,6 +476,7 @@ export type FromTrainer =
   | Recorded
   | Pledge
   | Sealed
+  | Outputs
   | Measured;
 export type ToTrainer =
   | Admitted
@@ -485,6 +489,7 @@ export type ToTrainer =
   | Release
   | Dismissed
   | Wanted
+  | AuditOrder
   | Pledge
   | Mismatch
   | Measure;

@@ -1,7 +1,7 @@
 /** Audits in a mesh in virtual time: records lie where their trainers keep them, and nothing is sent. */
 import { join } from 'node:path';
 import type { Device } from '../../runtime/device/device.ts';
-import { auditRecords, auditStep } from '../../runtime/net/audit-records.ts';
+import { auditRecords, auditStep, cutRecords } from '../../runtime/net/audit-records.ts';
 import { OwnAudits } from '../../runtime/net/own-audits.ts';
 import { openRecord, type StretchRecord } from '../../runtime/net/records/read-record.ts';
 import { type Reproduced, reproduceStretch, reproductionOf } from '../../runtime/net/records/reproduce.ts';
@@ -10,6 +10,7 @@ import type { BlobSource } from '../../runtime/net/shard-data.ts';
 import type { AskedAudit, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
 import type { ShardSource } from '../../runtime/shard/shards.ts';
 import { UserError } from '../../runtime/support/errors.ts';
+import type { AuditOrder, Outputs } from '../../runtime/wire/audit-messages.ts';
 import type { Deployment } from '../../runtime/wire/deployment.ts';
 
 export interface HostedAudit {
@@ -24,10 +25,12 @@ export interface HostedAudit {
   readonly blob: BlobSource;
   readonly put: (bytes: Uint8Array) => string;
   readonly sourceOf: (shard: number) => Promise<ShardSource>;
+  /** What another trainer says that was asked to do it again. */
+  readonly ask: (trainer: string, order: AuditOrder) => Promise<Outputs | undefined>;
 }
 
 export function audited(asked: AskedAudit, audit: HostedAudit): Promise<SynchronizerEvent> {
-  const { isThere, deployment, folder, device, auditor, blob, put, sourceOf } = audit;
+  const { isThere, deployment, folder, device, auditor, blob, put, sourceOf, ask } = audit;
   const pathOf = (name: string): string => join(folder, name);
   const ports = { pathOf, blob, sourceOf, device: auditor, version: 'test' };
   const nameOf = (shard: number): string => `${shard}-${asked.term}-${asked.from}.rec`;
@@ -38,8 +41,10 @@ export function audited(asked: AskedAudit, audit: HostedAudit): Promise<Synchron
       blob: (hash) => blob(hash, Number.POSITIVE_INFINITY),
       auditor: {
         audit: (request) => auditRecords(request, ports),
+        cut: (request) => cutRecords(request, ports),
         auditStep: (request) => auditStep(request, ports),
       },
+      trainers: { put: async (_holder, bytes) => put(bytes), ask },
       records: () => ({
         issue: (stretch, bearer) => ({ ...stretch, bearer, expires: 0, sig: '' }),
         bring: async (_holder, { shard }) => {

@@ -3,10 +3,12 @@ import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import type { Dataset } from '../../runtime/data/dataset.ts';
 import type { Device, Tensor } from '../../runtime/device/device.ts';
 import type { KeyPair } from '../../runtime/identity/ed25519.ts';
+import type { Repeated } from '../../runtime/roles/auditor.ts';
 import type { Limits } from '../../runtime/roles/limits.ts';
 import type { StoredRun } from '../../runtime/roles/synchronizer-state.ts';
 import type { SafePath } from '../../runtime/support/safe-path.ts';
 import type { RunWatch } from '../../runtime/validation/standing.ts';
+import type { AuditOrder } from '../../runtime/wire/audit-messages.ts';
 import type { AuditVerdict } from '../../runtime/wire/audit-verdict.ts';
 import type { BorderCodec } from '../../runtime/wire/codec.ts';
 import type { Deployment } from '../../runtime/wire/deployment.ts';
@@ -44,6 +46,8 @@ export interface HostedOptions {
   readonly device?: (trainer: number) => Device;
   /** On which stretches are done again; absent: the reference. */
   readonly auditor?: Device;
+  /** Trainers do stretches of each other again; what one of them says of it. Absent: the synchronizer does all. */
+  readonly auditing?: (trainer: number, found: Repeated, order: AuditOrder) => Repeated;
   /** Compiled forms of each shard, for a device that needs them. */
   readonly files?: (shard: number) => ReadonlyMap<string, Uint8Array>;
   /** Changes a message of a trainer on its way; nothing: it goes as it is. */

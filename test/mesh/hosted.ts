@@ -7,7 +7,7 @@ import { planBytes } from '../../compiler/8-plan/build.ts';
 import type { BlobSource } from '../../runtime/backplane/backplane.ts';
 import { verifyForeign } from '../../runtime/cli/planning/verify-foreign.ts';
 import { statisticsOf } from '../../runtime/data/statistics.ts';
-import type { Executable, Tensor } from '../../runtime/device/device.ts';
+import type { Device, Executable, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import type { Ending } from '../../runtime/driver/ending.ts';
 import type { HostPort } from '../../runtime/driver/ports.ts';
@@ -18,11 +18,14 @@ import { keyText } from '../../runtime/identity/key-text.ts';
 import type { BlobContent } from '../../runtime/net/bring-blob.ts';
 import { EmulatedFaults } from '../../runtime/net/emulated-faults.ts';
 import { entered } from '../../runtime/net/entered.ts';
+import type { OpenedPlan, PlanFetch } from '../../runtime/net/fetch-plan.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
 import { recompute } from '../../runtime/net/recompute.ts';
 import { RecordStore } from '../../runtime/net/records/record-store.ts';
+import { classHash } from '../../runtime/net/records/stretch-log.ts';
 import { MemoryLedger } from '../../runtime/net/shard-memory.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
+import { repeatOrder } from '../../runtime/net/stretch-auditor.ts';
 import { type LoadedShard, TrainerHost } from '../../runtime/net/trainer-host.ts';
 import { PartVerifier } from '../../runtime/net/verify-part.ts';
 import { planInMemory } from '../../runtime/plan/plan-memory.ts';
@@ -38,6 +41,7 @@ import type {
 import { shardName } from '../../runtime/roles/trainer-state.ts';
 import { EventQueue } from '../../runtime/simulation/event-queue.ts';
 import { ownPath } from '../../runtime/support/safe-path.ts';
+import type { AuditOrder, Outputs } from '../../runtime/wire/audit-messages.ts';
 import type { AuditVerdict } from '../../runtime/wire/audit-verdict.ts';
 import { canonicalBytes } from '../../runtime/wire/canonical.ts';
 import { hex, sha256 } from '../../runtime/wire/hash.ts';
@@ -167,19 +171,13 @@ class HostedMesh {
 
   /** Real shards, whose work takes the time that chance gives it. */
   #hostOf(i: number, keys: KeyPair, node: () => Node): HostPort<LoadedShard> {
-    const { plan, records } = this.#options;
-    const { shards = [] } = plan;
+    const { records } = this.#options;
     const store = records && new RecordStore(ownPath(records, String(i)));
     const host = new TrainerHost({
       ...(store ? { records: { store, version: 'test' } } : {}),
-      ...{ device: this.#options.device?.(i) ?? referenceDevice, keys, ledger: new MemoryLedger(undefined) },
+      ...{ device: this.#deviceOf(i), keys, ledger: new MemoryLedger(undefined) },
       blobs: { get: async (hash) => this.#blob(hash), put: async (content) => this.#put(await bytesOf(content)) },
-      openPlan: async (_files, shard) => {
-        const part = shards[shard];
-        if (!part) throw new Error(`no shard ${shard}`);
-        const { schedule, program } = part;
-        return { schedule, states: program.states, memory: 0, lower: async () => this.#executable(shard, program) };
-      },
+      openPlan: (files, shard) => this.#openPlan(files, shard),
       listen: () => undefined,
       isDirect: () => false,
       now: () => this.#now,
@@ -197,6 +195,13 @@ class HostedMesh {
         ),
       close: (at, shard, ending) => host.close(at, shard, this.#slow(node(), 0, ending)),
     };
+  }
+
+  async #openPlan(_files: ReadonlyMap<string, Uint8Array>, shard: number): Promise<OpenedPlan> {
+    const part = this.#options.plan.shards?.[shard];
+    if (!part) throw new Error(`no shard ${shard}`);
+    const { schedule, program } = part;
+    return { schedule, states: program.states, memory: 0, lower: async () => this.#executable(shard, program) };
   }
 
   #executable(shard: number, program: Program): Executable {
@@ -291,9 +296,13 @@ class HostedMesh {
     const i = this.#nodes.indexOf(node);
     const capability = { cores: 1, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: `machine-${i}` };
     const instance = (i + 1000 * node.life).toString(16).padStart(16, '0');
-    const audits = this.#options.audits ? { audits: true as const } : {};
-    const message = { type: 'member', name: `node-${i}`, instance, capability, ...audits } as const;
-    this.#synchronize({ kind: 'message', from: node.key, message });
+    const { audits, auditing } = this.#options;
+    const does = {
+      ...(audits ? { audits } : {}),
+      ...(auditing ? { auditor: classHash(this.#deviceOf(i), 'test') } : {}),
+    };
+    const message = { type: 'member', name: `node-${i}`, instance, capability, ...does } as const;
+    this.#synchronize({ kind: 'message', from: node.key, message, ...(auditing ? { vouched: true } : {}) });
     const { driver } = node;
     this.#later(0, () => driver.connected());
     driver.start();
@@ -433,19 +442,36 @@ class HostedMesh {
   /** From the records as they lie with their trainer. */
   async #audit(asked: AskedAudit): Promise<SynchronizerEvent> {
     const i = this.#nodes.findIndex(({ key }) => key === asked.trainer);
-    const { device } = this.#options;
     return audited(asked, {
       ...{ isThere: this.#nodes[i]?.alive ?? false, deployment: this.#made.deployment },
       folder: join(this.#options.records ?? '', String(i), asked.run),
-      ...{ device: device?.(i) ?? referenceDevice, auditor: this.#options.auditor ?? referenceDevice },
+      ...{ device: this.#deviceOf(i), auditor: this.#options.auditor ?? referenceDevice },
       blob: async (hash) => this.#blob(hash),
       put: (bytes) => this.#put(bytes),
+      ask: (trainer, order) => this.#asked(trainer, order),
       sourceOf: async (shard) => {
         const part = this.#options.plan.shards?.[shard];
         if (!part) throw new Error(`no shard ${shard}`);
         return { schedule: part.schedule, executable: this.#executable(shard, part.program) };
       },
     });
+  }
+
+  /** On its own device, if it is there. */
+  async #asked(key: string, order: AuditOrder): Promise<Outputs | undefined> {
+    const i = this.#nodes.findIndex((node) => node.key === key);
+    if (!this.#nodes[i]?.alive) return undefined;
+    const { run, term, from, shards } = order;
+    const blob = async (hash: string): Promise<Uint8Array> => this.#blob(hash);
+    const openPlan: PlanFetch['openPlan'] = (files, shard) => this.#openPlan(files, shard);
+    const here = { version: 'test', ledger: new MemoryLedger(undefined), device: this.#deviceOf(i), blob, openPlan };
+    const found = await repeatOrder(order, here);
+    const said = this.#options.auditing?.(i, found, order) ?? found;
+    return { type: 'outputs', run, term, from, shards: shards.map(({ ticket }) => ticket.shard), ...said };
+  }
+
+  #deviceOf(i: number): Device {
+    return this.#options.device?.(i) ?? referenceDevice;
   }
 
   /** To the synchronizer. */

@@ -38,8 +38,9 @@ const EXAMPLES: { readonly [Kind in RunEvent['event']]: Required<Extract<RunEven
   },
   audit: {
     ...{ event: 'audit', ...WHO, epoch: 1, from: 0, calls: 2, shards: [0], verdict: 'mismatch' },
-    ...{ shard: 0, call: 1, what: 'frame', why: 'it is so' },
+    ...{ shard: 0, call: 1, what: 'frame', by: 'bob', why: 'it is so' },
   },
+  'false-audit': { event: 'false-audit', ...WHO, epoch: 1, from: 0, calls: 2, audited: 'bob', said: 'mismatch' },
   pledge: { event: 'pledge', epoch: 1, pledge: 'abc' },
   reveal: { event: 'reveal', epoch: 1, secret: 'abc' },
   undone: { event: 'undone', from: 4, calls: 2 },

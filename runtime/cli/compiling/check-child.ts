@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf } from '../../../spec/reason-of.ts';
 import { chooseDevice } from '../../device/choose.ts';
-import { type AuditPorts, auditRecords, auditStep } from '../../net/audit-records.ts';
-import type { AuditAnswer, AuditRequest, StepRequest } from '../../net/auditor.ts';
+import { type AuditPorts, auditRecords, auditStep, cutRecords } from '../../net/audit-records.ts';
+import type { AuditAnswer, AuditRequest, CutRecords, StepRequest } from '../../net/auditor.ts';
 import type { CheckAnswer, CheckRequest } from '../../net/checker.ts';
 import { fetchPlan } from '../../net/fetch-plan.ts';
 import { recompute } from '../../net/recompute.ts';
@@ -24,7 +24,11 @@ import { packageVersion } from '../shell/package-root.ts';
 import { executablesOf } from './plan-executables.ts';
 
 export interface CheckTask {
-  readonly task: { readonly check: CheckRequest } | { readonly audit: AuditRequest } | { readonly step: StepRequest };
+  readonly task:
+    | { readonly check: CheckRequest }
+    | { readonly audit: AuditRequest }
+    | { readonly cut: AuditRequest }
+    | { readonly step: StepRequest };
   /** Of the blobs. */
   readonly folder: string;
 }
@@ -48,7 +52,7 @@ process.on('message', (task: CheckTask) => {
   );
 });
 
-function answerTo({ task, folder }: CheckTask): Promise<CheckAnswer | AuditAnswer> {
+function answerTo({ task, folder }: CheckTask): Promise<CheckAnswer | AuditAnswer | CutRecords> {
   const pathOf = (hash: string): string => join(folder, hash.slice(0, 2), hash);
   const blob = async (hash: string): Promise<Uint8Array> => {
     const bytes = readFileSync(pathOf(hash));
@@ -56,6 +60,7 @@ function answerTo({ task, folder }: CheckTask): Promise<CheckAnswer | AuditAnswe
     return bytes;
   };
   if ('audit' in task) return audited(task.audit, pathOf, blob, auditRecords);
+  if ('cut' in task) return cutRecords(task.cut, { pathOf });
   return 'step' in task ? audited(task.step, pathOf, blob, auditStep) : checked(task.check, blob);
 }
 

@@ -1,8 +1,9 @@
 /** Computes checks in a process beside the synchronizer, with a bound on its memory and time. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { freemem } from 'node:os';
-import type { AuditAnswer, AuditRequest, StepRequest } from '../../net/auditor.ts';
+import type { AuditAnswer, AuditRequest, CutRecords, StepRequest } from '../../net/auditor.ts';
 import type { CheckAnswer, Checker, CheckRequest } from '../../net/checker.ts';
+import { MAX_CUT_BYTES } from '../../net/records/cut-record.ts';
 import { formatBytes } from '../../support/format-numbers.ts';
 import { inTurn } from '../../support/in-turn.ts';
 import { makeTemporaryFolder, removeAll } from '../../support/safe-files.ts';
@@ -52,6 +53,14 @@ export class CheckProcess implements Checker {
   /** In the same process, and in turn with checks. */
   audit(request: AuditRequest): Promise<AuditAnswer> {
     return this.#audit({ audit: request }, bytesForAudit(request));
+  }
+
+  /** Nothing is computed; what is cut is sent from there to here. */
+  cut(request: AuditRequest): Promise<CutRecords | AuditAnswer> {
+    return this.#inTurn(async () => {
+      const answer = await this.#answerTo<CutRecords | AuditAnswer>({ cut: request }, 3 * MAX_CUT_BYTES);
+      return 'problem' in answer ? { cuts: [], outputs: '', unsigned: 0 } : answer;
+    });
   }
 
   auditStep(request: StepRequest): Promise<AuditAnswer> {

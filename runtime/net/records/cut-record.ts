@@ -9,6 +9,9 @@ import { CUT_MAGIC, callBytes, entryHead, MAX_ENTRY_BYTES, numberBytes, wordsEnt
 import type { CutEnd, CutRecord, RecordHead } from './read-record.ts';
 import { RECORD_FORMAT } from './stretch-log.ts';
 
+/** Of one that a trainer is given: it holds all of it. */
+export const MAX_CUT_BYTES = 64e6;
+
 /** The bytes of its file, in pieces. What the trainer has written beside what is named here is left out. */
 export async function* cutRecord(record: CutRecord): AsyncGenerator<Uint8Array> {
   const { head, end, taken, signed, sent, windows } = record;

@@ -105,10 +105,17 @@ export function openRecord(path: string): StretchRecord {
 
 /** As an auditor gets it. @throws UserError `record/damaged` */
 export function openCutRecord(path: string): CutRecord {
-  return opened(path, CUT_MAGIC, ({ words, sent, rest }) => {
-    const end = cutEndIn(words.get('end'));
-    return { ...rest, end, sent: sent.map((packet) => headerIn(packet)) };
-  });
+  return opened(path, CUT_MAGIC, cutIn);
+}
+
+/** The same, of bytes that are here. @throws UserError `record/damaged` */
+export function cutRecordIn(bytes: Uint8Array): CutRecord {
+  const read = (at: number, length: number): Uint8Array => bytes.subarray(at, at + length);
+  return madeOf({ size: bytes.length, read, close: () => undefined }, CUT_MAGIC, cutIn);
+}
+
+function cutIn({ words, sent, rest }: Scanned): CutRecord {
+  return { ...rest, end: cutEndIn(words.get('end')), sent: sent.map((packet) => headerIn(packet)) };
 }
 
 type Words = Readonly<Record<string, unknown>>;
@@ -124,20 +131,32 @@ interface Entry {
   readonly body: Uint8Array;
 }
 
+/** Where the bytes of a record are. */
+interface Stored {
+  readonly size: number;
+  /** @returns fewer, or nothing, where there are no more */
+  readonly read: (at: number, bytes: number) => Uint8Array | undefined;
+  readonly close: () => void;
+}
+
 function opened<T>(path: string, magic: Uint8Array, made: (found: Scanned) => T): T {
   const descriptor = openForReading(path);
+  const read = (at: number, bytes: number): Uint8Array | undefined => readAt(descriptor, at, bytes);
+  return madeOf({ size: fstatSync(descriptor).size, read, close: () => closeSync(descriptor) }, magic, made);
+}
+
+function madeOf<T>(stored: Stored, magic: Uint8Array, made: (found: Scanned) => T): T {
   try {
-    return made(scanned(descriptor, magic));
+    return made(scanned(stored, magic));
   } catch (error) {
-    closeSync(descriptor);
+    stored.close();
     throw error instanceof SyntaxError ? damagedRecord('an entry of it is not JSON') : error;
   }
 }
 
-function scanned(descriptor: number, magic: Uint8Array): Scanned {
-  const { size } = fstatSync(descriptor);
+function scanned({ size, read: readFrom, close }: Stored, magic: Uint8Array): Scanned {
   const read = (at: number, bytes: number): Uint8Array => {
-    const found = at + bytes <= size ? readAt(descriptor, at, bytes) : undefined;
+    const found = at + bytes <= size ? readFrom(at, bytes) : undefined;
     if (found?.length !== bytes) throw damagedRecord('it ends too early');
     return found;
   };
@@ -166,7 +185,6 @@ function scanned(descriptor: number, magic: Uint8Array): Scanned {
   }
   if (at !== size || words.get('foot')?.entries !== entries) throw damagedRecord('entries of it are missing');
   const state = (): BlobSource => stateSource(pieces, read);
-  const close = (): void => closeSync(descriptor);
   return { words, sent, rest: { head: headIn(words.get('head')), state, taken, signed, windows, close } };
 }
 

@@ -15,9 +15,10 @@ import { stretchBegin, stretchEnd } from '../../training/stretches.ts';
 import type { Totals } from '../../training/totals.ts';
 import { BorderWatch, type Range } from '../../validation/border-watch.ts';
 import { rangesFor } from '../../validation/within-range.ts';
+import { canonicalBytes } from '../../wire/canonical.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { FrameLog } from '../../wire/frame-log.ts';
-import { sha256 } from '../../wire/hash.ts';
+import { hex, sha256 } from '../../wire/hash.ts';
 import type { Pledge, Sealed } from '../../wire/messages.ts';
 import type { SignedState } from '../../wire/state-signature.ts';
 import type { StretchName } from '../../wire/ticket.ts';
@@ -45,6 +46,12 @@ export function deviceClass({ name, description }: Device, version: string, alon
   // Two processors of one architecture may add in other orders, as their vectors are as long.
   const processor = `${process.arch}, ${cpus()[0]?.model ?? 'unknown'}`;
   return { kind: name, description, version, processor, alone };
+}
+
+/** Of what a trainer says of itself as an auditor: whether it is the only one of a run follows from the run. */
+export function classHash(device: Device, version: string): string {
+  const { kind, description, processor } = deviceClass(device, version, false);
+  return hex(sha256(canonicalBytes(['nmc/class/1', kind, description, version, processor])));
 }
 
 /** Who was on the other side of each border. */
