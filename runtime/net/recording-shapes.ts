@@ -121,7 +121,12 @@ const WATCH: Shape<RunWatch> = object({
   weights: dictionary(list(object({ moved: number, size: number }))),
   energies: dictionary(list(number)),
   states: dictionary(object({ past: list(object({ calls: count, hash: text })), again: count })),
-  keys: dictionary(object({ looked: count, suspicion: number, why: text, term: number, from: number })),
+  keys: dictionary(
+    object({
+      ...{ looked: count, suspicion: number, why: text, term: number, from: number },
+      ...{ bare: optional(count), behind: optional(count) },
+    }),
+  ),
 });
 
 const RUN: Shape<RunState> = object({

@@ -25,7 +25,7 @@ import { exclude, type Lie } from './faults.ts';
 import { beginsBehind } from './ownership.ts';
 import { commit } from './parts.ts';
 import type { Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
-import { rateFor, watchStretch, watchVerdict } from './watching.ts';
+import { rateFor, watchDraw, watchStretch, watchVerdict } from './watching.ts';
 import { isActive, isOver, nameOf, runs, type Work } from './work.ts';
 
 /** Milliseconds behind the first seal of a stretch: then it is drawn without those that have not come. */
@@ -203,14 +203,17 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
     // Without the record of one of them the others cannot be done again.
     if (own.length < owners.filter((key) => key === trainer).length) continue;
     const broken = own.some((seal) => seal.broken);
-    const rate = rateFor(work.state, trainer);
+    const rate = rateFor(work.state, trainer, { run: id, from });
     rates[trainer] = rate;
-    if (!broken && !isDrawn(seed, trainer, rate)) continue;
+    const to = own[0]?.calls ?? from;
+    const isAudited = broken || isDrawn(seed, trainer, rate);
+    watchDraw(work, run, { trainer, from, to }, isAudited);
+    if (!isAudited) continue;
     const shards = own.map(({ shard, hash, windows }) => ({ shard, hash, windows }));
     const times = { since: work.now, asked: work.now, away: false, second: false };
     const auditor = auditorFor(work, run, { seed, trainer, shards }, { owners });
     const by = auditor === undefined ? {} : { auditor };
-    audits.push({ term, from, to: own[0]?.calls ?? from, trainer, shards, ...times, seed, ...by });
+    audits.push({ term, from, to, trainer, shards, ...times, seed, ...by });
   }
   const before = audits.reduce(withPair, run.audits ?? NO_AUDITS);
   const saved = setAudits(work, run, {

@@ -3,12 +3,14 @@ import { endsEpoch, trainedInEpoch } from '../training/calls.ts';
 import { energiesIn } from '../training/totals.ts';
 import { auditRateOf } from '../validation/audit-rate.ts';
 import {
+  bareBefore,
   type MovedSince,
   NO_WATCH,
   type SaidEnergy,
   type SealedStretch,
   type Standing,
   UNKNOWN,
+  withDraw,
   withEnergy,
   withStretch,
   withVerdict,
@@ -59,6 +61,17 @@ function energyOf(
   return { since: newest?.calls ?? 0, energy: (sum(totals) - sum(before)) / count };
 }
 
+/** Of a stretch of a trainer it was drawn whether it is done again. */
+export function watchDraw(
+  work: Work,
+  run: RunState,
+  { trainer, from, to }: Pick<Audit, 'trainer' | 'from' | 'to'>,
+  isDrawn: boolean,
+): void {
+  const before = work.state.runs[run.deployment.run] ?? run;
+  work.setRun({ ...before, watch: withDraw(before.watch ?? NO_WATCH, trainer, { from, to }, isDrawn) });
+}
+
 /** A stretch was done again, and this came of it. */
 export function watchVerdict(work: Work, run: RunState, audit: Audit, verdict: Verdict): void {
   const { trainer, term, from } = audit;
@@ -79,9 +92,20 @@ export function standingOf({ runs }: Pick<SynchronizerState, 'runs'>, key: strin
   return { ...worst, looked };
 }
 
-/** Which share of its stretches is done again. Only keys that an invite let in begin high. */
-export function rateFor(state: Pick<SynchronizerState, 'runs' | 'limits' | 'members'>, key: string): number {
+/**
+ * Which share of its stretches is done again. Only keys that an invite let in begin high, and are looked at more closely
+ * where a run begins.
+ * @param at the stretch that is to be drawn; absent: any
+ */
+export function rateFor(
+  state: Pick<SynchronizerState, 'runs' | 'limits' | 'members'>,
+  key: string,
+  at?: { readonly run: string; readonly from: number },
+): number {
   const { auditRate, newKeyRate } = state.limits;
   const isVouched = state.members[key]?.vouched === true;
-  return auditRateOf(standingOf(state, key), auditRate, isVouched ? auditRate : newKeyRate);
+  const { looked, suspicion } = standingOf(state, key);
+  const bare = at && bareBefore(state.runs[at.run]?.watch?.keys[key] ?? UNKNOWN, at.from);
+  const standing = { looked, suspicion, ...(bare === undefined ? {} : { bare }) };
+  return auditRateOf(standing, auditRate, isVouched ? auditRate : newKeyRate);
 }

@@ -1,6 +1,7 @@
 /** What a simulated mesh is told, and what becomes of it. */
 import type { Step, SynchronizerEvent, SynchronizerState } from '../roles/synchronizer-state.ts';
 import type { Faults } from './faults.ts';
+import type { SimulatedAudits } from './simulated-audits.ts';
 import type { SimulatedRun } from './virtual-host.ts';
 import type { Served } from './virtual-predictor.ts';
 
@@ -17,7 +18,7 @@ export interface SimulationOptions extends SimulatedRun {
   /** That a predictor is asked in a second; nothing: there is none. */
   readonly requests?: number;
   /** Trainers seal their stretches, and such a share of these is audited; absent: they do not. */
-  readonly audits?: { readonly rate: number; readonly lie?: (node: number, calls: number) => boolean };
+  readonly audits?: SimulatedAudits;
   /** Hears of everything that enters the synchronizer's machine. */
   readonly note?: (before: SynchronizerState, event: SynchronizerEvent, at: number, step: Step) => void;
 }

@@ -7,7 +7,6 @@ import { stream } from '../../spec/random.ts';
 import type { Ending } from '../driver/ending.ts';
 import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
 import { TrainerDriver } from '../driver/trainer-driver.ts';
-import { LIMITS } from '../roles/limits.ts';
 import { emptySynchronizer, TICK_MS } from '../roles/synchronizer.ts';
 import type { StoredRun, SynchronizerEvent } from '../roles/synchronizer-state.ts';
 import type { Message } from '../wire/messages.ts';
@@ -15,6 +14,7 @@ import type { StretchName } from '../wire/ticket.ts';
 import { EventQueue } from './event-queue.ts';
 import { GatheredSigns } from './gathered-signs.ts';
 import { Invariants, type Living } from './invariants.ts';
+import { limitsFor, received, wordOf } from './simulated-audits.ts';
 import type { SimulatedEnd, SimulationOptions, SimulationResult } from './simulation-shapes.ts';
 import { answerTo } from './virtual-devices.ts';
 import { type SimulatedRun, VirtualHost } from './virtual-host.ts';
@@ -214,7 +214,7 @@ class Simulation {
         return;
       case 'to-synchronizer':
         if (this.#sync && this.#node(what.node).connection === what.connection)
-          this.#synchronize({ kind: 'message', from: this.#node(what.node).key, message: what.message });
+          this.#synchronize(received(this.#node(what.node).key, what.message, this.#options.audits));
         return;
       case 'to-trainer':
         if (this.#node(what.node).connection === what.connection)
@@ -294,8 +294,7 @@ class Simulation {
     const memory = this.#memoryOf(index);
     const capability = { cores: CORES, memory, rate: 1e9, upload: 0, download: 0, machine: node.key };
     const instance = node.life.toString(16).padStart(16, '0');
-    const audits = this.#options.audits === undefined ? {} : { audits: true as const };
-    this.#up2sync(index, { type: 'member', name: node.key, instance, capability, ...audits });
+    this.#up2sync(index, { type: 'member', name: node.key, instance, capability, ...wordOf(this.#options.audits) });
     this.#drive(index, ({ driver }) => driver.connected());
   }
 
@@ -357,18 +356,19 @@ class Simulation {
           throw error;
         },
       },
-      emptySynchronizer(this.#now, { ...LIMITS, auditRate: this.#options.audits?.rate ?? 0 }),
+      emptySynchronizer(this.#now, limitsFor(this.#options.audits)),
     );
     this.#sync.restore([...this.#stored.values()]);
   }
 
   #answerTo(effect: Parameters<typeof answerTo>[0]): SynchronizerEvent {
     const isThere = (key: string): boolean => this.#nodes.some((n) => n.key === key && n.connection !== 0);
-    return answerTo(effect, isThere, (stretch, calls) => {
+    const stateOf = (stretch: StretchName, calls: number): string => {
       const deployment = this.#runs.get(stretch.run)?.deployment;
       const state = this.#records.get(stretchKey(stretch));
       return deployment && state !== undefined ? virtualStateBehind(deployment, stretch, state, calls) : '';
-    });
+    };
+    return answerTo(effect, isThere, stateOf, this.#options.audits?.says);
   }
 
   #down2trainer(key: string, message: Message): void {

@@ -13,19 +13,30 @@ export const NO_PART: SavedPart = {
 
 type Asked = Extract<SynchronizerEffect, { kind: 'verify' | 'check' | 'audit' | 'pledge' }>;
 
+/** What a trainer says of a stretch of another one, by their keys; nothing: it does not answer. */
+export type SaysOf = (auditor: string, trainer: string, isRight: boolean) => 'match' | 'mismatch' | undefined;
+
 /** @param isThere whether a trainer is connected, @param stateOf hash of what comes out of a stretch that ends there */
 export function answerTo(
   effect: Asked,
   isThere: (trainer: string) => boolean,
   stateOf: (stretch: StretchName, calls: number) => string,
+  says: SaysOf = () => undefined,
 ): SynchronizerEvent {
   if (effect.kind === 'pledge') return { ...effect, kind: 'pledged', secret: `secret of ${effect.run}/${effect.term}` };
   if (effect.kind === 'audit') {
-    const { run, term, from, trainer } = effect;
+    const { run, term, from, trainer, auditor } = effect;
     const at = { kind: 'audited', run, term, from, trainer } as const;
     if (!isThere(trainer)) return { ...at, verdict: 'away' };
     const wrong = effect.shards.find(({ shard, hash }) => hash !== stateOf({ run, shard, term, from }, effect.to));
-    return wrong ? { ...at, verdict: 'mismatch', shard: wrong.shard, call: effect.to } : { ...at, verdict: 'match' };
+    if (auditor !== undefined) {
+      const said = isThere(auditor) ? says(auditor, trainer, wrong === undefined) : undefined;
+      return { ...at, auditor, verdict: said ?? 'away' };
+    }
+    const found = { ...at, exact: true };
+    return wrong
+      ? { ...found, verdict: 'mismatch', shard: wrong.shard, call: effect.to }
+      : { ...found, verdict: 'match' };
   }
   if (effect.kind === 'check')
     return { kind: 'checked', run: effect.run, calls: effect.calls, problem: 'nothing is computed here' };

@@ -36,6 +36,9 @@ export interface Standing {
   readonly suspicion: number;
   /** Of what, in words; empty where there is no suspicion. */
   readonly why: string;
+  /** Stretches in a row that were not drawn, and the calls behind the newest one that could be; absent before the first. */
+  readonly bare?: number;
+  readonly behind?: number;
   /** Of the newest stretch that was unusual. */
   readonly term: number;
   readonly from: number;
@@ -219,6 +222,23 @@ function faded(standing: Standing): Standing {
   return suspicion < FORGOTTEN ? { ...standing, suspicion: 0, why: '' } : { ...standing, suspicion };
 }
 
+/** What it has pending and would lose, before a stretch: what lies before a gap may be paid by now. */
+export function bareBefore({ bare = 0, behind = 0 }: Pick<Standing, 'bare' | 'behind'>, from: number): number {
+  return from > behind ? 0 : bare;
+}
+
+/** Of a stretch of all shards of a trainer it was drawn whether it is done again. @param to calls behind it */
+export function withDraw(
+  watch: RunWatch,
+  trainer: string,
+  { from, to }: { readonly from: number; readonly to: number },
+  isDrawn: boolean,
+): RunWatch {
+  const before = watch.keys[trainer] ?? UNKNOWN;
+  const bare = bareBefore(before, from) + (isDrawn ? 0 : 1);
+  return { ...watch, keys: { ...watch.keys, [trainer]: { ...before, bare, behind: to } } };
+}
+
 /** A stretch of a trainer that was done again. */
 export interface LookedAt {
   readonly trainer: string;
@@ -231,8 +251,10 @@ export interface LookedAt {
  * as a look: a trainer of another class of device would be asked for one record in four for ever, and never be cleared.
  */
 export function withVerdict(watch: RunWatch, looked: LookedAt, verdict: Verdict): RunWatch {
-  if (verdict === 'mismatch' || verdict === 'undelivered') return watch;
   const before = watch.keys[looked.trainer] ?? UNKNOWN;
+  // All that was pending of it is withheld.
+  if (verdict === 'mismatch' || verdict === 'undelivered')
+    return { ...watch, keys: { ...watch.keys, [looked.trainer]: { ...before, bare: 0 } } };
   const counted = { ...before, looked: before.looked + 1 };
   const isBehind = looked.term > before.term || (looked.term === before.term && looked.from >= before.from);
   if (verdict !== 'match' || !isBehind) return { ...watch, keys: { ...watch.keys, [looked.trainer]: counted } };

@@ -218,12 +218,9 @@ export const schemes: readonly Scheme[] = [
       what: 'a key that is known from other runs lies in the first ten stretches of this one',
       saves: 1,
     },
-    formula: 'c K - sum over x <= K of q (1-q)^(x-1) (x + 2)',
-    expected: ({ q, cost }) => {
-      let found = 0;
-      for (let x = 1; x <= 10; x++) found += q * (1 - q) ** (x - 1) * (x + 2);
-      return 10 * cost - found;
-    },
+    formula:
+      'less than c - r (1 + k) < 0 for each lie behind k others, r = 1 / (1.2 + k); -(1 - c) T where two are found',
+    expected: newRunGain,
     play: (life) => {
       const key = life.knownKey();
       for (let lies = 0; lies < 10; lies++) life.work(key, 'cheats');
@@ -239,36 +236,72 @@ export const schemes: readonly Scheme[] = [
   },
 ];
 
+/** Ten lies at the beginning of a run: one that is found withholds those before it, the second one ends the key. */
+function newRunGain({ q, stretches, cost }: Rules, lies = 10, bare = 0, found = 0): number {
+  if (found === 2) return -(1 - cost) * (stretches - 10 + lies);
+  if (lies === 0) return 0;
+  const rate = auditRateOf({ looked: TRUSTED, suspicion: 0, bare }, q);
+  const next = { q, window: 0, stretches, cost };
+  // Its own pay and that of all before it are lost, and what these have saved stays saved.
+  const wrong = cost - 1 - bare + newRunGain(next, lies - 1, 0, found + 1);
+  return rate * wrong + (1 - rate) * (cost + newRunGain(next, lies - 1, bare + 1, found));
+}
+
 /** Of K lies at the end one is found with a chance of 1 - (1-q)^K: then all that is pending is lost. */
 function exitGain(rules: Rules, lies: number): number {
   const { q, cost } = rules;
   return cost * lies - (1 - (1 - q) ** lies) * bond(rules);
 }
 
-/** Lives of each scheme in the short form. */
-export const SHORT_LIVES = 40;
+/** Lives of each scheme in the short form, between two looks and at most. */
+const [SHORT_LIVES, MOST_SHORT_LIVES] = [40, 600];
+/**
+ * Standard errors by which a mean has to be below what honest work earns: of all seeds that were asked for, 2; where more
+ * are played until it is clear, 3, which is beyond chance also at the worst of the fifteen looks.
+ */
+const [ERRORS, ERRORS_AT_A_LOOK] = [2, 3];
 
 export interface Gain {
   readonly scheme: Scheme;
   readonly seeds: number;
   readonly mean: number;
-  /** Standard error of the mean. */
+  /** Standard error of the mean, and how many of them it has to be beyond. */
   readonly error: number;
+  readonly errors: number;
 }
 
 export function gainsOf(scheme: Scheme, seeds: number, rateOf: RateOf): Gain {
-  const gains = Array.from({ length: seeds }, (_, seed) => gainOf(scheme, seed + 1, rateOf));
+  return gainIn(
+    scheme,
+    Array.from({ length: seeds }, (_, seed) => gainOf(scheme, seed + 1, rateOf)),
+    ERRORS,
+  );
+}
+
+/** So many lives that it is clear whether it gains or loses; what is not clear at last has not lost. */
+export function clearGain(scheme: Scheme, rateOf: RateOf): Gain {
+  const gains: number[] = [];
+  let found = gainIn(scheme, gains, ERRORS_AT_A_LOOK);
+  while (gains.length < MOST_SHORT_LIVES && !(Math.abs(found.mean) > found.errors * found.error)) {
+    for (let i = 0; i < SHORT_LIVES; i++) gains.push(gainOf(scheme, gains.length + 1, rateOf));
+    found = gainIn(scheme, gains, ERRORS_AT_A_LOOK);
+  }
+  return found;
+}
+
+function gainIn(scheme: Scheme, gains: readonly number[], errors: number): Gain {
+  const seeds = gains.length;
   const mean = gains.reduce((sum, gain) => sum + gain, 0) / seeds;
   const squares = gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0);
-  return { scheme, seeds, mean, error: seeds < 2 ? Number.NaN : Math.sqrt(squares / (seeds - 1) / seeds) };
+  return { scheme, seeds, mean, errors, error: seeds < 2 ? Number.NaN : Math.sqrt(squares / (seeds - 1) / seeds) };
 }
 
 /** As the synchronizer has it, of a key that nobody finds suspicious. */
-export const keyRate: RateOf = (looked) => auditRateOf({ looked, suspicion: 0 }, AUDIT_RATE);
+export const keyRate: RateOf = (looked, bare) => auditRateOf({ looked, suspicion: 0, bare }, AUDIT_RATE);
 
 /** Beyond chance: an attack that gains as much as honest work is none. */
-export function losesMoney({ mean, error }: Gain): boolean {
-  return mean + 2 * (Number.isNaN(error) ? 0 : error) < 0;
+export function losesMoney({ mean, error, errors }: Gain): boolean {
+  return mean + errors * (Number.isNaN(error) ? 0 : error) < 0;
 }
 
 export const GAIN_HEAD = ['attack', 'seeds', 'gain beside honest work', 'expected', 'formula'];

@@ -22,9 +22,10 @@ const RUN = 'run';
 
 /**
  * At which a key is audited.
- * @param looked stretches of it that were done again and found right, or are under audit, @param stretches that it has committed in this run
+ * @param looked stretches of it that were done again and found right, or are under audit
+ * @param bare in this run, that were not drawn since it was found wrong
  */
-export type RateOf = (looked: number, stretches: number) => number;
+export type RateOf = (looked: number, bare: number) => number;
 
 export interface LifeOptions {
   readonly seed: number;
@@ -36,7 +37,7 @@ export interface LifeOptions {
 /** What is known of a key outside of the ledger. */
 interface Known {
   looked: number;
-  stretches: number;
+  bare: number;
   undelivered: number;
 }
 
@@ -139,8 +140,9 @@ export class Life {
     this.#offer({ type: 'pending', ...entry, hash: '0'.repeat(64), sig: '0'.repeat(128) });
     const known = this.#of(key);
     const open = this.#draws.filter((drawn) => drawn.key === key).length;
-    const rate = key === 'other' ? AUDIT_RATE : this.#options.rateOf(known.looked + open, known.stretches++);
+    const rate = key === 'other' ? AUDIT_RATE : this.#options.rateOf(known.looked + open, known.bare);
     if (this.chance() < rate) this.#draws.push({ at: from + DELAY, key, from, verdict });
+    else known.bare++;
     for (const drawn of this.#draws.filter(({ at }) => at <= from)) this.#judge(drawn);
     this.#draws = this.#draws.filter(({ at }) => at > from);
     this.#settle();
@@ -149,6 +151,7 @@ export class Life {
   #judge({ key, from, verdict }: Drawn): void {
     const known = this.#of(key);
     if (verdict === 'match') known.looked++;
+    else known.bare = 0;
     // As the synchronizer does it: the second record of a key that does not come within its window is a mismatch.
     const counted = verdict === 'undelivered' && known.undelivered++ > 0 ? 'mismatch' : verdict;
     const term = this.#terms.get(from) ?? 0;
@@ -156,7 +159,7 @@ export class Life {
   }
 
   #of(key: string): Known {
-    const known = this.#known.get(key) ?? { looked: 0, stretches: 0, undelivered: 0 };
+    const known = this.#known.get(key) ?? { looked: 0, bare: 0, undelivered: 0 };
     this.#known.set(key, known);
     return known;
   }

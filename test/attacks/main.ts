@@ -3,8 +3,10 @@
  * trainers are bad. A row for each attack and each share of bad ones. Exits with 1 where a row misses what it has to reach.
  */
 import { parseArgs } from 'node:util';
+import { AUDITOR_HEAD, auditorAttacks, auditorCells, auditorRow, auditorsHold } from './auditors.ts';
 import { behaviours } from './behaviours.ts';
 import {
+  clearGain,
   GAIN_HEAD,
   type Gain,
   gainCells,
@@ -12,14 +14,15 @@ import {
   gainsOf,
   keyRate,
   losesMoney,
-  SHORT_LIVES,
   schemes,
 } from './economics.ts';
 import { isBounded, PAYMENT_HEAD, paymentAttacks, paymentCells, paymentRow } from './payments.ts';
 import { cellsOf, HEAD, type Row, renderRows } from './rows.ts';
 import { AttackSuite, FULL, SHORT } from './suite.ts';
 
-const NAMES: readonly string[] = [...behaviours, ...schemes, ...paymentAttacks].map(({ name }) => name);
+const NAMES: readonly string[] = [...behaviours, ...auditorAttacks, ...schemes, ...paymentAttacks].map(
+  ({ name }) => name,
+);
 
 async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -52,10 +55,15 @@ async function main(argv: readonly string[]): Promise<number> {
   const gains: Gain[] = [];
   for (const scheme of schemes) {
     if (values.only && !values.only.includes(scheme.name)) continue;
-    const gain = gainsOf(scheme, values.short ? SHORT_LIVES : seeds, keyRate);
+    const gain = values.short ? clearGain(scheme, keyRate) : gainsOf(scheme, seeds, keyRate);
     gains.push(gain);
     if (values.json) console.log(JSON.stringify(gainRow(gain)));
   }
+  const auditors = auditorAttacks
+    .filter(({ name }) => !values.only || values.only.includes(name))
+    .flatMap((attack) => shares.map((share) => auditorRow(attack, share, { ...size, seeds })));
+  if (values.json)
+    for (const { attack, ...row } of auditors) console.log(JSON.stringify({ attack: attack.name, ...row }));
   const payments = paymentAttacks
     .filter(({ name }) => !values.only || values.only.includes(name))
     .map((attack) => paymentRow(attack, seeds));
@@ -63,10 +71,13 @@ async function main(argv: readonly string[]): Promise<number> {
     for (const { attack, ...row } of payments) console.log(JSON.stringify({ attack: attack.name, ...row }));
   if (!values.json) {
     if (rows.length > 0) process.stdout.write(renderRows(HEAD, rows.map(cellsOf)));
+    if (auditors.length > 0) process.stdout.write(`\n${renderRows(AUDITOR_HEAD, auditors.map(auditorCells))}`);
     if (gains.length > 0) process.stdout.write(`\n${renderRows(GAIN_HEAD, gains.map(gainCells))}`);
     if (payments.length > 0) process.stdout.write(`\n${renderRows(PAYMENT_HEAD, payments.map(paymentCells))}`);
   }
-  return rows.every(holds) && gains.every(losesMoney) && payments.every(isBounded) ? 0 : 1;
+  return rows.every(holds) && auditors.every(auditorsHold) && gains.every(losesMoney) && payments.every(isBounded)
+    ? 0
+    : 1;
 }
 
 /** No honest trainer is punished, and replays say what was taken for granted. */

@@ -4,6 +4,7 @@
  * which calls one of them does not do its work; what that does to the numbers is computed afterwards (`numbers.ts`).
  */
 import { simulate } from '../../runtime/simulation/simulation.ts';
+import type { SaysOf } from '../../runtime/simulation/virtual-devices.ts';
 import { stream } from '../../spec/random.ts';
 import { chain } from '../mesh/simulated.ts';
 import type { Behaviour } from './behaviours.ts';
@@ -22,6 +23,10 @@ export interface MeshOptions {
   readonly share: number;
   readonly acts: Behaviour['acts'];
   readonly on?: Behaviour['on'];
+  /** Trainers do stretches of each other again: what a bad one says, of whom. Absent: the synchronizer does all. */
+  readonly says?: (isOfBad: boolean, isRight: boolean) => 'match' | 'mismatch' | undefined;
+  /** They do their own work as it has to be. */
+  readonly works?: boolean;
 }
 
 export interface Term {
@@ -57,6 +62,13 @@ export interface MeshOutcome {
   readonly terms: readonly Term[];
   readonly judged: readonly Judged[];
   readonly caught: readonly Caught[];
+  /** Bad trainers that were asked to do a stretch again: so often, and behind how many of these it was found to have lied. */
+  readonly auditors: readonly {
+    readonly node: number;
+    readonly asked: number;
+    readonly found?: number;
+    readonly paid: Paid;
+  }[];
   /** Honest trainers that have a mismatch or were excluded, and that have committed anything. */
   readonly punished: number;
   readonly honest: number;
@@ -95,10 +107,22 @@ export function attackedMesh(options: MeshOptions): MeshOutcome {
   const terms: Term[] = [];
   /** Of the newest term, by shard. */
   let owners: readonly number[] = [];
+  const { says: badSays } = options;
+  const isBad = (key: string): boolean => bad.includes(nodeOf(key));
+  const says: SaysOf | undefined =
+    badSays &&
+    ((auditor, trainer, isRight) =>
+      isBad(auditor) ? badSays(isBad(trainer), isRight) : isRight ? 'match' : 'mismatch');
+  const asked = new Map<number, number>();
+  const falsely = new Map<number, number>();
   const isAt = (node: number): boolean => target === undefined || owners[target] === node;
   const result = simulate({
     ...{ deployment, nodes: PEERS, seed, faults: CALM, call: CALL, until: 3_600_000, memory: () => LENT },
-    audits: { rate, lie: (node, calls) => bad.includes(node) && isAt(node) && actsIn(options, node, calls) },
+    audits: {
+      rate,
+      lie: (node, calls) => options.works !== true && bad.includes(node) && isAt(node) && actsIn(options, node, calls),
+      ...(says ? { says, given: 1 } : {}),
+    },
     note: (_before, _event, _at, { state, effects }) => {
       for (const effect of effects) {
         if (effect.kind === 'log' && effect.event.event === 'epoch-of-owners') {
@@ -107,6 +131,14 @@ export function attackedMesh(options: MeshOptions): MeshOutcome {
           terms.push({ term: epoch, from: state.runs[deployment.run]?.manifests.at(-1)?.calls ?? 0, owners });
         }
         if (effect.kind === 'verdict') judged.push({ ...effect.verdict, node: nodeOf(effect.verdict.trainer) });
+        if (effect.kind === 'audit' && effect.auditor !== undefined) {
+          const auditor = nodeOf(effect.auditor);
+          asked.set(auditor, (asked.get(auditor) ?? 0) + 1);
+        }
+        if (effect.kind === 'log' && effect.event.event === 'false-audit') {
+          const liar = nodeOf(effect.event.key);
+          if (!falsely.has(liar)) falsely.set(liar, asked.get(liar) ?? 0);
+        }
         if (effect.kind === 'revoke') revoked.push(nodeOf(effect.key));
         ledger.hear(effect);
       }
@@ -132,7 +164,15 @@ export function attackedMesh(options: MeshOptions): MeshOutcome {
         excluded: revoked.includes(node),
         paid: ledger.paidTo(node),
       })),
-    punished: worked.filter((n) => !bad.includes(n) && (mismatched.has(n) || revoked.includes(n))).length,
+    auditors: bad
+      .filter((node) => asked.has(node))
+      .map((node) => {
+        const found = falsely.get(node);
+        const paid = ledger.paidTo(node);
+        return { node, asked: asked.get(node) ?? 0, paid, ...(found === undefined ? {} : { found }) };
+      }),
+    punished: worked.filter((n) => !bad.includes(n) && (mismatched.has(n) || revoked.includes(n) || falsely.has(n)))
+      .length,
     honest: worked.filter((n) => !bad.includes(n)).length,
   };
 }

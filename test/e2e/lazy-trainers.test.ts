@@ -15,16 +15,14 @@ const mesh = new TestMesh(folder);
 const LAZY = ['lazy-1', 'lazy-2'];
 const PRELOAD = resolve('test/support/lazy-trainer.cjs');
 const started: ChildProcess[] = [];
-const APART = ['--emulate-up', '1Gbit/s'];
 
 beforeAll(async () => {
-  // Each stands in a place of its own: trainers of one place do not audit each other's work.
-  await mesh.start(6, ...APART);
+  await mesh.start(6);
   const [made] = await mesh.json('keys', 'invite', '--uses', '2');
   for (const name of LAZY) {
     const config = join(folder, 'config', name);
     writeMachineRecord(config);
-    void nmc(['join', mesh.up.address, '--fingerprint', mesh.up.key, '--name', name, '--state', name, ...APART], {
+    void nmc(['join', mesh.up.address, '--fingerprint', mesh.up.key, '--name', name, '--state', name], {
       cwd: folder,
       env: { NMC_CONFIG: config, NMC_INVITE: String(made?.invite), NODE_OPTIONS: `--require ${PRELOAD}` },
       onStart: (child) => started.push(child),
@@ -40,8 +38,6 @@ afterAll(() => {
 
 const hasPassed = ({ event, accuracy }: JsonLine): boolean => event === 'epoch' && Number(accuracy) >= BOUND;
 
-const isByTrainer = ({ event, by }: JsonLine): boolean => event === 'audit' && by !== undefined;
-
 test('two lazy trainers of eight are excluded with what is pending of them, and the run reaches its check without them', async () => {
   const keys = (await mesh.status()).trainers.filter(({ name }) => LAZY.includes(name)).map(({ key }) => key);
   const cut = ['--partition', '4', '--on', [...LAZY, 'trainer-1', 'trainer-2'].join(',')];
@@ -50,22 +46,18 @@ test('two lazy trainers of eight are excluded with what is pending of them, and 
   await mesh.json('ledger', 'fund', run, '--tokens', '1000000', '--emission');
   // However fast audits are beside the training: it is stopped when both are gone and the check holds without them.
   const log = await waitFor(
-    'a check that holds without them, and a stretch that a trainer has done again',
+    'a check that holds without them',
     async () => {
       const all = await logOf(run);
       const last = all.findLastIndex((e) => e.event === 'epoch-of-owners');
       const owners = all[last]?.owners as readonly string[];
-      const isOver = !LAZY.some((name) => owners.includes(name)) && all.slice(last).some(hasPassed);
-      return isOver && all.some(isByTrainer) ? all : undefined;
+      return !LAZY.some((name) => owners.includes(name)) && all.slice(last).some(hasPassed) ? all : undefined;
     },
     { every: 500, within: 240_000 },
   );
   await mesh.json('stop', run);
   const wrong = log.filter((e) => e.event === 'audit' && e.verdict === 'mismatch').map((e) => e.key);
   expect(new Set(wrong)).toEqual(new Set(keys));
-  // Only one that leaves out work itself says of others what is not so.
-  const liars = log.flatMap(({ event, trainer }) => (event === 'false-audit' ? [trainer] : []));
-  expect(LAZY).toEqual(expect.arrayContaining(liars));
   const { trainers } = await mesh.status();
   expect(trainers.map(({ name }) => name).sort()).toEqual(mesh.up.trainers.map(({ name }) => name).sort());
 

@@ -1,6 +1,6 @@
 /** A mesh under attack: what is found, what it costs the model, and what attackers gain (`npm run attacks` shows all rows). */
 import { behaviours } from '../../attacks/behaviours.ts';
-import { GAIN_HEAD, gainCells, gainsOf, keyRate, losesMoney, SHORT_LIVES, schemes } from '../../attacks/economics.ts';
+import { clearGain, GAIN_HEAD, gainCells, gainsOf, keyRate, losesMoney, schemes } from '../../attacks/economics.ts';
 import { type Row as AttackRow, cellsOf, HEAD, meanOf, renderRows, type Trial } from '../../attacks/rows.ts';
 import { AttackSuite, FULL, SHORT } from '../../attacks/suite.ts';
 import { KeptRows } from '../kept-rows.ts';
@@ -73,15 +73,16 @@ function isFull(attack: string): boolean {
 }
 
 async function money(context: Context): Promise<readonly Row[]> {
-  const seeds = context.trial ? SHORT_LIVES : FULL.seeds;
-  const gains = schemes.map((scheme) => gainsOf(scheme, seeds, keyRate));
+  const gains = schemes.map((scheme) =>
+    context.trial ? clearGain(scheme, keyRate) : gainsOf(scheme, FULL.seeds, keyRate),
+  );
   context.table({ name: 'attacks-money', head: GAIN_HEAD, rows: gains.map(gainCells) });
   context.progress(`\n${renderRows(GAIN_HEAD, gains.map(gainCells))}`);
   const winning = gains.filter((gain) => !losesMoney(gain)).map(({ scheme }) => scheme.name);
   return [
     {
       name: 'attacks-money',
-      what: `schemes that gain as much as honest work, or more, ${seeds} lives of each`,
+      what: `schemes that gain as much as honest work, or more`,
       target: 'none',
       measured: winning.length === 0 ? `none of ${gains.length}` : winning.join(', '),
       ...(context.trial ? {} : { holds: winning.length === 0 }),

@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { AUDIT_RATE, AUDIT_RATE_FLOOR } from '../../../runtime/audit/draw.ts';
 import { auditRateOf, NEW_KEY_RATE, SUSPECT_RATE } from '../../../runtime/validation/audit-rate.ts';
 import {
+  bareBefore,
   NO_WATCH,
   type RunWatch,
   type Standing,
   UNKNOWN,
+  withDraw,
   withEnergy,
   withStretch,
   withVerdict,
@@ -117,6 +119,29 @@ describe('suspicion', () => {
     let watch = usual(20);
     for (let at = 20; at < 60; at++) watch = stretch(watch, at, { rms: 2 * 1.05 ** (at - 20) });
     expect(of(watch, 'a').suspicion).toBe(0);
+  });
+});
+
+describe('the rate', () => {
+  test('of a key that has little to lose in a run makes each lie cost more than it saves, whatever is known of it', () => {
+    for (let bare = 0; bare < 200; bare++) {
+      const rate = auditRateOf({ looked: 1000, suspicion: 0, bare }, AUDIT_RATE);
+      // Of its pay, work costs four fifths: found, a lie is not paid, and neither is what is pending.
+      expect((1 - rate) * 0.8 + rate * (0.8 - 1 - bare), `behind ${bare} others`).toBeLessThan(0);
+      if (bare >= 40) expect(rate).toBe(AUDIT_RATE);
+    }
+    // A key that an operator has listed begins at the rate of all.
+    expect(auditRateOf({ looked: 0, suspicion: 0, bare: 0 }, AUDIT_RATE, AUDIT_RATE)).toBe(AUDIT_RATE);
+  });
+
+  test('counts what was not drawn, since the last gap and the last stretch that was wrong', () => {
+    const draws = [false, true, false].entries();
+    let watch = NO_WATCH;
+    for (const [i, isDrawn] of draws) watch = withDraw(watch, 'a', { from: 2 * i, to: 2 * i + 2 }, isDrawn);
+    const standing = watch.keys.a ?? UNKNOWN;
+    expect([bareBefore(standing, 6), bareBefore(standing, 4), bareBefore(standing, 8)]).toEqual([2, 2, 0]);
+    expect(bareBefore(withVerdict(watch, { trainer: 'a', term: 1, from: 2 }, 'mismatch').keys.a ?? UNKNOWN, 6)).toBe(0);
+    expect(bareBefore(UNKNOWN, 0)).toBe(0);
   });
 });
 
