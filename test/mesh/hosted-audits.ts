@@ -2,11 +2,15 @@
 import { join } from 'node:path';
 import type { Device } from '../../runtime/device/device.ts';
 import { auditRecords, auditStep, cutRecords } from '../../runtime/net/audit-records.ts';
+import type { PlanFetch } from '../../runtime/net/fetch-plan.ts';
 import { OwnAudits } from '../../runtime/net/own-audits.ts';
 import { openRecord, type StretchRecord } from '../../runtime/net/records/read-record.ts';
 import { type Reproduced, reproduceStretch, reproductionOf } from '../../runtime/net/records/reproduce.ts';
 import { encodeReproduction } from '../../runtime/net/records/reproduction.ts';
 import type { BlobSource } from '../../runtime/net/shard-data.ts';
+import { MemoryLedger } from '../../runtime/net/shard-memory.ts';
+import { repeatOrder } from '../../runtime/net/stretch-auditor.ts';
+import type { Repeated } from '../../runtime/roles/auditor.ts';
 import type { AskedAudit, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
 import type { ShardSource } from '../../runtime/shard/shards.ts';
 import { UserError } from '../../runtime/support/errors.ts';
@@ -27,6 +31,16 @@ export interface HostedAudit {
   readonly sourceOf: (shard: number) => Promise<ShardSource>;
   /** What another trainer says that was asked to do it again. */
   readonly ask: (trainer: string, order: AuditOrder) => Promise<Outputs | undefined>;
+}
+
+/** What a trainer answers that is asked to do it again. @param says instead of what it has found */
+export async function repeatedBy(
+  order: AuditOrder,
+  { says, ...here }: Pick<PlanFetch, 'device' | 'blob' | 'openPlan'> & { readonly says: (found: Repeated) => Repeated },
+): Promise<Outputs> {
+  const { run, term, from, shards } = order;
+  const found = await repeatOrder(order, { version: 'test', ledger: new MemoryLedger(undefined), ...here });
+  return { type: 'outputs', run, term, from, shards: shards.map(({ ticket }) => ticket.shard), ...says(found) };
 }
 
 export function audited(asked: AskedAudit, audit: HostedAudit): Promise<SynchronizerEvent> {

@@ -18,14 +18,13 @@ import { keyText } from '../../runtime/identity/key-text.ts';
 import type { BlobContent } from '../../runtime/net/bring-blob.ts';
 import { EmulatedFaults } from '../../runtime/net/emulated-faults.ts';
 import { entered } from '../../runtime/net/entered.ts';
-import type { OpenedPlan, PlanFetch } from '../../runtime/net/fetch-plan.ts';
+import type { OpenedPlan } from '../../runtime/net/fetch-plan.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
 import { recompute } from '../../runtime/net/recompute.ts';
 import { RecordStore } from '../../runtime/net/records/record-store.ts';
 import { classHash } from '../../runtime/net/records/stretch-log.ts';
 import { MemoryLedger } from '../../runtime/net/shard-memory.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
-import { repeatOrder } from '../../runtime/net/stretch-auditor.ts';
 import { type LoadedShard, TrainerHost } from '../../runtime/net/trainer-host.ts';
 import { PartVerifier } from '../../runtime/net/verify-part.ts';
 import { planInMemory } from '../../runtime/plan/plan-memory.ts';
@@ -49,7 +48,7 @@ import type { Message } from '../../runtime/wire/messages.ts';
 import type { Program } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { joined } from '../support/joined-pieces.ts';
-import { audited } from './hosted-audits.ts';
+import { audited, repeatedBy } from './hosted-audits.ts';
 import type { HostedOptions, HostedResult } from './hosted-options.ts';
 import { seeded } from './networked.ts';
 
@@ -461,13 +460,11 @@ class HostedMesh {
   async #asked(key: string, order: AuditOrder): Promise<Outputs | undefined> {
     const i = this.#nodes.findIndex((node) => node.key === key);
     if (!this.#nodes[i]?.alive) return undefined;
-    const { run, term, from, shards } = order;
-    const blob = async (hash: string): Promise<Uint8Array> => this.#blob(hash);
-    const openPlan: PlanFetch['openPlan'] = (files, shard) => this.#openPlan(files, shard);
-    const here = { version: 'test', ledger: new MemoryLedger(undefined), device: this.#deviceOf(i), blob, openPlan };
-    const found = await repeatOrder(order, here);
-    const said = this.#options.auditing?.(i, found, order) ?? found;
-    return { type: 'outputs', run, term, from, shards: shards.map(({ ticket }) => ticket.shard), ...said };
+    return repeatedBy(order, {
+      ...{ device: this.#deviceOf(i), blob: async (hash) => this.#blob(hash) },
+      openPlan: (files, shard) => this.#openPlan(files, shard),
+      says: (found) => this.#options.auditing?.(i, found, order) ?? found,
+    });
   }
 
   #deviceOf(i: number): Device {
