@@ -7,6 +7,7 @@ import { OwnAudits } from '../../runtime/net/own-audits.ts';
 import { openRecord, type StretchRecord } from '../../runtime/net/records/read-record.ts';
 import { type Reproduced, reproduceStretch, reproductionOf } from '../../runtime/net/records/reproduce.ts';
 import { encodeReproduction } from '../../runtime/net/records/reproduction.ts';
+import { classHash } from '../../runtime/net/records/stretch-log.ts';
 import type { BlobSource } from '../../runtime/net/shard-data.ts';
 import { MemoryLedger } from '../../runtime/net/shard-memory.ts';
 import { repeatOrder } from '../../runtime/net/stretch-auditor.ts';
@@ -16,6 +17,7 @@ import type { ShardSource } from '../../runtime/shard/shards.ts';
 import { UserError } from '../../runtime/support/errors.ts';
 import type { AuditOrder, Outputs } from '../../runtime/wire/audit-messages.ts';
 import type { Deployment } from '../../runtime/wire/deployment.ts';
+import type { HostedOptions } from './hosted-options.ts';
 
 export interface HostedAudit {
   /** The trainer whose stretch it is. */
@@ -31,6 +33,12 @@ export interface HostedAudit {
   readonly sourceOf: (shard: number) => Promise<ShardSource>;
   /** What another trainer says that was asked to do it again. */
   readonly ask: (trainer: string, order: AuditOrder) => Promise<Outputs | undefined>;
+}
+
+/** What a trainer says of itself, and operators of its key: those that audit others are listed. */
+export function auditing({ audits, auditing: says }: Pick<HostedOptions, 'audits' | 'auditing'>, device: Device) {
+  const auditor = says ? { auditor: classHash(device, 'test') } : {};
+  return { does: { ...(audits ? { audits } : {}), ...auditor }, vouched: says ? { vouched: true } : {} } as const;
 }
 
 /** What a trainer answers that is asked to do it again. @param says instead of what it has found */

@@ -4,7 +4,6 @@
  */
 import { join } from 'node:path';
 import { planBytes } from '../../compiler/8-plan/build.ts';
-import type { BlobSource } from '../../runtime/backplane/backplane.ts';
 import { verifyForeign } from '../../runtime/cli/planning/verify-foreign.ts';
 import { statisticsOf } from '../../runtime/data/statistics.ts';
 import type { Device, Executable, Tensor } from '../../runtime/device/device.ts';
@@ -15,14 +14,12 @@ import { SynchronizerDriver } from '../../runtime/driver/synchronizer-driver.ts'
 import { TrainerDriver } from '../../runtime/driver/trainer-driver.ts';
 import { type KeyPair, keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
-import type { BlobContent } from '../../runtime/net/bring-blob.ts';
 import { EmulatedFaults } from '../../runtime/net/emulated-faults.ts';
 import { entered } from '../../runtime/net/entered.ts';
 import type { OpenedPlan } from '../../runtime/net/fetch-plan.ts';
 import { type MadeDeployment, makeDeployment } from '../../runtime/net/make-deployment.ts';
 import { recompute } from '../../runtime/net/recompute.ts';
 import { RecordStore } from '../../runtime/net/records/record-store.ts';
-import { classHash } from '../../runtime/net/records/stretch-log.ts';
 import { MemoryLedger } from '../../runtime/net/shard-memory.ts';
 import { decodeState } from '../../runtime/net/shard-state.ts';
 import { type LoadedShard, TrainerHost } from '../../runtime/net/trainer-host.ts';
@@ -47,8 +44,8 @@ import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 import type { Program } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
-import { joined } from '../support/joined-pieces.ts';
-import { audited, repeatedBy } from './hosted-audits.ts';
+import { audited, auditing, repeatedBy } from './hosted-audits.ts';
+import { bytesOf, sourceOf } from './hosted-blobs.ts';
 import type { HostedOptions, HostedResult } from './hosted-options.ts';
 import { seeded } from './networked.ts';
 
@@ -71,12 +68,6 @@ const WAY = 20;
 const OPENING = 50;
 const WORK = 1;
 const MAX_MILLISECONDS = 600_000;
-
-function sourceOf(bytes: Uint8Array | undefined): BlobSource | undefined {
-  if (!bytes) return undefined;
-  const pieces = [bytes.subarray(0, 100), bytes.subarray(100)].filter((p) => p.length > 0);
-  return { bytes: bytes.length, next: async () => pieces.shift(), close: async () => undefined };
-}
 
 export async function trainHosted(options: HostedOptions): Promise<HostedResult> {
   return new HostedMesh(options).run();
@@ -295,13 +286,9 @@ class HostedMesh {
     const i = this.#nodes.indexOf(node);
     const capability = { cores: 1, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: `machine-${i}` };
     const instance = (i + 1000 * node.life).toString(16).padStart(16, '0');
-    const { audits, auditing } = this.#options;
-    const does = {
-      ...(audits ? { audits } : {}),
-      ...(auditing ? { auditor: classHash(this.#deviceOf(i), 'test') } : {}),
-    };
+    const { does, vouched } = auditing(this.#options, this.#deviceOf(i));
     const message = { type: 'member', name: `node-${i}`, instance, capability, ...does } as const;
-    this.#synchronize({ kind: 'message', from: node.key, message, ...(auditing ? { vouched: true } : {}) });
+    this.#synchronize({ kind: 'message', from: node.key, message, ...vouched });
     const { driver } = node;
     this.#later(0, () => driver.connected());
     driver.start();
@@ -508,8 +495,4 @@ class HostedMesh {
       if (node.alive) node.driver.receive(arrives, 'relay');
     });
   }
-}
-
-async function bytesOf(content: BlobContent): Promise<Uint8Array> {
-  return content instanceof Uint8Array ? new Uint8Array(content) : joined(content.pieces());
 }
