@@ -11,6 +11,12 @@ const planOf = (sha256: string, ...kernels: readonly string[]): string =>
     shards: [{ id: 0, cpu: ['cpu/train.onnx'], ...(kernels.length > 0 ? { kernels } : {}) }],
   });
 
+test('a text is not the program that it says', () => {
+  const of = (sha256: string): string =>
+    programOf(JSON.stringify({ ...JSON.parse(planOf('a')), source: [{ path: 'm.pcn', sha256 }] }));
+  expect(of('with one head')).toBe(of('with another'));
+});
+
 test('kernels are of a device, and everything else is of the program', () => {
   const own = programOf(planOf('a'));
   expect(programOf(planOf('a', 'kernels/map.wgsl', 'shards/0/kernels/map.wgsl'))).toBe(own);
