@@ -2,22 +2,19 @@
  * The schedule `async` in one process: what late and lost frames between four shards cost each rule, with a value node
  * for each layer and with values at the borders alone. The ticks are what an error needs to come to the first layer.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { accuracyOf, type KeptRun } from '../kept-run.ts';
+import { type DataOpener, dataOpener } from '../../../runtime/cli/training/training-data.ts';
 import { LATE_LINKS, LATE_RULES, lateModel } from '../late-model.ts';
+import { type Network, trainLate } from '../late-training.ts';
 import { type Context, dataWith, noData, notRun, type Part, percentText, type Row } from '../row.ts';
 
 const SHARDS = 4;
-const SAMPLES = '6400';
+const SAMPLES = 6400;
 const SEED = 1;
 
-/** A network: the ticks of every frame, the share that is lost, and how old a value may be. */
-interface Cell {
+interface Cell extends Network {
   readonly head: string;
-  readonly delay: number;
-  readonly loss: number;
-  readonly staleness: number;
 }
 
 const late = (delay: number): Cell => ({ head: `${delay} ticks`, delay, loss: 0, staleness: delay });
@@ -30,32 +27,35 @@ const MOST: Readonly<Record<string, number>> = { 'il-borders': 0.01, 'fixed_pred
 export const asyncPart: Part = {
   name: 'async',
   what: 'four shards that read old values of each other: accuracy against delay and loss, by rule and granularity',
-  takes: 'half an hour; kept and resumed',
+  takes: 'a quarter of an hour; kept and resumed',
   run,
 };
 
 async function run(context: Context): Promise<readonly Row[]> {
-  const data = dataWith(context, 'mnist');
-  if (data === undefined) return [notRun('async', 'late frames by rule', 'shown', noData('mnist'))];
-  const bp = await accuracyOf(runOf('bp', false, undefined, context), data, context);
+  const folder = dataWith(context, 'mnist');
+  if (folder === undefined) return [notRun('async', 'late frames by rule', 'shown', noData('mnist'))];
+  const { trial } = context;
+  const settings = { seed: SEED, data: folder, folder: context.root, limit: trial ? 640 : SAMPLES };
+  const trainings = new Trainings(context, dataOpener(settings));
+  const bp = await trainings.accuracy('bp', false, undefined);
   const rows: Row[] = [
     { name: 'async-bp', what: 'backpropagation, in one piece', target: 'shown', measured: percentText(bp) },
   ];
   const cells: string[][] = [['backpropagation', '', percentText(bp), ...CELLS.slice(1).map(() => '')]];
   for (const rule of Object.keys(LATE_RULES).filter((name) => name !== 'bp'))
     for (const borders of [false, true]) {
-      const name = `${rule}${borders ? '-borders' : ''}`;
       const found: number[] = [];
-      for (const cell of context.trial ? CELLS.slice(0, 3) : CELLS)
-        found.push(await accuracyOf(runOf(rule, borders, cell, context), data, context));
+      for (const cell of trial ? CELLS.slice(0, 2) : CELLS) found.push(await trainings.accuracy(rule, borders, cell));
       cells.push([rule, borders ? 'at borders' : 'each layer', ...found.map(percentText)]);
-      rows.push(rowOf(name, found, context));
+      rows.push(rowOf(nameOf(rule, borders), found, trial));
     }
   context.table({ name: 'async', head: ['rule', 'values', ...CELLS.map(({ head }) => head)], rows: cells });
   return rows;
 }
 
-function rowOf(name: string, found: readonly number[], { trial }: Context): Row {
+const nameOf = (rule: string, borders: boolean): string => `${rule}${borders ? '-borders' : ''}`;
+
+function rowOf(name: string, found: readonly number[], trial: boolean): Row {
   const [first = 0] = found;
   const behind = first - Math.min(...found);
   const most = MOST[name];
@@ -73,22 +73,33 @@ export function ticksFor(borders: boolean, staleness: number): number {
   return (borders ? SHARDS - 1 : LATE_LINKS) + staleness * (SHARDS - 1) + 2;
 }
 
-function runOf(rule: string, borders: boolean, cell: Cell | undefined, { root }: Context): KeptRun {
-  const folder = join(root, '.cache', 'acceptance', 'async');
-  mkdirSync(folder, { recursive: true });
-  const name = `${rule}${borders ? '-borders' : ''}`;
-  const model = join(folder, `${name}.pcn`);
-  writeFileSync(model, lateModel(rule, borders));
-  const of = cell ? `${name}-${cell.delay}-${cell.loss}` : name;
-  const ticks = ['--set', `ticks=${ticksFor(borders, cell?.staleness ?? 0)}`];
-  return {
-    ...{ name: `async-${of}`, label: `async ${of}`, model, task: 'rule', seed: SEED },
-    ...(cell && {
-      shards: SHARDS,
-      settings: [...ticks, '--schedule', 'async', '--staleness', String(cell.staleness)],
-      network: ['--delay', String(cell.delay), '--loss', String(cell.loss)],
-    }),
-    limits: ['--limit', SAMPLES],
-    trial: { settings: [], limits: ['--limit', '1280'] },
-  };
+/** Accuracies that are measured once, and kept for the same model, settings and sources. */
+class Trainings {
+  readonly #context: Context;
+  readonly #open: DataOpener;
+  readonly #file: string;
+  readonly #kept: Record<string, number>;
+
+  constructor(context: Context, open: DataOpener) {
+    this.#context = context;
+    this.#open = open;
+    const folder = join(context.root, '.cache', 'acceptance', 'async');
+    mkdirSync(folder, { recursive: true });
+    this.#file = join(folder, context.trial ? 'trial.json' : 'accuracies.json');
+    const known = !context.fresh && existsSync(this.#file);
+    this.#kept = known ? JSON.parse(readFileSync(this.#file, 'utf8')) : {};
+  }
+
+  async accuracy(rule: string, borders: boolean, cell: Cell | undefined): Promise<number> {
+    const text = lateModel(rule, borders);
+    const set = { ticks: String(ticksFor(borders, cell?.staleness ?? 0)) };
+    const training = { text, set, shards: cell ? SHARDS : 1, seed: SEED, ...(cell && { network: cell }) };
+    const key = JSON.stringify([SAMPLES, training]);
+    const label = `${nameOf(rule, borders)}${cell ? `, ${cell.head}` : ''}`;
+    const found = this.#kept[key] ?? (await trainLate(training, this.#open));
+    this.#kept[key] = found;
+    writeFileSync(this.#file, JSON.stringify(this.#kept));
+    this.#context.progress(`${label}: ${percentText(found)}`);
+    return found;
+  }
 }
