@@ -5,7 +5,8 @@ import { buildPlan, buildProgram, checkFile, inputsOf } from '../../compiler/com
 import { fileHost, overlayHost } from '../../compiler/host.ts';
 import { type DataOpener, openTrainingData } from '../../runtime/cli/training/training-data.ts';
 import { statisticsOf } from '../../runtime/data/statistics.ts';
-import { cpuDevice } from '../../runtime/device/cpu/cpu.ts';
+import { openWithin } from '../../runtime/device/cpu/here.ts';
+import type { Device, Executable } from '../../runtime/device/device.ts';
 import { openShards } from '../../runtime/shard/shards.ts';
 import { train } from '../../runtime/shard/training.ts';
 import { asTaken, emulated } from '../../runtime/training/free-ticks.ts';
@@ -28,6 +29,9 @@ export interface LateTraining {
   readonly network?: Network;
   readonly seed: number;
 }
+
+const openHere = (executable: Executable) => Promise.resolve(openWithin(executable));
+const DEVICE: Device = { name: 'cpu', description: 'in this thread', open: openHere, openHere };
 
 /** @returns the accuracy of the model's check @throws Error where the model cannot be trained this way */
 export async function trainLate({ text, set, shards, network, seed }: LateTraining, open: DataOpener): Promise<number> {
@@ -52,7 +56,7 @@ export async function trainLate({ text, set, shards, network, seed }: LateTraini
   const states = sources.flatMap((s) => s.executable.program.states);
   const begin = { seed, statistics: statisticsOf(states, data.train) };
   const chooser = network ? emulated({ ...network, seed }, staleness) : asTaken([]);
-  const shard = await openShards(cpuDevice, sources, () => begin, TRAIN, undefined, undefined, chooser);
+  const shard = await openShards(DEVICE, sources, () => begin, TRAIN, undefined, undefined, chooser);
   const nothing = (): void => undefined;
   try {
     const end = await train({
