@@ -5,8 +5,8 @@ import { buildPlan, buildProgram, checkFile, inputsOf } from '../../compiler/com
 import { fileHost, overlayHost } from '../../compiler/host.ts';
 import { type DataOpener, openTrainingData } from '../../runtime/cli/training/training-data.ts';
 import { statisticsOf } from '../../runtime/data/statistics.ts';
-import { openWithin } from '../../runtime/device/cpu/here.ts';
-import type { Device, Executable } from '../../runtime/device/device.ts';
+import { openHere, openWithin } from '../../runtime/device/cpu/here.ts';
+import type { Device } from '../../runtime/device/device.ts';
 import { openShards } from '../../runtime/shard/shards.ts';
 import { train } from '../../runtime/shard/training.ts';
 import { asTaken, emulated } from '../../runtime/training/free-ticks.ts';
@@ -30,8 +30,12 @@ export interface LateTraining {
   readonly seed: number;
 }
 
-const openHere = (executable: Executable) => Promise.resolve(openWithin(executable));
-const DEVICE: Device = { name: 'cpu', description: 'in this thread', open: openHere, openHere };
+/** In this thread; one shard by itself gets copies of its batches, whose memory is used again. */
+const DEVICE: Device = {
+  ...{ name: 'cpu', description: 'ONNX Runtime in this thread' },
+  open: (executable) => Promise.resolve(openHere(executable, 1)),
+  openHere: (executable) => Promise.resolve(openWithin(executable)),
+};
 
 /** @returns the accuracy of the model's check @throws Error where the model cannot be trained this way */
 export async function trainLate({ text, set, shards, network, seed }: LateTraining, open: DataOpener): Promise<number> {
