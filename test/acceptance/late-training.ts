@@ -60,7 +60,7 @@ export async function trainLate({ text, set, shards, network, seed }: LateTraini
   const states = sources.flatMap((s) => s.executable.program.states);
   const begin = { seed, statistics: statisticsOf(states, data.train) };
   const chooser = network ? emulated({ ...network, seed }, staleness) : asTaken([]);
-  const shard = await openShards(DEVICE, sources, () => begin, TRAIN, undefined, undefined, chooser);
+  const shard = await openShards(DEVICE, sources, () => begin, TRAIN, undefined, { chooser });
   const nothing = (): void => undefined;
   try {
     const end = await train({
