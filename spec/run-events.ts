@@ -62,6 +62,8 @@ export type RunEvent =
     }
   /** A synchronizer leads it from here on, of several: the reigns count. */
   | { readonly event: 'led'; readonly reign: number }
+  /** The shard was given up: the others train to the end without it, with its weights behind `calls`. */
+  | { readonly event: 'deprecated'; readonly shard: number; readonly calls: number }
   | { readonly event: 'lost'; readonly trainer: string; readonly key: string; readonly why: string }
   | {
       readonly event: 'fault';

@@ -78,6 +78,13 @@ export interface DrivenShard {
   readonly takeCommits: () => Commit['states'];
   readonly restore: (term: number, from: Assign['shards'][number]['restore'], ending: Ending<void>) => void;
   readonly advance: (ending: Ending<Outcome>) => void;
+  /** Of schedule `async`: calls that its neighbours have made without it, behind an outcome `behind`. */
+  readonly behind?: number;
+  /** As the effects of these names; absent: it trains in no schedule that needs them. */
+  readonly goOn?: (term: number) => void;
+  readonly rewind?: (calls: number) => void;
+  readonly skip?: (calls: number) => void;
+  readonly setAway?: (shards: readonly number[], lost: readonly number[]) => void;
   /** @param kept called once, when its state was taken: it may go on while that is being stored */
   readonly save: (calls: number, last: boolean, kept: () => void, ending: Ending<SavedPart>) => void;
 }

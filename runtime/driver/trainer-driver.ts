@@ -9,6 +9,7 @@ import {
   EMPTY_TRAINER,
   type Measure,
   type Measured,
+  type Outcome,
   type SavedPart,
   type ShardId,
   shardName,
@@ -25,6 +26,9 @@ import { Closings } from './closings.ts';
 import type { Ending } from './ending.ts';
 import type { DrivenShard, ShardCalls, TrainerPorts } from './ports.ts';
 import { Turns } from './turns.ts';
+
+const behindOf = ({ behind }: DrivenShard, outcome: Outcome): { readonly to?: number } =>
+  outcome === 'behind' && behind !== undefined ? { to: behind } : {};
 
 type ShardEffect = Exclude<TrainerEffect, { readonly kind: 'send' | 'leave' | 'open' | 'close' }>;
 
@@ -171,7 +175,7 @@ export class TrainerDriver<S extends DrivenShard> {
         return;
       case 'advance':
         this.#inTurn(at, shard.advance.bind(shard), (outcome) =>
-          this.#dispatch({ kind: 'advanced', at, outcome, commits: shard.takeCommits() }),
+          this.#dispatch({ kind: 'advanced', at, outcome, commits: shard.takeCommits(), ...behindOf(shard, outcome) }),
         );
         return;
       case 'save': {
@@ -193,6 +197,18 @@ export class TrainerDriver<S extends DrivenShard> {
       }
       case 'resume':
         shard.requestResume();
+        return;
+      case 'go-on':
+        shard.goOn?.(at.term);
+        return;
+      case 'away':
+        shard.setAway?.(effect.shards, effect.lost);
+        return;
+      case 'rewind':
+        this.#attempt(at, () => shard.rewind?.(effect.calls));
+        return;
+      case 'skip':
+        this.#attempt(at, () => shard.skip?.(effect.calls));
         return;
       case 'forget':
         shard.forget(effect.before);

@@ -1,5 +1,6 @@
 /** A deployment from a plan and its data: everything in blobs, and the record that names them. */
 import { randomBytes } from 'node:crypto';
+import { TRAIN } from '../../spec/names.ts';
 import type { PlanTraining } from '../../spec/plan.ts';
 import type { ShardFunction, ShardSchedule } from '../../spec/schedule.ts';
 import type { Standardization } from '../data/statistics.ts';
@@ -74,6 +75,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
         reads: readsOf(schedule, evaluations),
         totals: totalsOf(schedule, evaluations),
         ...rangesFor(schedule, ranges),
+        ...(training.async ? { feeds: feedsOf(schedule) } : {}),
       };
     }),
     ...dataRefs(plan, training, data, blobs),
@@ -123,6 +125,14 @@ function rememberedBy({ programs, schedules }: Pick<VerifiedPlan, 'programs' | '
     return schedules[i]?.functions.filter(changes).map((f) => f.name) ?? [];
   });
   return new Set(names);
+}
+
+/** Whose frames come before the ticks of a training. */
+function feedsOf({ functions, messages }: ShardSchedule): number[] {
+  const stages = functions.find(({ name }) => name === TRAIN)?.stages ?? [];
+  const ticks = stages.findIndex(({ repeat }) => repeat > 1);
+  const before = stages.slice(0, Math.max(0, ticks)).flatMap(({ segments }) => segments.flatMap((s) => s.receive));
+  return [...new Set(messages.filter(({ id }) => before.includes(id)).map(({ from }) => from))].sort((a, b) => a - b);
 }
 
 function rangesFor(

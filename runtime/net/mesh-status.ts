@@ -347,7 +347,7 @@ export function shardStatus(state: SynchronizerState, run: RunState, shard: numb
   const { ticksPerSecond = 0, busy = 0, bytesSent = 0, bytesReceived = 0, borders = 0, direct = 0 } = report ?? {};
   return {
     shard,
-    state: active ? (report?.state ?? run.phase) : run.phase,
+    state: active ? (emptyState(run, shard) ?? report?.state ?? run.phase) : run.phase,
     trainer: active ? (trainer?.name ?? null) : null,
     batch: positionOf(run, report?.calls ?? run.manifests.at(-1)?.calls ?? 0).batch,
     ticksPerSecond,
@@ -359,6 +359,13 @@ export function shardStatus(state: SynchronizerState, run: RunState, shard: numb
     reason: report?.reason || run.reason,
     limit: active ? (report?.limit ?? '') : '',
   };
+}
+
+/** Of a shard that no trainer computes, while others go on. */
+function emptyState({ empty = [], lost = [], owners }: RunState, shard: number): string | undefined {
+  if (lost.includes(shard)) return 'given up';
+  if (!empty.includes(shard)) return undefined;
+  return owners[shard] ? 'loading' : 'empty';
 }
 
 function positionOf({ deployment }: RunState, calls: number): { readonly epoch: number; readonly batch: number } {

@@ -79,6 +79,8 @@ const PART: Shape<PendingPart> = object({
   totals: dictionary(number),
   signature: text,
   verified: flag,
+  term: optional(count),
+  key: optional(text),
 });
 
 const AT = object({ calls: number, at: number });
@@ -141,6 +143,7 @@ const RUN: Shape<RunState> = object({
   haltInto: oneOf('stopped', 'suspended'),
   haltSince: number,
   clock: number,
+  emptySince: optional(number),
   foreign: optional(flag),
   watch: optional(WATCH),
 });
@@ -164,6 +167,7 @@ const STATE: Shape<SynchronizerState> = object({
     shardKeys: number,
     forget: number,
     barred: number,
+    empty: number,
     parts: number,
     differences: number,
     auditRate: number,

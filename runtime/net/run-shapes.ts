@@ -102,6 +102,9 @@ export const STORED_FIELDS = {
   overtaken: optional(count),
   marks: optional(list(MARK)),
   audits: optional(AUDITS),
+  since: optional(list(count)),
+  empty: optional(list(count)),
+  lost: optional(list(count)),
 };
 
 export const STORED_RUN: Shape<StoredRun> = object(STORED_FIELDS);

@@ -4,10 +4,15 @@ import { initialPart } from '../../spec/initialise.ts';
 import { type State, sizeOf } from '../../spec/program.ts';
 import type { Device, DeviceSession, Executable } from '../device/device.ts';
 import { PART_ELEMENTS } from '../shard/in-parts.ts';
-import { fillStates, isKept } from '../shard/shard.ts';
+import { fillStates, isKept, type SavedStates } from '../shard/shard.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
+import { fillFrom } from './fill-from.ts';
+import type { HostOptions } from './host-options.ts';
 import type { BlobSource } from './shard-data.ts';
+import { mostPartBytes } from './shard-memory.ts';
+import { decodeState } from './shard-state.ts';
+import { isStreamed } from './streamed-state.ts';
 
 /**
  * Several shards may share this machine: one thread of computation each, which also fixes the order of sums. Where every
@@ -22,6 +27,47 @@ export async function openShardDevice(
   const here = executable.short === true ? await device.openHere?.(executable) : undefined;
   const [together] = here ? [here] : ((await device.openAll?.([executable])) ?? []);
   return together ?? (await device.open(executable));
+}
+
+/** @param spent told of the milliseconds of each run */
+export function timed(
+  device: DeviceSession,
+  now: () => number,
+  spent: (milliseconds: number) => void,
+): Pick<DeviceSession, 'run' | 'computed' | 'held'> {
+  return {
+    computed: () => device.computed?.() ?? 0,
+    ...(device.held ? { held: device.held } : {}),
+    run: async (...asked) => {
+      const began = now();
+      try {
+        return await device.run(...asked);
+      } finally {
+        spent(now() - began);
+      }
+    },
+  };
+}
+
+/** @param kept the part that the blob is, where it is here already */
+export async function fillPart(
+  device: DeviceSession,
+  states: readonly State[],
+  part: string,
+  { blob, readBlob, largeStateBytes }: Pick<HostOptions, 'blob' | 'readBlob' | 'largeStateBytes'>,
+  kept: SavedStates | undefined,
+): Promise<void> {
+  if (!kept && readBlob && isStreamed(states, largeStateBytes)) {
+    const source = await readBlob(part, mostPartBytes(states));
+    try {
+      await fillFrom(device, states, source, part);
+    } finally {
+      await source.close();
+    }
+    return;
+  }
+  const state = kept ?? decodeState(await blob(part, mostPartBytes(states)));
+  await fillStates(device, states, { tensors: [...state.parameters, ...state.auxiliary] }, false);
 }
 
 export function borderCodec({ name }: Pick<Device, 'name'>, { codec }: Pick<Deployment, 'codec'>): Codec {

@@ -1,13 +1,11 @@
-import type { State } from '../../spec/program.ts';
 import type { DeviceSession, Tensor } from '../device/device.ts';
 import type { Outcome, SavedPart, ShardId } from '../roles/trainer-state.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import type { SavedStates } from '../shard/shard.ts';
-import { fillStates } from '../shard/shard.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import { tickTimes } from '../support/process-times.ts';
 import type { TickTimes } from '../support/tick-times.ts';
-import { type Call, endsEpoch, functionOf, isCut, lastChange, positionOf } from '../training/calls.ts';
+import { type Call, callAt, endsEpoch, functionOf, isCut, lastChange, positionOf } from '../training/calls.ts';
 import type { Frame, FrameKey } from '../training/frame.ts';
 import { freeMessages, newestWithin } from '../training/free-ticks.ts';
 import { endsStretch } from '../training/stretches.ts';
@@ -20,8 +18,9 @@ import type { Deployment } from '../wire/deployment.ts';
 import type { Commit } from '../wire/messages.ts';
 import { signPart } from '../wire/part.ts';
 import { signState } from '../wire/state-signature.ts';
+import { AbsentNeighbours } from './absent-neighbours.ts';
+import { Begins } from './begins.ts';
 import { type Comparisons, withCall } from './call-sums.ts';
-import { fillFrom } from './fill-from.ts';
 import { assertMayCross, notFinite } from './frame-values.ts';
 import type { HostOptions } from './host-options.ts';
 import { Meanwhile } from './meanwhile.ts';
@@ -29,11 +28,9 @@ import { NextInputs } from './next-inputs.ts';
 import type { Start, StretchLog } from './records/stretch-log.ts';
 import { ShardBorders } from './shard-borders.ts';
 import { openShardData, type ShardData } from './shard-data.ts';
-import { borderCodec, drawStates, openShardDevice } from './shard-device.ts';
-import { mostPartBytes } from './shard-memory.ts';
-import { decodeState } from './shard-state.ts';
+import { borderCodec, drawStates, fillPart, openShardDevice, timed } from './shard-device.ts';
 import { keptOf, partOf, type StateOfNow, stateOfNow } from './state-of-now.ts';
-import { isStreamed } from './streamed-state.ts';
+import { ToldTicks } from './told-ticks.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** Without any sign of life from the device for so long, its shard fails. */
@@ -57,6 +54,12 @@ export class ShardHost {
   #carrier: Carrier | undefined;
   readonly #times: TickTimes;
   readonly #log: StretchLog | undefined;
+  /** Of schedule `async`. */
+  readonly #neighbours: AbsentNeighbours | undefined;
+  /** Calls that neighbours have made without this shard. */
+  behind: number | undefined;
+  /** Sums when the checks of the epoch began. */
+  #beforeChecks: Totals = {};
   /** By calls; of states that are too large for that only when they were saved. */
   readonly #kept = new Map<number, SavedStates | undefined>();
   /** What was read of the device before is of no use when it has begun anew. */
@@ -71,16 +74,14 @@ export class ShardHost {
   readonly #over: number[] = [];
   /** It goes on, and what can wait does. */
   #busy = false;
-  /** Calls that have begun and wait for their data. */
-  #loading: Promise<void> | undefined;
+  readonly #begins = new Begins();
   #refused = 0;
   #totals: Totals = {};
   readonly #comparisons: Comparisons = new Map();
   #closed = false;
   #awaits = '';
   #waits: readonly number[] = [];
-  /** The last tick that each microbatch in flight has told others of. */
-  readonly #tickOf = new Map<number, string>();
+  readonly #told = new ToldTicks();
 
   private constructor(
     shard: number,
@@ -100,7 +101,15 @@ export class ShardHost {
     this.#times = tickTimes(`shard ${shard}`);
     const { schedule, staleness = 0 } = deployment;
     const chooser = schedule === 'async' ? newestWithin(staleness) : undefined;
-    this.#session = openSession(plan.schedule, plan.executable, this.#timed(device), this.#times, chooser);
+    this.#session = openSession(
+      plan.schedule,
+      plan.executable,
+      timed(device, options.now, (milliseconds) => {
+        this.busyMilliseconds += milliseconds;
+      }),
+      this.#times,
+      chooser,
+    );
     const { keys, listen, carry, dispute } = options;
     this.#meanwhile = new Meanwhile({
       settleOne: () => this.#settleOne(),
@@ -114,34 +123,25 @@ export class ShardHost {
       if (!this.#meanwhile.hear()) options.news();
     };
     const ranges = rangesFor(deployment, shard);
+    const free = chooser && freeMessages(plan.schedule);
+    if (free)
+      this.#neighbours = new AbsentNeighbours({
+        ...{ schedule: plan.schedule, free, isKept: device.held !== undefined },
+        isReached: (peer) => this.#borders.isLocal(peer) || this.#borders.ownerOf(peer) !== undefined,
+        send: (frame, to) => this.#sendTo(frame, to),
+      });
     if (deployment.stretches) this.#log = options.records?.(deployment, shard, news);
     this.#borders = new ShardBorders({
       ...{ deployment, schedule: plan.schedule, keys, codec: this.#codec(), listen, carry, news, dispute },
       times: this.#times,
       log: this.#log,
-      ...(chooser ? { free: freeMessages(plan.schedule) } : {}),
+      ...(free ? { free } : {}),
       // What comes out of a channel is finite.
       deliver: (frame, from) => {
         this.#log?.delivered(frame, from);
         return this.deliver(withinRange(frame, ranges.get(frame.message)), true);
       },
     });
-  }
-
-  #timed(device: DeviceSession): Pick<DeviceSession, 'run' | 'computed' | 'held'> {
-    const { now } = this.#options;
-    return {
-      computed: () => device.computed?.() ?? 0,
-      ...(device.held ? { held: device.held } : {}),
-      run: async (...asked) => {
-        const began = now();
-        try {
-          return await device.run(...asked);
-        } finally {
-          this.busyMilliseconds += now() - began;
-        }
-      },
-    };
   }
 
   static async open(
@@ -163,9 +163,11 @@ export class ShardHost {
       | undefined,
   ): Promise<void> {
     this.#generation++;
-    this.#loading = undefined;
+    this.#begins.forget();
     this.#borders.begin(term);
     this.#carrier = carrierOf(this.#codec(), this.#plan.schedule);
+    this.#neighbours?.forget();
+    this.#session.standIn?.(new Set(), new Set());
     this.#session.reset();
     this.#inputs.forget();
     this.#commits.length = 0;
@@ -174,7 +176,7 @@ export class ShardHost {
     this.#comparisons.clear();
     const { states } = this.#plan.executable.program;
     if (from) {
-      await this.#fill(states, from.blob, this.#kept.get(from.calls));
+      await fillPart(this.#device, states, from.blob, this.#options, this.#kept.get(from.calls));
       // Sums start again where an epoch of training has just ended.
       this.#totals = { ...from.totals };
     } else {
@@ -186,22 +188,6 @@ export class ShardHost {
     this.#log.restart(term, calls);
     const state = await this.#stateOfNow(false);
     await this.#beginRecord({ calls, hash: state.hash, totals: this.#totals }, state);
-  }
-
-  /** @param kept the part that the blob is, where it is here already */
-  async #fill(states: readonly State[], blob: string, kept: SavedStates | undefined): Promise<void> {
-    const { readBlob, largeStateBytes } = this.#options;
-    if (!kept && readBlob && isStreamed(states, largeStateBytes)) {
-      const source = await readBlob(blob, mostPartBytes(states));
-      try {
-        await fillFrom(this.#device, states, source, blob);
-      } finally {
-        await source.close();
-      }
-      return;
-    }
-    const state = kept ?? decodeState(await this.#options.blob(blob, mostPartBytes(states)));
-    await fillStates(this.#device, states, { tensors: [...state.parameters, ...state.auxiliary] }, false);
   }
 
   #stateOfNow(isPart: boolean): Promise<StateOfNow> {
@@ -216,11 +202,47 @@ export class ShardHost {
     else await this.#log?.beginFrom(start, state.pieces());
   }
 
+  /** It goes on as it is, in a term with other neighbours. */
+  goOn(term: number): void {
+    this.#borders.begin(term);
+    this.#neighbours?.rekeyed();
+  }
+
+  /** Calls under way are given up, and the checks of the epoch begin anew behind these calls. */
+  rewind(_calls: number): void {
+    this.#giveUp();
+    this.#session.reset();
+    this.#totals = { ...this.#beforeChecks };
+  }
+
+  /** It makes no call before this one. */
+  skip(calls: number): void {
+    this.#giveUp();
+    this.#session.skipTo?.(calls);
+  }
+
+  #giveUp(): void {
+    this.#begins.forget();
+    this.#inputs.forget();
+    this.#calls.clear();
+    this.#comparisons.clear();
+    this.behind = undefined;
+  }
+
+  setAway(shards: readonly number[], lost: readonly number[]): void {
+    this.#neighbours?.setAway(shards, lost);
+    if (this.#neighbours) this.#session.standIn?.(this.#neighbours.absent, this.#neighbours.lost);
+    this.#neighbours?.catchUp();
+    this.#meanwhile.hear();
+  }
+
+  setPeers(peers: Parameters<ShardBorders['setPeers']>[0]): void {
+    this.#borders.setPeers(peers);
+    this.#neighbours?.catchUp();
+  }
+
   /** Keys, owners and ways of its borders. */
-  get borders(): Pick<
-    ShardBorders,
-    'offer' | 'setPeers' | 'owners' | 'ownerOf' | 'reroute' | 'requestResume' | 'traffic'
-  > {
+  get borders(): Pick<ShardBorders, 'offer' | 'owners' | 'ownerOf' | 'reroute' | 'requestResume' | 'traffic'> {
     return this.#borders;
   }
 
@@ -228,34 +250,14 @@ export class ShardHost {
     const { deployment } = this;
     const [name, position] = [functionOf(deployment, call), positionOf(deployment, call)];
     this.#calls.set(callIndex, call);
+    if (call.kind === 'evaluate' && callIndex > 0 && callAt(deployment, callIndex - 1).kind === 'train')
+      this.#beforeChecks = { ...this.#totals };
     const ready = this.#data.ready(call);
     const start = (): void => {
       const inputs = this.#inputs.of(callIndex, call, !ready);
       this.#session.start({ name, position, inputs, callIndex, microbatch: 0 });
     };
-    if (!ready && !this.#loading) start();
-    else this.#startBehind(ready, start);
-  }
-
-  /** Calls start in their order, each when its data are here. */
-  #startBehind(ready: Promise<void> | undefined, start: () => void): void {
-    const generation = this.#generation;
-    const before = this.#loading;
-    const loading = (async () => {
-      await before;
-      await ready;
-      if (this.#generation === generation) start();
-    })();
-    loading.catch(() => undefined);
-    this.#loading = loading;
-  }
-
-  async #loaded(): Promise<void> {
-    while (this.#loading) {
-      const loading = this.#loading;
-      await loading;
-      if (this.#loading === loading) this.#loading = undefined;
-    }
+    this.#begins.begin(ready, start);
   }
 
   /** Goes on until it has to wait, or a call has ended: what it sends on the way leaves at once. */
@@ -271,9 +273,9 @@ export class ShardHost {
   async #goOn(): Promise<Outcome> {
     for (;;) {
       if (this.#isHeldUp()) return 'needs';
-      if (this.#loading) {
+      if (this.#begins.wait) {
         this.#awaits = 'its data';
-        await this.#loaded();
+        await this.#begins.loaded();
         if (this.#closed) return 'idle';
       }
       this.#meanwhile.forget();
@@ -282,7 +284,7 @@ export class ShardHost {
       switch (step.kind) {
         case 'send':
           for (const frame of step.frames) {
-            this.#countTick(frame);
+            if (this.#told.isNew(frame)) this.ticks += 1 / this.deployment.microbatches;
             this.#send(frame);
           }
           // Whether it goes on with a border less is not decided here.
@@ -291,6 +293,8 @@ export class ShardHost {
         case 'needs':
           this.#waits = this.#sendersOf(step.frames);
           this.#awaits = `shard ${this.#waits.slice(0, 4).join(', ')}`;
+          this.behind = this.#neighbours?.behind(step.frames);
+          if (this.behind !== undefined) return 'behind';
           if (await this.#meanwhile.hears()) break;
           return 'needs';
         case 'done':
@@ -304,6 +308,13 @@ export class ShardHost {
 
   /** A neighbour that does not read, or a disk that does not write. */
   #isHeldUp(): boolean {
+    const isChecking = [...this.#calls.values()].some(({ kind }) => kind === 'evaluate');
+    const away = isChecking ? this.#neighbours?.awaited : undefined;
+    if (away !== undefined) {
+      this.#waits = [away];
+      this.#awaits = `shard ${away}, which is away`;
+      return true;
+    }
     const reader = this.#borders.blockedBy;
     const unwritten = reader === undefined ? this.#log?.waits : undefined;
     this.#waits = reader === undefined ? [] : [reader];
@@ -325,15 +336,6 @@ export class ShardHost {
   #sendersOf(frames: readonly FrameKey[]): number[] {
     const { messages } = this.#plan.schedule;
     return [...new Set(frames.flatMap((f) => messages.find((m) => m.id === f.message)?.from ?? []))];
-  }
-
-  /** Of two batches in flight one is even, one odd. */
-  #countTick({ callIndex, microbatch, tick }: Frame): void {
-    const at = `${callIndex}/${tick}`;
-    const of = 2 * microbatch + (callIndex % 2);
-    if (this.#tickOf.get(of) === at) return;
-    this.#tickOf.set(of, at);
-    this.ticks += 1 / this.deployment.microbatches;
   }
 
   /** A packet of a border of this shard. */
@@ -367,9 +369,10 @@ export class ShardHost {
   /** @param areFinite its values were looked at already @returns why it was refused */
   deliver(frame: Frame, areFinite = false): string | undefined {
     const refusal = this.#session.deliver(frame, areFinite);
+    this.#neighbours?.heard(frame);
     if (refusal === undefined) this.#meanwhile.hear();
-    // Another one was quicker.
-    else if (this.#session.isFree(frame.message) && (refusal === 'past' || refusal === 'twice')) return undefined;
+    // A newer one was quicker, or it was sent once more to who may have missed it.
+    else if (this.#neighbours && (refusal === 'past' || refusal === 'twice')) return undefined;
     else this.#refused++;
     return refusal;
   }
@@ -396,7 +399,7 @@ export class ShardHost {
     if ('saved' in state) taken();
     const blob = await storing;
     if (!('saved' in state)) taken();
-    return signPart(place, { blob, hash, totals }, this.#options.keys);
+    return { ...signPart(place, { blob, hash, totals }, this.#options.keys), term: place.term };
   }
 
   forget(before: number): void {
@@ -459,7 +462,8 @@ export class ShardHost {
     const { hash } = state;
     const place = { run: deployment.run, term, shard };
     const signed = signState(place, { calls: lastChange(deployment, calls), hash }, this.#options.keys);
-    this.#commits.push(signed);
+    // Where a shard goes on from term to term, its part alone is signed.
+    if (!this.#neighbours) this.#commits.push(signed);
     this.#log?.end(calls, signed, totals, this.#borders.beyond);
     await this.#beginRecord({ calls, hash, signed, totals: this.#totals }, state);
   }
@@ -467,8 +471,13 @@ export class ShardHost {
   #send(frame: Frame): void {
     const to = this.#plan.schedule.messages.find((m) => m.id === frame.message)?.to;
     if (to === undefined) throw new Error(`no message ${frame.message}`);
+    const call = this.#calls.get(frame.callIndex);
+    assertMayCross(frame.values, this.#codec(), `shard ${this.shard} for shard ${to}`, call);
+    if (this.#neighbours?.sends(frame, call?.kind === 'train') !== false) this.#sendTo(frame, to);
+  }
+
+  #sendTo(frame: Frame, to: number): void {
     const codec = this.#codec();
-    assertMayCross(frame.values, codec, `shard ${this.shard} for shard ${to}`, this.#calls.get(frame.callIndex));
     if (!this.#borders.isLocal(to)) {
       this.#borders.send(frame, to);
       return;

@@ -133,7 +133,7 @@ export class LoadedShard implements DrivenShard {
   }
 
   readonly offer: DrivenShard['offer'] = () => this.#host.borders.offer();
-  readonly setPeers: DrivenShard['setPeers'] = (peers) => this.#host.borders.setPeers(peers);
+  readonly setPeers: DrivenShard['setPeers'] = (peers) => this.#host.setPeers(peers);
   readonly begin: DrivenShard['begin'] = (callIndex, call) => this.#host.begin(callIndex, call);
   readonly forget: DrivenShard['forget'] = (before) => this.#host.forget(before);
   readonly requestResume: DrivenShard['requestResume'] = () => this.#host.borders.requestResume();
@@ -144,6 +144,15 @@ export class LoadedShard implements DrivenShard {
   readonly restore: DrivenShard['restore'] = (term, from, ending) => settle(this.#host.restore(term, from), ending);
   readonly save: DrivenShard['save'] = (calls, last, kept, ending) =>
     settle(this.#host.save(calls, last, kept), ending);
+
+  readonly goOn: DrivenShard['goOn'] = (term) => this.#host.goOn(term);
+  readonly rewind: DrivenShard['rewind'] = (calls) => this.#host.rewind(calls);
+  readonly skip: DrivenShard['skip'] = (calls) => this.#host.skip(calls);
+  readonly setAway: DrivenShard['setAway'] = (shards, lost) => this.#host.setAway(shards, lost);
+
+  get behind(): number | undefined {
+    return this.#host.behind;
+  }
 
   measure(): ReturnType<DrivenShard['measure']> {
     const { ticks, busyMilliseconds, awaits, waits, refused, borders } = this.#host;

@@ -21,7 +21,7 @@ export function allotmentOf({ phase, term, owners, deployment }: StoredRun): All
   if (!HOLDING.includes(phase) || owners.length === 0) return undefined;
   const memory: Record<string, number> = {};
   for (const [shard, key] of owners.entries())
-    memory[key] = (memory[key] ?? 0) + (deployment.needs[shard]?.memory ?? 0);
+    if (key !== '') memory[key] = (memory[key] ?? 0) + (deployment.needs[shard]?.memory ?? 0);
   return { term, memory };
 }
 

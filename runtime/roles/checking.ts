@@ -66,14 +66,22 @@ export function checkingOver(work: Work, run: RunState, parts: Readonly<Record<n
 function judge(work: Work, run: RunState, values: readonly (number | null)[], how: 'recomputed' | 'by-others'): void {
   const { evaluations } = run.deployment;
   const valueAt = (i: number): number => values[i] ?? Number.NaN;
-  const wrong = evaluations.findIndex((_, i) => differs(run, i, claimedOf(run, i), valueAt(i)));
+  const { lost = [] } = run;
+  // Who trained without a shard has checked without it, and its last weights are counted here.
+  const wrong = lost.length > 0 ? -1 : evaluations.findIndex((_, i) => differs(run, i, claimedOf(run, i), valueAt(i)));
   if (wrong < 0) {
     const found = evaluations
       .filter(isCheck)
       .map((e, i) => ({ check: e.check, value: finiteOrNull(valueAt(i)), pass: holds(e, valueAt(i)) }));
     const validation = validationIn(evaluations);
     const last = validation < 0 ? run : withValidation(run, finiteOrNull(valueAt(validation)));
-    finish(work, last, found, how, '');
+    finish(
+      work,
+      last,
+      found,
+      how,
+      lost.length > 0 ? `shard ${lost.join(', ')} was given up: its weights are older` : '',
+    );
     return;
   }
   const [claimed, computed] = [claimedOf(run, wrong), valueAt(wrong)];

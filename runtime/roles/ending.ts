@@ -34,7 +34,8 @@ export function haltAgain(work: Work, run: RunState, key: string): void {
 /** The call at which all stop; infinite until all have said where they can. */
 export function haltTarget(run: RunState): number {
   const all = Object.values(run.pausing);
-  return all.length === run.deployment.shards ? Math.max(...all) : Number.POSITIVE_INFINITY;
+  const wanted = run.deployment.shards - (run.lost?.length ?? 0);
+  return all.length >= wanted ? Math.max(...all) : Number.POSITIVE_INFINITY;
 }
 
 export function pausing(

@@ -33,7 +33,10 @@ export function fault(work: Work, run: RunState, happened: readonly Happened[]):
   } else if (hopeless) end(work, saved, 'failed', `shard ${hopeless.shard}: ${hopeless.reason}`, hopeless.code);
   // Where all stop anyway nothing moves any more.
   else if (run.phase === 'halting') halted(work, saved);
-  else reassign(work, saved, `shard ${happened.map((h) => h.shard).join(', ')} has failed (${happened[0]?.code})`);
+  else {
+    const failed = happened.map((h) => h.shard);
+    reassign(work, saved, `shard ${failed.join(', ')} has failed (${happened[0]?.code})`, undefined, failed);
+  }
 }
 
 /** A trainer knows better than its plan what memory is left. */

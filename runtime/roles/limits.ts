@@ -22,6 +22,8 @@ export interface Limits {
   readonly forget: number;
   /** Milliseconds that a key which alone has failed a shard is left out, so that those who were there may come back. */
   readonly barred: number;
+  /** Milliseconds that a shard of a run of schedule `async` may be empty before the others give it up. */
+  readonly empty: number;
   /** Parts of a shard that wait for those of others. */
   readonly parts: number;
   /** Differences between what trainers say of a check and what comes of computing it again, before the run fails. */
@@ -45,6 +47,7 @@ export const LIMITS: Limits = {
   shardKeys: 3,
   forget: 600_000,
   barred: 60_000,
+  empty: 120_000,
   parts: 8,
   differences: 2,
   auditRate: AUDIT_RATE,

@@ -5,7 +5,7 @@ import { epochReport } from '../training/epoch-report.ts';
 import { isCheck } from '../training/evaluations.ts';
 import { finiteOrNull, holds, measured } from '../training/metrics.ts';
 import { comparedIn, summed } from '../training/totals.ts';
-import type { ManifestState, RunState } from './synchronizer-state.ts';
+import type { ManifestState, PendingPart, RunState } from './synchronizer-state.ts';
 
 export interface Made {
   readonly run: RunState;
@@ -20,7 +20,11 @@ export function manifestOf(run: RunState, calls: number, now: number): Made {
   const newest = run.manifests.at(-1);
   const found = run.parts[calls] ?? {};
   const milliseconds = (newest && !endsEpoch(deployment, newest.calls) ? newest.milliseconds : 0) + (now - run.clock);
-  const shards = deployment.needs.map((_, shard) => found[shard]);
+  // Of a shard that was given up the last part counts.
+  const before = (shard: number): Pick<PendingPart, 'blob' | 'hash' | 'totals'> => ({
+    ...{ blob: newest?.parts[shard] ?? '', hash: newest?.byShard?.[shard]?.hash ?? '', totals: {} },
+  });
+  const shards = deployment.needs.map((_, shard) => (run.lost?.includes(shard) ? before(shard) : found[shard]));
   const manifest: ManifestState = {
     calls,
     parts: shards.map((p) => p?.blob ?? ''),
@@ -32,7 +36,9 @@ export function manifestOf(run: RunState, calls: number, now: number): Made {
     ...run,
     parts: Object.fromEntries(Object.entries(run.parts).filter(([c]) => Number(c) > calls)),
     manifests: [...run.manifests, manifest].slice(-KEPT),
-    trained: run.owners.map((key, shard) => [...new Set([...(run.trained[shard] ?? []), key])]),
+    trained: run.owners.map((key, shard) => [
+      ...new Set([...(run.trained[shard] ?? []), ...(key === '' ? [] : [key])]),
+    ]),
     clock: now,
     manifestAt: now,
   };

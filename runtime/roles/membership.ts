@@ -1,6 +1,7 @@
 /** Who is there: trainers come, are silent, begin anew, want to go. */
 import type { Message } from '../wire/messages.ts';
 import { askedOnly } from './border-probes.ts';
+import { goesOn, tellAway } from './empty-shards.ts';
 import { haltAgain, halted } from './ending.ts';
 import { HEARTBEAT_MS, LAPSE_MS } from './liveness.ts';
 import { assignment, dismissIfFree, reassign } from './ownership.ts';
@@ -56,6 +57,11 @@ export function joined(
     else if (owner) {
       work.send(key, assignment(run, key));
       haltAgain(work, run, key);
+      const calls = run.manifests.at(-1)?.calls;
+      // It may have missed that an epoch has ended, and who is away.
+      if (goesOn(run) && calls !== undefined)
+        work.send(key, { type: 'manifest', run: run.deployment.run, term: run.term, calls });
+      if (goesOn(run)) tellAway(work, run);
     }
   }
   placeWaiting(work);

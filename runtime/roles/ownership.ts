@@ -4,22 +4,30 @@ import { endsEpoch } from '../training/calls.ts';
 import type { Message } from '../wire/messages.ts';
 import { bordersOf } from './border-probes.ts';
 import { isBarred, isFull, reluctanceOf } from './candidates.ts';
+import { goesOn, tellAway } from './empty-shards.ts';
 import { withLink } from './measured-link.ts';
 import { type Candidate, type Placement, place } from './place.ts';
 import { heldByTrainer, isFree } from './sharing.ts';
-import { freshTerm, type RunState } from './synchronizer-state.ts';
+import { freshTerm, type PendingPart, type RunState } from './synchronizer-state.ts';
 import { isActive, members, nameOf, runs, type Work } from './work.ts';
 
-/** A new term of the run, with owners who are there. @param may who may be one of them */
+/**
+ * A new term of the run, with owners who are there.
+ * @param may who may be one of them
+ * @param failed shards that their owners have no more
+ */
 export function reassign(
   work: Work,
   run: RunState,
   why: string,
   may: (candidate: RunCandidate) => boolean = () => true,
+  failed: readonly number[] = [],
 ): void {
   if (work.state.closing) return;
   const id = run.deployment.run;
-  const { placement, version } = placed(work, run, run.owners, may);
+  const found = placed(work, run, run.owners, may);
+  if (goesOn(run) && succeed(work, run, found, why, failed)) return;
+  const { placement, version } = found;
   const { owners, problem } = placement;
   if (problem !== undefined) {
     if (run.phase === 'waiting' && run.reason === problem) return;
@@ -53,10 +61,64 @@ export function reassign(
   for (const key of new Set(owners)) work.send(key, assignment(next, key));
 }
 
+/**
+ * A new term in which those who are there go on as they are.
+ * @param failed shards that their owners have no more
+ * @returns whether there is one that goes on
+ */
+function succeed(work: Work, run: RunState, { placement, version }: Placed, why: string, failed: readonly number[]) {
+  const { empty = [], since = [], lost = [] } = run;
+  const there = new Map(members(work).map((m) => [m.key, m.instance]));
+  const owners =
+    placement.problem === undefined ? placement.owners : run.owners.map((key) => (there.has(key) ? key : ''));
+  const stays = owners.map((key, shard) => {
+    const isSame = key !== '' && key === run.owners[shard] && run.instances[key] === there.get(key);
+    return isSame && !empty.includes(shard) && !failed.includes(shard);
+  });
+  if (!stays.some((s) => s)) return false;
+  const term = run.term + 1;
+  const left = stays.flatMap((s, shard) => (s ? [] : [shard]));
+  const next = work.saveRun({
+    ...run,
+    ...{ term, owners, reason: why, exchanges: {}, commits: {}, pausing: {}, verifying: 0, parts: soundParts(run) },
+    instances: Object.fromEntries([...there].filter(([key]) => owners.includes(key))),
+    since: stays.map((s, shard) => (s ? (since[shard] ?? run.term) : term)),
+    empty: left,
+    // Who has one now computes it again.
+    lost: lost.filter((shard) => owners[shard] === ''),
+    reports: Object.fromEntries(Object.entries(run.reports).filter(([shard]) => stays[Number(shard)])),
+    emptySince: run.emptySince ?? work.now,
+    ...(version === '' ? {} : { version }),
+  });
+  const { run: id } = run.deployment;
+  const named = { owners: owners.map((key) => (key === '' ? '' : nameOf(work, key))), keys: owners };
+  work.log(id, { event: 'epoch-of-owners', epoch: term, ...named, why });
+  release(
+    work,
+    run.owners.filter((key) => !owners.includes(key)),
+    next,
+  );
+  for (const key of new Set(owners)) if (key !== '') work.send(key, assignment(next, key));
+  tellAway(work, next);
+  return true;
+}
+
+/** All but what a key has brought that is excluded. */
+function soundParts({ parts, excluded }: RunState): RunState['parts'] {
+  const isSound = ({ key = '' }: PendingPart): boolean => !excluded.includes(key);
+  return Object.fromEntries(
+    Object.entries(parts).map(([calls, of]) => [
+      calls,
+      Object.fromEntries(Object.entries(of).filter(([, part]) => isSound(part))),
+    ]),
+  );
+}
+
 /** What was measured stays, all else begins anew. */
 function beginning(work: Work, run: RunState): RunState {
   const fresh = freshTerm(work.now);
-  return { ...run, ...fresh, progress: { ...fresh.progress, measured: run.progress.measured } };
+  const { empty: _empty, lost: _lost, since: _since, emptySince: _at, ...rest } = run;
+  return { ...rest, ...fresh, progress: { ...fresh.progress, measured: run.progress.measured } };
 }
 
 export interface Placed {
@@ -139,7 +201,8 @@ export function assignment(run: RunState, key: string): Message {
   const shards = run.owners.flatMap((owner, shard) => {
     if (owner !== key) return [];
     const restore = restoreOf(run, shard);
-    return [{ shard, ...(restore ? { restore } : {}) }];
+    const stays = goesOn(run) && !run.empty?.includes(shard);
+    return [{ shard, ...(restore ? { restore } : {}), ...(stays ? { goesOn: true as const } : {}) }];
   });
   return { type: 'assign', run: run.deployment.run, term: run.term, deployment: run.hash, shards };
 }
@@ -173,7 +236,8 @@ function totalsOf(run: RunState, shard: number): Readonly<Record<string, number>
 }
 
 export function release(work: Work, keys: readonly string[], run: RunState): void {
-  for (const key of new Set(keys)) work.send(key, { type: 'release', run: run.deployment.run, term: run.term });
+  for (const key of new Set(keys))
+    if (key !== '') work.send(key, { type: 'release', run: run.deployment.run, term: run.term });
 }
 
 /** Of a trainer that wants to go: at once where it owns nothing, else behind the next manifest. */

@@ -74,7 +74,9 @@ export function part(
     return 'a-lie';
   }
   const { blob, hash, totals, signature } = received;
-  const pending = { blob, hash, totals, signature, verified: false };
+  // Its owner may be another one before the parts of all are here.
+  const isFree = run.deployment.schedule === 'async';
+  const pending = { blob, hash, totals, signature, verified: false, ...(isFree ? { term: received.term, key } : {}) };
   const parts = { ...run.parts, [calls]: { ...run.parts[calls], [shard]: pending } };
   verifyNext(work, work.setRun({ ...run, parts: bounded(parts, shard, work.state.limits.parts) }));
   return undefined;
@@ -98,17 +100,18 @@ function bounded(parts: Parts, shard: number, most: number): Parts {
 /** The first cut of which all parts are there: each of them is looked at. */
 function verifyNext(work: Work, run: RunState): void {
   if (run.verifying > 0) return;
-  const complete = Object.entries(run.parts).find(([, of]) => Object.keys(of).length === run.deployment.shards);
+  const wanted = run.deployment.shards - (run.lost?.length ?? 0);
+  const complete = Object.entries(run.parts).find(([, of]) => Object.keys(of).length >= wanted);
   if (!complete) return;
   const calls = Number(complete[0]);
   work.setRun({ ...run, verifying: calls });
-  for (const [shard, { blob, hash, totals, signature }] of Object.entries(complete[1])) {
+  for (const [shard, { blob, hash, totals, signature, term = run.term, key }] of Object.entries(complete[1])) {
     const { run: id } = run.deployment;
     const wanted: Omit<Part, 'type'> = {
-      ...{ run: id, term: run.term, shard: Number(shard), calls },
+      ...{ run: id, term, shard: Number(shard), calls },
       ...{ blob, hash, totals, signature },
     };
-    work.effects.push({ kind: 'verify', owner: run.owners[Number(shard)] ?? '', part: wanted });
+    work.effects.push({ kind: 'verify', owner: key ?? run.owners[Number(shard)] ?? '', part: wanted });
   }
 }
 
@@ -117,8 +120,8 @@ export function verified(work: Work, event: SynchronizerEvent & { kind: 'verifie
   const run = work.state.runs[id];
   if (!run || run.foreign) return 'unknown-run';
   if (!isActive(run)) return 'not-active';
-  if (run.term !== term) return 'another-term';
   const known = run.parts[calls]?.[shard];
+  if ((known?.term ?? run.term) !== term) return 'another-term';
   if (run.verifying !== calls || !known) return 'not-asked';
   if (problem === 'damaged') {
     // On the disk here: its owner has kept its word, and computes it again.
@@ -130,7 +133,7 @@ export function verified(work: Work, event: SynchronizerEvent & { kind: 'verifie
     return undefined;
   }
   if (problem !== undefined) {
-    const key = run.owners[shard] ?? '';
+    const key = known.key ?? run.owners[shard] ?? '';
     exclude(work, run, { key, shard, what: `part/${problem}`, evidence: `blob ${known.blob}, state ${known.hash}` });
     return 'a-lie';
   }

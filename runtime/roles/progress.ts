@@ -7,9 +7,11 @@ import { evaluationKind, TRAIN } from '../../spec/names.ts';
 import { allCalls, callAt, isCut } from '../training/calls.ts';
 import type { ShardNeeds } from '../wire/deployment.ts';
 import type { ShardReport } from '../wire/messages.ts';
+import { goesOn } from './empty-shards.ts';
 import { fault, undecided } from './faults.ts';
 import type { Limits } from './limits.ts';
-import { beginsBehind } from './ownership.ts';
+import { beginsBehind, placed, reassign } from './ownership.ts';
+import { watchEmpty } from './succession.ts';
 import type { Progress, RunState } from './synchronizer-state.ts';
 import type { Work } from './work.ts';
 
@@ -29,7 +31,7 @@ export function withReport(run: RunState, report: ShardReport, now: number): Run
 
 function withSlowest(run: RunState, progress: Progress, now: number): Progress {
   const { slowest, shards, measured } = progress;
-  const ended = run.deployment.needs.map((_, shard) => shards[shard]?.calls ?? slowest.calls);
+  const ended = trainedShards(run).map((shard) => shards[shard]?.calls ?? slowest.calls);
   const calls = Math.min(...ended);
   if (calls <= slowest.calls) return progress;
   const kind = kindOf(run, slowest.calls);
@@ -39,6 +41,11 @@ function withSlowest(run: RunState, progress: Progress, now: number): Progress {
     milliseconds: before.milliseconds + now - slowest.at,
   };
   return { ...progress, slowest: { calls, at: now }, measured: { ...measured, [kind]: sum } };
+}
+
+/** All but those that were given up. */
+function trainedShards({ deployment, lost = [] }: RunState): number[] {
+  return deployment.needs.flatMap((_, shard) => (lost.includes(shard) ? [] : [shard]));
 }
 
 /** All have begun. */
@@ -59,15 +66,31 @@ export function watchProgress(work: Work, run: RunState): void {
     if (work.now - run.progress.since <= loadingDeadline(run, limits)) return;
     const late = run.deployment.needs.flatMap((_, shard) => (run.exchanges[shard] ? [] : [shard]));
     blame(work, run, late, 'it has not loaded its shard in time');
+  } else if (run.phase === 'running' && goesOn(run) && (run.empty?.length ?? 0) > (run.lost?.length ?? 0)) {
+    watchEmpty(work, run, () => refilled(work, run));
+    const now = work.state.runs[run.deployment.run];
+    if (now?.term !== run.term) return;
+    // Others may wait for what is empty.
+    work.setRun({ ...now, progress: { ...now.progress, slowest: { ...now.progress.slowest, at: work.now } } });
+    const late = (now.empty ?? []).filter((shard) => now.owners[shard] !== '');
+    if (late.length > 0 && work.now - (now.emptySince ?? work.now) > loadingDeadline(now, limits))
+      blame(work, now, late, 'it has not loaded its shard in time');
   } else if (run.phase === 'running' && run.verifying === 0) {
     const { slowest } = run.progress;
     if (work.now - slowest.at <= callDeadline(work, run)) return;
     if (slowest.calls >= allCalls(run.deployment)) {
       const given = run.parts[slowest.calls] ?? {};
-      const missing = run.deployment.needs.flatMap((_, shard) => (given[shard] ? [] : [shard]));
+      const missing = trainedShards(run).filter((shard) => !given[shard]);
       blame(work, run, missing, 'it has not brought its last part');
     } else blameForCall(work, run);
   }
+}
+
+/** Where somebody can take what is empty. @returns whether a new term has begun */
+function refilled(work: Work, run: RunState): boolean {
+  if (work.state.closing || placed(work, run, run.owners).placement.problem !== undefined) return false;
+  reassign(work, run, 'a trainer takes what was empty');
+  return work.state.runs[run.deployment.run]?.term !== run.term;
 }
 
 /** Milliseconds. */
@@ -117,9 +140,7 @@ function kindOf({ deployment }: RunState, calls: number): string {
 /** From the shards that are behind along what each waits for: to those that do not wait, or round in a circle. */
 function blameForCall(work: Work, run: RunState): void {
   const { slowest, shards } = run.progress;
-  const behind = run.deployment.needs.flatMap((_, shard) =>
-    (shards[shard]?.calls ?? slowest.calls) === slowest.calls ? [shard] : [],
-  );
+  const behind = trainedShards(run).filter((shard) => (shards[shard]?.calls ?? slowest.calls) === slowest.calls);
   const reached = new Set<number>(behind);
   // A set that grows while it is gone through.
   for (const shard of reached) for (const other of waitsOf(run, shard)) reached.add(other);

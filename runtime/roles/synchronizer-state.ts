@@ -129,9 +129,18 @@ export interface StoredRun {
   readonly marks?: readonly Mark[];
   /** Of stretches that are drawn, and looked at; not there before a trainer has sealed one. */
   readonly audits?: RunAudits;
+  /** Of schedule `async`: by shard, the term since which its owner has had it; absent: the one of now. */
+  readonly since?: readonly number[];
+  /** Shards that no trainer computes now; their owner, where there is one, loads. */
+  readonly empty?: readonly number[];
+  /** Those that were given up: the others train to the end without them. */
+  readonly lost?: readonly number[];
 }
 
 export interface PendingPart extends Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'> {
+  /** For which its owner then has signed it; absent: those of now. */
+  readonly term?: number;
+  readonly key?: string;
   /** The blob is there, and is what the part says. */
   readonly verified: boolean;
 }
@@ -168,6 +177,8 @@ export interface RunState extends StoredRun {
   readonly clock: number;
   /** Another synchronizer leads it: this is how that one has stored it. */
   readonly foreign?: boolean;
+  /** Since when one of its shards is empty. */
+  readonly emptySince?: number;
   /** What its stretches look like; not there before a trainer has sealed one. */
   readonly watch?: RunWatch;
 }
@@ -377,7 +388,7 @@ export interface Step {
 export function storedOf(run: RunState): StoredRun {
   const { deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created } = run;
   const { faults, excluded, disputes, trained, differences, manifestAt, version, checkingFrom, checked } = run;
-  const { overtaken, marks, audits } = run;
+  const { overtaken, marks, audits, since, empty, lost } = run;
   return {
     ...{ deployment, hash, phase, term, owners, instances, manifests, rows, checks, reason, created },
     ...{ faults, excluded, disputes, trained, differences },
@@ -388,6 +399,9 @@ export function storedOf(run: RunState): StoredRun {
     ...(overtaken === undefined ? {} : { overtaken }),
     ...(marks === undefined ? {} : { marks }),
     ...(audits === undefined ? {} : { audits: storedAudits(audits) }),
+    ...(since === undefined ? {} : { since }),
+    ...(empty === undefined ? {} : { empty }),
+    ...(lost === undefined ? {} : { lost }),
   };
 }
 

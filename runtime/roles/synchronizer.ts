@@ -12,6 +12,7 @@ import { audited, pledged, sealed, secretDrawn, watchAudits } from './auditing.t
 import { askProbes, borderMeasured } from './border-probes.ts';
 import { checked, firstCheck, unchecked } from './checking.ts';
 import { withoutManifest } from './damaged-manifest.ts';
+import { goesOn } from './empty-shards.ts';
 import { halt, halted, isHaltedTooLong, pausing } from './ending.ts';
 import { dispute, fault } from './faults.ts';
 import { LIMITS, type Limits } from './limits.ts';
@@ -21,6 +22,7 @@ import { beginsBehind, dismissIfFree, reassign } from './ownership.ts';
 import { commit, part, unsigned, verified } from './parts.ts';
 import { forgiven, started, watchProgress, withReport } from './progress.ts';
 import { overtaken, placeWaiting } from './queue.ts';
+import { arrived } from './succession.ts';
 import {
   absentMember,
   type MemberState,
@@ -102,7 +104,7 @@ function outbid(work: Work, { term, before }: SynchronizerEvent & { kind: 'outbi
   if (!run || run.foreign) return 'unknown-run';
   if (run.term !== term) return 'another-term';
   // Stopped meanwhile, or lost.
-  if (run.phase !== 'preparing') return 'not-active';
+  if (run.phase !== 'preparing' && !goesOn(run)) return 'not-active';
   // Numbers of terms are not used twice, though this one was not announced.
   reassign(work, work.setRun({ ...runFrom(before, work.now), term }), 'its trainers were given to another run');
   return undefined;
@@ -357,6 +359,10 @@ function ready(
     return 'a-fault';
   }
   const next = work.setRun({ ...run, exchanges: { ...run.exchanges, [exchange.shard]: exchange } });
+  if (run.phase === 'running' && run.since) {
+    arrived(work, next, exchange.shard, from);
+    return undefined;
+  }
   if (Object.keys(next.exchanges).length < deployment.shards) return undefined;
   const calls = beginsBehind(next);
   const peers: Message = { type: 'peers', run: deployment.run, term, peers: Object.values(next.exchanges) };

@@ -51,6 +51,14 @@ export interface HostedShard extends ShardId {
   readonly meter?: Meter;
   /** As of the last look at it. */
   readonly pace?: Pace;
+  /** Of schedule `async`: the term in which it was opened; it may have gone on into later ones. */
+  readonly opened?: number;
+  /** It is behind its neighbours: goes on behind this call, and saves at each cut before it. */
+  readonly target?: number;
+  /** The checks begin anew behind this call, when its work of now is over. */
+  readonly back?: number;
+  /** It waits until all shards have ended the epoch. */
+  readonly atEnd?: true;
 }
 
 /** How long a shard waits between two moves. */
@@ -109,10 +117,13 @@ export interface Measured {
 export type Grievance = Pick<Dispute, 'peer' | 'call' | 'what' | 'evidence'>;
 
 /** Stored, and signed by this trainer. */
-export type SavedPart = Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'>;
+export interface SavedPart extends Pick<Part, 'blob' | 'hash' | 'totals' | 'signature'> {
+  /** For which it was signed. */
+  readonly term?: number;
+}
 
-/** Outcome of a step of a shard. */
-export type Outcome = 'send' | 'needs' | 'done' | 'idle';
+/** Outcome of a step of a shard; `behind`: its neighbours have gone on without it. */
+export type Outcome = 'send' | 'needs' | 'done' | 'idle' | 'behind';
 
 export interface TrainerState {
   readonly connected: boolean;
@@ -147,6 +158,8 @@ export type TrainerEvent =
       readonly at: ShardId;
       readonly outcome: Outcome;
       readonly commits?: Commit['states'];
+      /** Of `behind`: calls that they have made. */
+      readonly to?: number;
     }
   /** It has bound itself: to a number, or to a stretch that is over. */
   | { readonly kind: 'bound'; readonly at: ShardId; readonly message: Pledge | Sealed }
@@ -179,6 +192,19 @@ export type TrainerEffect =
       readonly at: ShardId;
       readonly deployment: string;
       readonly restore?: Assign['shards'][number]['restore'];
+    }
+  /** It goes on in a new term as it is, under new keys. */
+  | { readonly kind: 'go-on'; readonly at: ShardId }
+  /** The checks begin anew: calls under way are given up. @param calls behind which */
+  | { readonly kind: 'rewind'; readonly at: ShardId; readonly calls: number }
+  /** Calls before this one are given up. */
+  | { readonly kind: 'skip'; readonly at: ShardId; readonly calls: number }
+  /** As the message of that name says. */
+  | {
+      readonly kind: 'away';
+      readonly at: ShardId;
+      readonly shards: readonly number[];
+      readonly lost: readonly number[];
     }
   /** Forget the shard. */
   | { readonly kind: 'close'; readonly at: ShardId }

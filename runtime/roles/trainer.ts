@@ -3,7 +3,8 @@
  * sockets and files are effects; their outcomes come back as events. The same code runs for real and simulated.
  */
 
-import { allCalls, callAt, endOfBatch, endsEpoch, isCut } from '../training/calls.ts';
+import { allCalls, callAt, endOfBatch, endsEpoch, isCut, trainingsEnd } from '../training/calls.ts';
+import type { Away } from '../wire/away.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import type { Assign, Commit, Message, Pledge, Sealed, ShardReport } from '../wire/messages.ts';
 import { newestCommit, sealsTogether, takeCommits } from './commitments.ts';
@@ -150,6 +151,8 @@ function message(state: TrainerState, received: Message): TrainerStep {
       return drop(state, (s) => s.run === received.run && s.term <= received.term);
     case 'dismissed':
       return { state, effects: [{ kind: 'leave', reason: received.reason }] };
+    case 'away':
+      return ofTerm(state, received, (s) => away(s, received));
     case 'peers':
       return ofTerm(state, received, (s) => ({
         shard: s,
@@ -157,17 +160,23 @@ function message(state: TrainerState, received: Message): TrainerStep {
       }));
     case 'start':
       return ofTerm(state, received, (s) =>
-        s.phase === 'ready' && s.calls === received.calls ? proceed(s) : { shard: s, effects: [] },
+        s.phase === 'ready' && mayStart(s, received.calls)
+          ? proceed({ ...s, ...(received.calls > s.calls ? { target: received.calls } : {}) })
+          : { shard: s, effects: [] },
       );
     case 'pause':
       return ofTerm(state, received, pause);
     case 'halt':
       return ofTerm(state, received, (s) => haltAt(s, received.calls));
     case 'manifest':
-      return ofTerm(state, received, (s) => ({
-        shard: withoutPart(s, received.calls),
-        effects: [{ kind: 'forget', at: idOf(s), before: received.calls }],
-      }));
+      return ofTerm(state, received, (s) => {
+        const forget: TrainerEffect = { kind: 'forget', at: idOf(s), before: received.calls };
+        const shard = withoutPart(s, received.calls);
+        if (!shard.atEnd || received.calls < shard.calls) return { shard, effects: [forget] };
+        const { atEnd: _ended, ...going } = shard;
+        const step = proceed(going);
+        return { shard: step.shard, effects: [forget, ...step.effects] };
+      });
     default:
       return { state, effects: [] };
   }
@@ -182,13 +191,20 @@ function assign(state: TrainerState, received: Assign): TrainerStep {
   const dropped = drop(state, (s) => s.run === received.run && !wanted.has(s.shard));
   const shards: Record<string, HostedShard> = { ...dropped.state.shards };
   const effects: TrainerEffect[] = [...dropped.effects];
-  for (const { shard, restore } of received.shards) {
+  for (const { shard, restore, goesOn } of received.shards) {
     const at = { run: received.run, term: received.term, shard };
+    const here = goesOn ? state.shards[shardName(at)] : undefined;
+    if (here && isUnderWay(here)) {
+      const step = goOn(here, received.term);
+      shards[shardName(at)] = step.shard;
+      effects.push(...step.effects);
+      continue;
+    }
     const calls = restore?.calls ?? 0;
     const stopAt = Number.POSITIVE_INFINITY;
     const waits = { calls, begun: calls, news: false, advancing: false, stopAt, reason: '', commits: [] };
     const meter = state.shards[shardName(at)]?.meter;
-    shards[shardName(at)] = { ...at, phase: 'loading', ...waits, ...(meter ? { meter } : {}) };
+    shards[shardName(at)] = { ...at, opened: at.term, phase: 'loading', ...waits, ...(meter ? { meter } : {}) };
     effects.push({ kind: 'open', at, deployment: received.deployment, ...(restore ? { restore } : {}) });
   }
   return { state: { ...dropped.state, shards }, effects };
@@ -227,7 +243,7 @@ type ShardEvent = Exclude<Extract<TrainerEvent, { readonly at: ShardId }>, { rea
 function onShard(state: TrainerState, event: ShardEvent): TrainerStep {
   const name = shardName(event.at);
   const shard = state.shards[name];
-  if (!shard || shard.term !== event.at.term || shard.phase === 'failed') return { state, effects: [] };
+  if (!shard || !isOfShard(shard, event.at.term) || shard.phase === 'failed') return { state, effects: [] };
   const step = change(shard, event);
   return { state: { ...state, shards: { ...state.shards, [name]: step.shard } }, effects: step.effects };
 }
@@ -247,16 +263,18 @@ function change(shard: HostedShard, event: ShardEvent): ShardStep {
       return { shard: { ...shard, exchange: event.exchange }, effects: [say(ready)] };
     }
     case 'news':
-      if (shard.advancing) return { shard: { ...shard, news: true }, effects: [] };
+      if (shard.advancing || shard.atEnd) return { shard: { ...shard, news: true }, effects: [] };
       return shard.phase === 'waiting' ? advance(shard) : { shard: { ...shard, news: true }, effects: [] };
     case 'advanced':
-      return shard.advancing
-        ? advanced(withCommits({ ...shard, advancing: false }, event.commits), event.outcome)
-        : { shard, effects: [] };
+      if (!shard.advancing) return { shard, effects: [] };
+      if (shard.back !== undefined) return rewound({ ...shard, advancing: false });
+      if (event.outcome === 'behind') return skip({ ...shard, advancing: false, target: event.to ?? shard.calls });
+      return advanced(withCommits({ ...shard, advancing: false }, event.commits), event.outcome);
     case 'kept': {
       // A dispute does not undo what was being saved.
       if (shard.phase !== 'saving' && !shard.dispute) return { shard, effects: [] };
-      return proceed({ ...withCommits(shard, event.commits), storing: event.calls });
+      const kept = { ...withCommits(shard, event.commits), storing: event.calls };
+      return kept.back === undefined ? proceed(kept) : rewound(kept);
     }
     case 'saved':
       return shard.storing === event.calls ? saved(shard, event) : { shard, effects: [] };
@@ -306,6 +324,7 @@ function advanced(shard: HostedShard, outcome: Outcome): ShardStep {
     case 'done':
       return callDone({ ...shard, calls: shard.calls + 1 });
     case 'idle':
+    case 'behind':
       return { shard, effects: [] };
   }
 }
@@ -322,6 +341,7 @@ function callDone(shard: HostedShard): ShardStep {
 
 /** The part is in the mesh; the shard has gone on meanwhile. */
 function saved(shard: HostedShard, { calls, part }: Extract<ShardEvent, { kind: 'saved' }>): ShardStep {
+  // It is signed for the term in which it was taken, into whichever the shard has gone on since.
   const message: Message = { type: 'part', ...idOf(shard), calls, ...part };
   return { shard: { ...shard, part: message }, effects: [...newestCommit(shard), message].map(say) };
 }
@@ -336,6 +356,11 @@ function proceed(shard: HostedShard): ShardStep {
   if (!deployment) return { shard, effects: [] };
   if (calls >= allCalls(deployment)) return { shard: { ...shard, phase: 'finished' }, effects: [] };
   if (calls >= stopAt) return { shard: { ...shard, phase: 'paused', reason: 'asked to stop' }, effects: [] };
+  if ((shard.target ?? 0) > calls) return skip(shard);
+  if (isFree(deployment) && endsEpoch(deployment, calls) && shard.part?.type === 'part' && shard.part.calls >= calls)
+    return { shard: atEnd(shard), effects: [] };
+  if (isFree(deployment) && endsEpoch(deployment, calls) && shard.storing === calls)
+    return { shard: atEnd(shard), effects: [] };
   const until = Math.max(shard.begun, reachOf(deployment, calls, stopAt));
   const numbers = Array.from({ length: until - shard.begun }, (_, i) => shard.begun + i);
   const begins = numbers.map((callIndex): TrainerEffect => {
@@ -343,6 +368,82 @@ function proceed(shard: HostedShard): ShardStep {
   });
   const step = advance({ ...shard, begun: until });
   return { shard: step.shard, effects: [...begins, ...step.effects] };
+}
+
+/** Its neighbours have made calls without it: it makes none of those, and saves as it is at each cut among them. */
+function skip(shard: HostedShard): ShardStep {
+  const { deployment, calls } = shard;
+  if (!deployment) return { shard, effects: [] };
+  const target = Math.min(shard.target ?? calls, trainingsEnd(deployment, calls + 1));
+  let next = calls + 1;
+  while (next < target && !isCut(deployment, next)) next++;
+  if (target <= calls) next = calls;
+  const skipped: HostedShard = { ...shard, calls: next, begun: next, target };
+  const given: TrainerEffect = { kind: 'skip', at: idOf(shard), calls: next };
+  const step = next > calls && isCut(deployment, next) ? callDone(skipped) : proceed(skipped);
+  return { shard: step.shard, effects: [given, ...step.effects] };
+}
+
+/** Of another term is what it was asked before it went on into this one. */
+function isOfShard({ term, opened = term }: HostedShard, asked: number): boolean {
+  return asked >= opened && asked <= term;
+}
+
+function isUnderWay({ phase, deployment }: HostedShard): boolean {
+  return deployment !== undefined && phase !== 'failed' && phase !== 'loading' && phase !== 'ready';
+}
+
+/** Others have come or gone. Checks need all shards: they begin anew, where the epoch has not ended on all. */
+function goOn(shard: HostedShard, term: number): ShardStep {
+  const at = { ...idOf(shard), term };
+  const { dispute: _settled, ...rest } = shard;
+  const going: HostedShard = { ...rest, term, commits: [] };
+  const effects: TrainerEffect[] = [
+    { kind: 'go-on', at },
+    { kind: 'offer', at },
+  ];
+  const back = checksBegin(shard);
+  if (back === undefined) return { shard: going, effects };
+  const asked = { ...going, back };
+  if (shard.advancing || shard.phase === 'saving') return { shard: asked, effects };
+  const step = rewound(asked);
+  return { shard: step.shard, effects: [...effects, ...step.effects] };
+}
+
+/** Behind which call the checks began that are under way, or have ended on this shard alone. */
+function checksBegin({ deployment, calls, phase, atEnd }: HostedShard): number | undefined {
+  if (!deployment || calls === 0) return undefined;
+  const behind = endsEpoch(deployment, calls);
+  // Else it is in the next epoch already.
+  if (behind && !atEnd && phase !== 'finished' && phase !== 'saving') return undefined;
+  const back = trainingsEnd(deployment, calls);
+  return calls < back || (behind && back === calls) ? undefined : back;
+}
+
+function rewound({ back = 0, atEnd: _ended, target: _behind, ...shard }: HostedShard): ShardStep {
+  const step = proceed({ ...shard, calls: back, begun: back, phase: 'running' });
+  return { shard: step.shard, effects: [{ kind: 'rewind', at: idOf(shard), calls: back }, ...step.effects] };
+}
+
+/** The next epoch begins on all shards together: those that are behind need what the others had before. */
+function atEnd(shard: HostedShard): HostedShard {
+  return { ...shard, phase: 'waiting', atEnd: true, reason: 'waits until all shards have ended the epoch' };
+}
+
+function away(shard: HostedShard, { shards, lost }: Away): ShardStep {
+  const told: TrainerEffect = { kind: 'away', at: idOf(shard), shards, lost };
+  if (shard.phase !== 'waiting' || shard.advancing || shard.atEnd)
+    return { shard: { ...shard, news: true }, effects: [told] };
+  const step = advance(shard);
+  return { shard: step.shard, effects: [told, ...step.effects] };
+}
+
+function mayStart({ calls, deployment }: HostedShard, told: number): boolean {
+  return told === calls || (deployment !== undefined && isFree(deployment) && told > calls);
+}
+
+function isFree({ schedule }: Deployment): boolean {
+  return schedule === 'async';
 }
 
 /** Behind the calls that may be under way: the next one, and a batch that may begin ahead of it. */

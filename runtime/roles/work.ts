@@ -79,7 +79,7 @@ export class Work {
 
   /** To every owner of the run who is there. */
   tell(run: RunState, message: Message): void {
-    for (const key of new Set(run.owners)) this.send(key, message);
+    for (const key of new Set(run.owners)) if (key !== '') this.send(key, message);
   }
 
   log(run: string, event: RunEvent): void {
@@ -127,6 +127,8 @@ export function owned(
   const run = work.state.runs[id];
   if (!run || run.foreign) return 'unknown-run';
   if (!isActive(run)) return 'not-active';
-  if (run.term !== term) return 'another-term';
+  // Of a shard that goes on, what it says may be of a term before.
+  const since = run.since?.[shard] ?? run.term;
+  if (term > run.term || term < since) return 'another-term';
   return run.owners[shard] === from ? run : 'not-the-owner';
 }

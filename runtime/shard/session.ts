@@ -4,6 +4,7 @@
  * until it has to wait. Results do not depend on when frames arrive, only on what is in them.
  */
 
+import { functionRole } from '../../spec/names.ts';
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardSchedule } from '../../spec/schedule.ts';
 import type { DeviceSession, Executable, Tensor } from '../device/device.ts';
@@ -51,9 +52,18 @@ export interface ShardSession {
   advance(): Promise<Advance>;
   /** Whether ticks may read older frames of a message. */
   isFree(message: number): boolean;
+  /**
+   * Frames of these shards are not waited for in trainings: zeros stand in for what is not there: a sum
+   * without their share, and no error. @param forGood in evaluations neither
+   */
+  standIn?(absent: ReadonlySet<number>, forGood: ReadonlySet<number>): void;
+  /** Gives up the part under way, and goes on with this call: frames of calls before it are forgotten. */
+  skipTo?(callIndex: number): void;
   /** Forgets all parts and frames; states of the device stay as they are. For a return to a snapshot. */
   reset(): void;
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 type RunStep = Pick<Extract<WalkStep, { readonly kind: 'run' }>, 'name' | 'inputs' | 'position' | 'shown'>;
 type Runner = Pick<DeviceSession, 'run' | 'computed' | 'held'>;
@@ -85,6 +95,11 @@ class Session implements ShardSession {
   readonly #frames = new Map<string, Frame>();
   /** Of free ticks. */
   readonly #slots: Slots | undefined;
+  /** Numbers of the device, as neighbours send them. */
+  #isDouble = false;
+  /** Shards that no trainer computes now, and those that were given up. */
+  #absent: ReadonlySet<number> = NONE;
+  #lost: ReadonlySet<number> = NONE;
   /** Parts before this one are over: what still comes for them is old. */
   #past = -1;
   /** Since when it waits for frames; 0: it does not. */
@@ -122,6 +137,7 @@ class Session implements ShardSession {
     if (frame.values.length !== message.values.length) return 'wrong-shape';
     if (frame.values.some((v, i) => v.length !== sizeOf(message.values[i]?.shape ?? []))) return 'wrong-shape';
     if (!areFinite && !frame.values.every(allFinite)) return 'not-finite';
+    this.#isDouble ||= frame.values[0] instanceof Float64Array;
     if (this.#slots?.isFree(frame)) return this.#slots.put(frame);
     const key = frameName(frame);
     if (this.#frames.has(key)) return 'twice';
@@ -153,6 +169,8 @@ class Session implements ShardSession {
           this.#past = callIndex;
           this.#times.called(this.#ticksOf(first.name));
           const taken = this.#slots?.end(first) ?? [];
+          // Of a neighbour that was absent, frames may have come that were not needed any more.
+          if (this.#absent.size > 0) this.#forget();
           const part = { callIndex, microbatch };
           return { kind: 'done', part, results: step.results, ...(taken.length > 0 && { taken }) };
         }
@@ -162,6 +180,17 @@ class Session implements ShardSession {
 
   isFree(message: number): boolean {
     return this.#slots?.isFree({ message }) === true;
+  }
+
+  standIn(absent: ReadonlySet<number>, forGood: ReadonlySet<number>): void {
+    this.#absent = absent;
+    this.#lost = forGood;
+  }
+
+  skipTo(callIndex: number): void {
+    this.#queue.clear();
+    this.#past = callIndex - 1;
+    this.#forget();
   }
 
   reset(): void {
@@ -202,10 +231,32 @@ class Session implements ShardSession {
     return f ? ticksOf(f) : 0;
   }
 
-  readonly #has = (key: FrameKey): boolean =>
-    this.#slots?.isFree(key) ? this.#slots.has(key) : this.#frames.has(frameName(key));
+  readonly #has = (key: FrameKey): boolean => this.#isHere(key) || this.#isStoodInFor(key);
+
+  #isHere(key: FrameKey): boolean {
+    return this.#slots?.isFree(key) ? this.#slots.has(key) : this.#frames.has(frameName(key));
+  }
+
+  #isStoodInFor({ message }: FrameKey): boolean {
+    const from = this.#messages.get(message)?.from ?? this.shard;
+    if (this.#lost.has(from)) return true;
+    return this.#absent.has(from) && ['train', 'last'].includes(functionRole(this.#queue.first?.name ?? ''));
+  }
+
+  #standIn(key: FrameKey): Frame {
+    const Values = this.#isDouble ? Float64Array : Float32Array;
+    const values = (this.#messages.get(key.message)?.values ?? []).map(({ shape }) => new Values(sizeOf(shape)));
+    return { ...key, values };
+  }
+
+  /** Frames of parts that are over. */
+  #forget(): void {
+    for (const [name, { callIndex }] of this.#frames) if (callIndex <= this.#past) this.#frames.delete(name);
+    this.#slots?.forget(this.#past);
+  }
 
   #take(key: FrameKey): Frame {
+    if (!this.#isHere(key)) return this.#standIn(key);
     if (this.#slots?.isFree(key)) return this.#takeFree(this.#slots, key);
     const name = frameName(key);
     const frame = this.#frames.get(name);

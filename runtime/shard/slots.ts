@@ -65,6 +65,12 @@ export class Slots {
     return taken;
   }
 
+  /** Calls up to this one are over. */
+  forget(past: number): void {
+    for (const calls of [this.#calls, this.#taken])
+      for (const callIndex of calls.keys()) if (callIndex <= past) calls.delete(callIndex);
+  }
+
   clear(): void {
     this.#calls.clear();
     this.#taken.clear();

@@ -106,6 +106,12 @@ export function allCalls(run: RunLengths): number {
   return run.epochs * callsPerEpoch(run);
 }
 
+/** Behind which call the trainings of the epoch end in which `calls` calls have been made; at an epoch's end of that one. */
+export function trainingsEnd(run: RunLengths, calls: number): number {
+  const perEpoch = callsPerEpoch(run);
+  return Math.max(0, Math.ceil(calls / perEpoch) - 1) * perEpoch + trainCalls(run);
+}
+
 /** The call behind which the evaluations of the last epoch begin. */
 export function lastEvaluations(run: RunLengths): number {
   return allCalls(run) - callsPerEpoch(run) + trainCalls(run);

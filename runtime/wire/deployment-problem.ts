@@ -25,6 +25,8 @@ export function deploymentProblem(value: unknown): string | undefined {
   if (needs.length !== shards) return `it states the needs of ${needs.length} shards and has ${shards}`;
   if (needs.some(({ sends = [] }, from) => sends.some(({ to }) => to >= shards || to === from)))
     return 'a shard of it sends to none that there is';
+  if (needs.some(({ feeds = [] }, to) => feeds.some((from) => from >= shards || from === to)))
+    return 'a shard of it is fed by none that there is';
   if ((deployment.on?.length ?? 0) > shards) return 'it names trainers for more shards than it has';
   if (checks.length !== evaluations.length) return `it has data of ${checks.length} checks for ${evaluations.length}`;
   if (deployment.schedule === 'async' && isPacked(deployment.codec))

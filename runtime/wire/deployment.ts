@@ -74,6 +74,8 @@ export interface ShardNeeds {
   readonly sends?: readonly Sends[];
   /** Values that messages for it can have, by the plan: those that may have any are left out. */
   readonly ranges?: readonly { readonly message: number; readonly low?: number; readonly high?: number }[];
+  /** Of schedule `async`: shards whose values its own begin with, in the sweep before the ticks of a batch. */
+  readonly feeds?: readonly number[];
   /** Columns of the data that it reads, for each check those that it feeds or compares. */
   readonly reads?: { readonly train: readonly string[]; readonly checks: readonly (readonly string[])[] };
   /** Names of the sums that it may report. */

@@ -1,6 +1,7 @@
 /** Control messages by type (spec/message.schema.json has the same as schemas). */
 import type { Costs } from '../../spec/costs.ts';
 import type { AuditOrder, Outputs } from './audit-messages.ts';
+import type { Away } from './away.ts';
 import type { Deployment } from './deployment.ts';
 import type { RootEvidence, ValuesEvidence } from './evidence.ts';
 import type { StretchName, Ticket } from './ticket.ts';
@@ -301,6 +302,8 @@ export interface Assign {
       readonly blob: string;
       readonly totals: Readonly<Record<string, number>>;
     };
+    /** Of schedule `async`: it goes on where it is; `restore` is for a trainer that has lost it. */
+    readonly goesOn?: true;
   }[];
 }
 
@@ -481,6 +484,7 @@ export type FromTrainer =
 export type ToTrainer =
   | Admitted
   | Assign
+  | Away
   | Peers
   | Start
   | Manifest

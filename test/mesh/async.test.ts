@@ -1,19 +1,32 @@
-/** Schedule `async` over a mesh that really trains: ticks read the newest values that are there, in virtual time. */
-import { expect, test } from 'vitest';
+/**
+ * Schedule `async` over a mesh that really trains, in virtual time: ticks read the newest values that are there, and where
+ * the owner of a shard is gone the others go on.
+ */
+import { expect, test, vi } from 'vitest';
 import { normalData } from '../support/filled-data.ts';
-import { freePlanOf } from './chain-model.ts';
+import { FORK, freePlanOf } from './chain-model.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
 
-const EPOCHS = 1;
+vi.setConfig({ testTimeout: 60_000 });
+
 /** Three batches. */
-const points = normalData('points', 12, { x: 6, y: 2 });
+const few = normalData('points', 12, { x: 6, y: 2 });
+const BATCHES = 20;
+const many = normalData('points', 4 * BATCHES, { x: 6, y: 2 });
 
 function trained(options: Partial<HostedOptions> & Pick<HostedOptions, 'plan'>): Promise<HostedResult> {
-  const usual = { train: points, checks: [points], trainers: 3, epochs: EPOCHS, snapshotEvery: 3, seed: 1 };
+  const usual = { train: few, checks: [few], trainers: 3, epochs: 1, snapshotEvery: 3, seed: 1 };
   return trainHosted({ ...usual, ...options });
 }
 
 const energies = ({ run }: HostedResult): number[] => (run?.rows ?? []).map((r) => r.energy ?? Number.NaN);
+
+/** Calls of a shard, as one trainer has begun them. */
+const callsOf = ({ begun }: HostedResult, trainer: number, shard: number): number[] =>
+  begun.filter((b) => b.trainer === trainer && b.shard === shard).map(({ call }) => call);
+
+const logged = ({ log }: HostedResult, event: string): Readonly<Record<string, unknown>>[] =>
+  log.filter((e) => e.event === event);
 
 test('shards train on the newest values, near the figures of a strict run, and sooner', async () => {
   const strict = await trained({ plan: freePlanOf(3, 0) });
@@ -21,7 +34,62 @@ test('shards train on the newest values, near the figures of a strict run, and s
   const loose = await trained({ plan: freePlanOf(3, 2) });
   expect(loose.run).toMatchObject({ phase: 'done', term: 1 });
   expect(loose.states).not.toEqual(strict.states);
-  expect(energies(loose)).toHaveLength(EPOCHS);
+  expect(energies(loose)).toHaveLength(1);
   for (const [epoch, energy] of energies(strict).entries()) expect(energies(loose)[epoch]).toBeCloseTo(energy, 1);
   expect(loose.milliseconds).toBeLessThan(strict.milliseconds);
+});
+
+/** Every batch once, in order: none is given up, none is trained again. Checks may begin anew. */
+function expectOnce(result: HostedResult, trainer: number, shard: number): void {
+  const batches = callsOf(result, trainer, shard).filter((call) => call < BATCHES);
+  expect(batches, `shard ${shard}`).toEqual(Array.from({ length: BATCHES }, (_, i) => i));
+}
+
+test('a shard whose trainer dies is taken by another one, and no other goes back', async () => {
+  const plan = freePlanOf(3, 2, FORK);
+  const killed = await trained({ plan, train: many, kills: [{ at: 600, trainer: 0 }] });
+  expect(killed.run).toMatchObject({ phase: 'done', term: 2, empty: [] });
+  expectOnce(killed, 1, 1);
+  expectOnce(killed, 2, 2);
+});
+
+test('neighbours of an empty shard train on until a trainer takes it, which goes on where they are', async () => {
+  const plan = freePlanOf(3, 2, FORK);
+  const kills = [{ at: 700, trainer: 1, back: 5000 }];
+  const killed = await trained({ plan, train: many, oneEach: true, kills });
+  expect(killed.run).toMatchObject({ phase: 'done', term: 3, empty: [] });
+  const [begun, empty] = logged(killed, 'epoch-of-owners').slice(1);
+  expect(begun).toMatchObject({ owners: ['node-0', '', 'node-2'] });
+  expect(empty).toMatchObject({ owners: ['node-0', 'node-1', 'node-2'] });
+  const [from, until] = [begun, empty].map((e) => Number(e?.time));
+  const within = killed.begun.filter(({ at }) => at > (from ?? 0) && at < (until ?? 0));
+  for (const shard of [0, 2]) expect(within.filter((b) => b.shard === shard).length).toBeGreaterThan(3);
+  expectOnce(killed, 0, 0);
+  expectOnce(killed, 2, 2);
+  const missed = callsOf(killed, 1, 1);
+  expect(missed.filter((call) => call < BATCHES).length).toBeLessThan(BATCHES - 3);
+});
+
+test('a shard that stays empty is given up, and the run ends without it and says so', async () => {
+  const plan = freePlanOf(3, 2, FORK);
+  const limits = { empty: 500 };
+  const lost = await trained({ plan, train: many, oneEach: true, kills: [{ at: 600, trainer: 1 }], limits });
+  expect(lost.run).toMatchObject({ phase: 'done', lost: [1], reason: 'shard 1 was given up: its weights are older' });
+  expect(logged(lost, 'deprecated')).toMatchObject([{ shard: 1, calls: 3 }]);
+  expectOnce(lost, 0, 0);
+  expectOnce(lost, 2, 2);
+  const [first, last] = [lost.manifests.get(3), lost.run?.manifests.at(-1)?.parts];
+  expect(last?.[1]).toBe(first?.[1]);
+  expect(last?.[0]).not.toBe(first?.[0]);
+});
+
+test('shards that nothing is taught without the one that is away rest, and go on where they were', async () => {
+  const plan = freePlanOf(3, 2);
+  const kills = [{ at: 700, trainer: 1, back: 5000 }];
+  const killed = await trained({ plan, train: many, oneEach: true, kills });
+  expect(killed.run).toMatchObject({ phase: 'done', empty: [] });
+  expectOnce(killed, 0, 0);
+  expectOnce(killed, 2, 2);
+  const during = killed.begun.filter(({ at }) => at > 1000 && at < 5000);
+  expect(during).toEqual([]);
 });

@@ -39,6 +39,20 @@ predict answer of chain {
 check error(answer.y, data.file("points.npz", x = f32[6], y = f32[2]).y) <= 100
 `;
 
+/** Two ways from the input to the answer. */
+export const FORK = CHAIN.replace(
+  / {2}node {2}h[\s\S]*?}\n/,
+  `  node  h: f32[5] = nodes.gaussian()
+  node  i: f32[5] = nodes.gaussian()
+  node  y: f32[2] = nodes.gaussian()
+  link x -> h = links.dense(after = tanh)
+  link x -> i = links.dense(after = tanh)
+  link h -> y = links.dense()
+  link i -> y = links.dense()
+}
+`,
+);
+
 const SAMPLES = 28;
 /** Seven batches. */
 export const points = normalData('points', SAMPLES, { x: 6, y: 2 });
@@ -56,10 +70,11 @@ export interface ChainOptions {
   readonly staleness?: number;
   /** Its nodes have more than 32 values. */
   readonly isWide?: boolean;
+  readonly model?: string;
 }
 
-export function staged(microbatches: number, ahead: number, { staleness, isWide = false }: ChainOptions = {}) {
-  const text = isWide ? wide : CHAIN;
+export function staged(microbatches: number, ahead: number, { staleness, isWide = false, model }: ChainOptions = {}) {
+  const text = model ?? (isWide ? wide : CHAIN);
   const all = checked(staleness === undefined ? text : text.replace('steps = 4', `steps = ${FREE_STEPS}`));
   const [task] = all.trains;
   if (!task) throw new Error('no task');
@@ -73,8 +88,8 @@ export function staged(microbatches: number, ahead: number, { staleness, isWide 
 }
 
 /** For the schedule `async`. */
-export function freePlanOf(shards: number, staleness: number) {
-  return builtPlan(staged(1, 0, { staleness }), { shards });
+export function freePlanOf(shards: number, staleness: number, model = CHAIN) {
+  return builtPlan(staged(1, 0, { staleness, model }), { shards });
 }
 
 /** @param isWide its nodes have more than 32 values */

@@ -55,6 +55,8 @@ export interface HostedOptions {
   /** Replaces what the synchronizer computes itself; nothing: it does. */
   readonly checking?: 'not-here';
   readonly limits?: Partial<Limits>;
+  /** Each trainer has room for one shard; absent: for all. */
+  readonly oneEach?: true;
 }
 
 export interface Liar {
@@ -75,6 +77,13 @@ export interface HostedResult {
   readonly manifests: ReadonlyMap<number, readonly string[]>;
   /** Calls that shards began while the one before was under way. */
   readonly ahead: number;
+  /** Calls that shards have begun, in order. */
+  readonly begun: readonly {
+    readonly at: number;
+    readonly trainer: number;
+    readonly shard: number;
+    readonly call: number;
+  }[];
   readonly milliseconds: number;
   /** Packets of borders that were lost, and that were changed on their way. */
   readonly lost: number;
@@ -89,3 +98,6 @@ export interface HostedResult {
   readonly deployment: Deployment;
   readonly blob: (hash: string) => Uint8Array;
 }
+
+/** Bytes of the largest shard. */
+export const mostOf = ({ needs }: Deployment): number => Math.max(...needs.map(({ memory }) => memory));

@@ -46,7 +46,7 @@ import type { Program } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { audited, auditing, repeatedBy } from './hosted-audits.ts';
 import { bytesOf, sourceOf } from './hosted-blobs.ts';
-import type { HostedOptions, HostedResult } from './hosted-options.ts';
+import { type HostedOptions, type HostedResult, mostOf } from './hosted-options.ts';
 import { seeded } from './networked.ts';
 
 export type { HostedOptions, HostedResult, Liar, Lie } from './hosted-options.ts';
@@ -100,6 +100,7 @@ class HostedMesh {
   #run: StoredRun | undefined;
   readonly #manifests = new Map<number, readonly string[]>();
   #ahead = 0;
+  readonly #begun: HostedResult['begun'][number][] = [];
 
   constructor(options: HostedOptions) {
     this.#options = options;
@@ -204,6 +205,7 @@ class HostedMesh {
       begin: (number, call) => {
         const name = shardName({ run: shard.deployment.run, shard: shard.shard });
         if (number > (node.driver.state.shards[name]?.calls ?? 0)) this.#ahead++;
+        this.#begun.push({ at: this.#now, trainer: this.#nodes.indexOf(node), shard: shard.shard, call: number });
         begin(number, call);
       },
       restore: (term, from, ending) => restore(term, from, this.#slow(node, 0, ending)),
@@ -261,21 +263,17 @@ class HostedMesh {
       const { parameters, auxiliary } = decodeState(this.#blob(blob));
       for (const { name, data } of [...parameters, ...auxiliary]) states.set(`${shard}/${name}`, data as Tensor);
     }
-    const [manifests, ahead, log] = [this.#manifests, this.#ahead, this.#log];
     const { deployment } = this.#made;
     const blob = (hash: string): Uint8Array => this.#blob(hash);
-    const [verdicts, revoked] = [this.#verdicts, this.#revoked];
     return {
-      verdicts,
-      revoked,
+      ...{ verdicts: this.#verdicts, revoked: this.#revoked, manifests: this.#manifests, ahead: this.#ahead },
       watch: this.#sync.state.runs[deployment.run]?.watch,
       run: this.#run,
       states,
-      manifests,
-      ahead,
+      begun: this.#begun,
       milliseconds: this.#now,
       ...{ lost: this.#faults.lost, damaged: this.#faults.damaged },
-      log,
+      log: this.#log,
       deployment,
       blob,
     };
@@ -284,7 +282,8 @@ class HostedMesh {
   /** It comes into the mesh: for the first time, or as another process. */
   #begin(node: Node): void {
     const i = this.#nodes.indexOf(node);
-    const capability = { cores: 1, memory: 1e12, rate: 1e9, upload: 0, download: 0, machine: `machine-${i}` };
+    const memory = this.#options.oneEach ? mostOf(this.#made.deployment) : 1e12;
+    const capability = { cores: 1, memory, rate: 1e9, upload: 0, download: 0, machine: `machine-${i}` };
     const instance = (i + 1000 * node.life).toString(16).padStart(16, '0');
     const { does, vouched } = auditing(this.#options, this.#deviceOf(i));
     const message = { type: 'member', name: `node-${i}`, instance, capability, ...does } as const;

@@ -28,6 +28,7 @@ const EXAMPLES: { readonly [Kind in RunEvent['event']]: Required<Extract<RunEven
     keys: ['a', 'b'],
     why: 'ann is gone',
   },
+  deprecated: { event: 'deprecated', shard: 1, calls: 10 },
   lost: { event: 'lost', ...WHO, why: 'silent' },
   fault: { event: 'fault', ...WHO, shard: 0, code: 'device/failed', reason: 'no device' },
   liar: { event: 'liar', ...WHO, shard: 0, what: 'hash', evidence: 'abc' },
