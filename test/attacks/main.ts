@@ -19,10 +19,24 @@ import {
 import { isBounded, PAYMENT_HEAD, paymentAttacks, paymentCells, paymentRow } from './payments.ts';
 import { cellsOf, HEAD, type Row, renderRows } from './rows.ts';
 import { AttackSuite, FULL, SHORT } from './suite.ts';
+import {
+  isFoundEnough,
+  SYNCHRONIZER_HEAD,
+  synchronizerAttacks,
+  synchronizerCells,
+  synchronizerRow,
+} from './synchronizers.ts';
 
-const NAMES: readonly string[] = [...behaviours, ...auditorAttacks, ...schemes, ...paymentAttacks].map(
-  ({ name }) => name,
-);
+/** In the short form. */
+const SHORT_LIES = 10;
+
+const NAMES: readonly string[] = [
+  ...behaviours,
+  ...auditorAttacks,
+  ...synchronizerAttacks,
+  ...schemes,
+  ...paymentAttacks,
+].map(({ name }) => name);
 
 async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -64,6 +78,10 @@ async function main(argv: readonly string[]): Promise<number> {
     .flatMap((attack) => shares.map((share) => auditorRow(attack, share, { ...size, seeds })));
   if (values.json)
     for (const { attack, ...row } of auditors) console.log(JSON.stringify({ attack: attack.name, ...row }));
+  const lies = synchronizerAttacks
+    .filter(({ name }) => !values.only || values.only.includes(name))
+    .map((attack) => synchronizerRow(attack, values.short ? SHORT_LIES : seeds));
+  if (values.json) for (const { attack, ...row } of lies) console.log(JSON.stringify({ attack: attack.name, ...row }));
   const payments = paymentAttacks
     .filter(({ name }) => !values.only || values.only.includes(name))
     .map((attack) => paymentRow(attack, seeds));
@@ -72,10 +90,15 @@ async function main(argv: readonly string[]): Promise<number> {
   if (!values.json) {
     if (rows.length > 0) process.stdout.write(renderRows(HEAD, rows.map(cellsOf)));
     if (auditors.length > 0) process.stdout.write(`\n${renderRows(AUDITOR_HEAD, auditors.map(auditorCells))}`);
+    if (lies.length > 0) process.stdout.write(`\n${renderRows(SYNCHRONIZER_HEAD, lies.map(synchronizerCells))}`);
     if (gains.length > 0) process.stdout.write(`\n${renderRows(GAIN_HEAD, gains.map(gainCells))}`);
     if (payments.length > 0) process.stdout.write(`\n${renderRows(PAYMENT_HEAD, payments.map(paymentCells))}`);
   }
-  return rows.every(holds) && auditors.every(auditorsHold) && gains.every(losesMoney) && payments.every(isBounded)
+  return rows.every(holds) &&
+    auditors.every(auditorsHold) &&
+    lies.every(isFoundEnough) &&
+    gains.every(losesMoney) &&
+    payments.every(isBounded)
     ? 0
     : 1;
 }
