@@ -86,8 +86,8 @@ const SMALLER: Readonly<Record<string, readonly Edit[]>> = {
     ['stage(32,', 'stage(8,'],
     ['window = 4', 'window = 1'],
     ['channels: int = 16', 'channels: int = 2'],
-    ticks(16, 5),
-    ticks(12, 5),
+    // As for VGG5 below.
+    [/rate = 0\.015/g, 'rate = 0.1'],
   ],
   'sequence.pcn': [pictures('16, 6, 7'), flat(42), hidden(256, 17), ticks(20, 4), ticks(5, 2)],
   'small_brain.pcn': [ticks(8, 4)],

@@ -22,6 +22,6 @@ const VGG: CifarModel<'bp' | 'il' | 'pc_alm' | 'nudged'> = {
 export const vggPart: Part = {
   name: 'vgg',
   what: VGG.what,
-  takes: 'two hours; kept and resumed',
+  takes: 'an hour; kept and resumed',
   run: (context) => measureCifar(VGG, context),
 };
