@@ -126,6 +126,7 @@ class Session implements ShardSession {
     const routes = this.#routes.get(part.name);
     const f = this.schedule.functions.find(({ name }) => name === part.name);
     if (!routes || !f) throw new Error(`shard ${this.shard} has no function ${part.name}`);
+    this.#slots?.begin(part);
     this.#queue.add(routes, { ...part, inputs: fieldsOf(f, part.inputs) });
   }
 

@@ -1,6 +1,7 @@
 /** Frames of free ticks that a shard has received: of each message and part those that it may still read. */
 import type { Frame, FrameKey, PartKey } from '../training/frame.ts';
 import type { FrameChooser, Taken } from '../training/free-ticks.ts';
+import type { Part } from './part.ts';
 
 interface Held {
   readonly frames: Map<number, Frame>;
@@ -13,11 +14,17 @@ export class Slots {
   /** By call, then by message and microbatch. */
   readonly #calls = new Map<number, Map<string, Held>>();
   readonly #taken = new Map<number, Taken[]>();
+  /** Of the calls under way. */
+  readonly #batches = new Map<number, number>();
 
   /** @param free messages whose frames it takes; all others are strict */
   constructor(free: ReadonlySet<number>, chooser: FrameChooser) {
     this.#free = free;
     this.#chooser = chooser;
+  }
+
+  begin({ callIndex, position }: Pick<Part, 'callIndex' | 'position'>): void {
+    this.#batches.set(callIndex, position.batch);
   }
 
   isFree({ message }: Pick<FrameKey, 'message'>): boolean {
@@ -62,6 +69,7 @@ export class Slots {
     const taken = this.#taken.get(callIndex) ?? [];
     this.#taken.delete(callIndex);
     this.#calls.delete(callIndex);
+    this.#batches.delete(callIndex);
     return taken;
   }
 
@@ -74,12 +82,15 @@ export class Slots {
   clear(): void {
     this.#calls.clear();
     this.#taken.clear();
+    this.#batches.clear();
   }
 
   #chosen(key: FrameKey): Frame | undefined {
     const held = this.#calls.get(key.callIndex)?.get(slotName(key));
     if (!held) return undefined;
-    const tick = this.#chooser.choose(key, { newest: held.newest, has: (asked) => held.frames.has(asked) });
+    const batch = this.#batches.get(key.callIndex) ?? key.callIndex;
+    const has = (asked: number): boolean => held.frames.has(asked);
+    const tick = this.#chooser.choose(key, { newest: held.newest, batch, has });
     return tick === undefined ? undefined : held.frames.get(tick);
   }
 

@@ -13,6 +13,8 @@ import type { FrameKey } from './frame.ts';
 export interface Slot {
   /** The newest tick of which there is a frame; absent: none. */
   readonly newest: number | undefined;
+  /** Of the training: a run that is resumed counts its calls anew, and its batches not. */
+  readonly batch: number;
   /** Whether the frame of a tick is there. */
   has(tick: number): boolean;
 }
@@ -66,17 +68,17 @@ export function emulated(emulation: Emulation, staleness: number): FrameChooser 
     choose: (key, slot) => {
       const oldest = Math.max(0, key.tick - staleness);
       let tick = Math.max(oldest, key.tick - emulation.delay);
-      while (tick > oldest && isLost({ ...key, tick })) tick--;
+      while (tick > oldest && isLost({ ...key, tick }, slot.batch)) tick--;
       return slot.has(tick) ? tick : undefined;
     },
   };
 }
 
 /** @returns whether a frame is lost, by its name alone: whatever is sent before it */
-function losing({ loss, seed }: Emulation): (key: FrameKey) => boolean {
+function losing({ loss, seed }: Emulation): (key: FrameKey, batch: number) => boolean {
   if (loss <= 0) return () => false;
-  return ({ message, callIndex, microbatch, tick }) =>
-    stream(seed, `lost/${message}/${callIndex}/${microbatch}`).uniform(tick) < loss;
+  return ({ message, microbatch, tick }, batch) =>
+    stream(seed, `lost/${message}/${batch}/${microbatch}`).uniform(tick) < loss;
 }
 
 /** The same choices once more, as a record has them: what it does not name was of the tick itself. */

@@ -70,6 +70,17 @@ describe('an emulated network', () => {
   });
 });
 
+test('frames are lost by their batch: a run that is resumed loses the same ones, whatever its calls are', () => {
+  const read = (callIndex: number, batch: number): number[] => {
+    const slots = new Slots(new Set([3]), emulated({ delay: 0, loss: 0.5, seed: 1 }, 4));
+    slots.begin({ callIndex, position: { batch, batches: 9 } });
+    for (let tick = 0; tick < 50; tick++) slots.put(frame(tick, callIndex));
+    return Array.from({ length: 50 }, (_, tick) => slots.take(key(tick, 3, callIndex))?.tick ?? -1);
+  };
+  expect(read(0, 7)).toEqual(read(9, 7));
+  expect(read(0, 7)).not.toEqual(read(0, 8));
+});
+
 test('ticks that were read out of turn are told when a call ends, and can be read once more the same way', () => {
   const slots = new Slots(new Set([3]), emulated({ delay: 1, loss: 0, seed: 1 }, 1));
   for (let tick = 0; tick < 3; tick++) slots.put(frame(tick));
