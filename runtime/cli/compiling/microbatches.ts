@@ -11,14 +11,14 @@ import {
 } from '../../../compiler/5-program/pipeline.ts';
 import { scheduleProblem } from '../../../compiler/5-program/rule-schedules.ts';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
-import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
-import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
+import { scheduledMachines } from '../../../compiler/6-partition/scheduled-machines.ts';
 import { batchFlops, shardMemory } from '../../../compiler/6-partition/shards/work.ts';
 import type { Selected, Staged } from '../../../compiler/compile.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { UserError } from '../../support/errors.ts';
 import type { BorderCodec } from '../../wire/codec.ts';
 import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
+import { batchTime } from '../planning/cut-time.ts';
 import { placementNeeds } from '../planning/placement-needs.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
 import { rated } from '../planning/rated-shard.ts';
@@ -33,8 +33,12 @@ export interface Division {
 
 /** The assumption where the trainers have not measured what they can do. */
 const USUAL = 8;
-/** More microbatches, or nodes left whole, have to be worth so much. */
+/** As the partitioner finds it for the default machine, then with nodes that are cut, and with whole ones. */
+const CUTS: readonly Pick<Division, 'wholeNodes'>[] = [{}, { wholeNodes: false }, { wholeNodes: true }];
+/** More microbatches have to be worth so much. */
 const WORTH = 1.01;
+/** And another cut than shards of one process have: it gives other bits. */
+const WORTH_ANOTHER_CUT = 1.1;
 
 /**
  * That a training can be pipelined, and into so many parts.
@@ -127,7 +131,8 @@ export interface DivisionAsked {
 }
 
 /**
- * The division with the highest predicted rate; of equals the one with fewer parts, and with nodes that are cut.
+ * The division with the highest predicted rate; of equals the one with fewer parts, and the cut that shards of one process
+ * have, which gives the same bits.
  *
  * @param staged of the whole batch
  */
@@ -139,9 +144,9 @@ export function chooseDivision(
   { microbatches: said, ahead = 0, on }: DivisionAsked = {},
 ): Division {
   const counts = said === undefined ? evenMicrobatches(staged.task.batch) : [said];
-  let best: (Required<Division> & { readonly rate: number }) | undefined;
-  for (const wholeNodes of [false, true]) {
-    const cut = cutModel({ ...staged, wholeNodes }, uniformMachines(shards, { rate: ASSUMED_RATE }));
+  let best: { readonly division: Division; readonly rate: number } | undefined;
+  for (const nodes of CUTS) {
+    const cut = cutModel({ ...staged, ...nodes }, scheduledMachines(staged, shards), { batchTime });
     if (cut.kind === 'impossible') continue;
     const shardsOf = cut.split.map(rated);
     const own = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, TRAIN), bytes: 0 }));
@@ -152,10 +157,10 @@ export function chooseDivision(
       const found: Prediction | undefined =
         owners.length === shards ? predictRate(shardsOf, owners, trainers, codec, { microbatches, ahead }) : undefined;
       if (!found) continue;
-      if (!best || found.batchesPerSecond > best.rate * WORTH)
-        best = { microbatches, wholeNodes, rate: found.batchesPerSecond };
+      const worth = best && best.division.wholeNodes !== nodes.wholeNodes ? WORTH_ANOTHER_CUT : WORTH;
+      if (!best || found.batchesPerSecond > best.rate * worth)
+        best = { division: { microbatches, ...nodes }, rate: found.batchesPerSecond };
     }
   }
-  if (!best) return { microbatches: said ?? usualMicrobatches(staged.task.batch) };
-  return { microbatches: best.microbatches, wholeNodes: best.wholeNodes };
+  return best?.division ?? { microbatches: said ?? usualMicrobatches(staged.task.batch) };
 }
