@@ -33,3 +33,23 @@ export function churnOf(seed: number): Required<Faults> {
   ]);
   return Object.fromEntries(drawn) as Required<Faults>;
 }
+
+/** Trainers that live and are away for exponential times, in milliseconds, each as often as until then. */
+export function churnLives(
+  seed: number,
+  trainers: number,
+  { lives, away, until }: { readonly lives: number; readonly away: number; readonly until: number },
+): { readonly at: number; readonly trainer: number; readonly back: number }[] {
+  const random = stream(seed, 'lives');
+  let draws = 0;
+  const drawn = (mean: number): number => -mean * Math.log(1 - random.uniform(draws++));
+  return Array.from({ length: trainers }, (_, trainer) => {
+    const kills = [];
+    for (let at = drawn(lives); at < until; ) {
+      const back = at + drawn(away);
+      kills.push({ at, trainer, back });
+      at = back + drawn(lives);
+    }
+    return kills;
+  }).flat();
+}

@@ -38,6 +38,8 @@ export interface HostedOptions {
   /** Chance that a packet of a border does not arrive, and that one of its sealed bits has changed on the way. */
   readonly loss?: number;
   readonly damage?: number;
+  /** Virtual milliseconds after which it ends in any case; absent: ten minutes. */
+  readonly until?: number;
   /** When the run is asked to stop. */
   readonly stopAt?: number;
   /** Trainers seal what they keep records of, and audits are done; absent: they do not. */

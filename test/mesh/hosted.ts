@@ -246,7 +246,8 @@ class HostedMesh {
     if (this.#options.stopAt !== undefined)
       this.#later(this.#options.stopAt, () => this.#synchronize({ kind: 'stop', run }));
     this.#tick();
-    for (let next = this.#queue.next(); next && next.at < MAX_MILLISECONDS; next = this.#queue.next()) {
+    const { until = MAX_MILLISECONDS } = this.#options;
+    for (let next = this.#queue.next(); next && next.at < until; next = this.#queue.next()) {
       this.#now = next.at;
       await next.what();
       while (this.#working.size > 0) await Promise.all(this.#working);

@@ -115,10 +115,18 @@ export class TrainerChaos {
   }
 }
 
-/** @param log of the run that the faults struck */
+/** Seconds behind a fault in which a run that ends needs no trainer any more. */
+const ENDING = 5;
+
+/**
+ * Faults behind which the run went on.
+ * @param faults of its trainers, in their order @param log of the run
+ */
 export function mendedOf(faults: readonly Fault[], log: readonly Json[]): Mended[] {
-  return faults.map((fault, i) => {
-    const next = faults.slice(i + 1).find(({ trainer }) => trainer === fault.trainer)?.at ?? Number.POSITIVE_INFINITY;
+  const end = Number(log.find(({ event }) => event === 'done')?.time ?? Number.POSITIVE_INFINITY);
+  const struck = faults.filter(({ at }) => at + 1000 * ENDING < end);
+  return struck.map((fault, i) => {
+    const next = struck.slice(i + 1).find(({ trainer }) => trainer === fault.trainer)?.at ?? Number.POSITIVE_INFINITY;
     const after = log.filter(({ time }) => Number(time) >= fault.at && Number(time) < next);
     const lost = after.find((e) => isLoss(e, fault.trainer));
     const again = lost && after.find((e) => e.event === 'running' && Number(e.time) >= Number(lost.time));

@@ -8,6 +8,7 @@ import { benchPart } from './bench.ts';
 import { bordersPart } from './borders.ts';
 import { casesPart } from './cases.ts';
 import { chaosParts } from './chaos.ts';
+import { chaosNumbersPart } from './chaos-numbers.ts';
 import { churnPart } from './churn.ts';
 import { containerPart } from './container.ts';
 import { cortexPart } from './cortex.ts';
@@ -60,6 +61,7 @@ export const parts: readonly Part[] = [
   gpuPart,
   fanOutPart,
   churnPart,
+  chaosNumbersPart,
   ...chaosParts,
   ...natsParts,
   ...ledgerParts,

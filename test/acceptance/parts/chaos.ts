@@ -5,11 +5,12 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeMachineRecord } from '../../support/machine-record.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { hashOfWeights } from '../mesh/hash-of-weights.ts';
 import { RunningMesh } from '../mesh/running-mesh.ts';
 import { type Mended, mendedOf, TrainerChaos } from '../mesh/trainer-chaos.ts';
-import { jsonLines } from '../process.ts';
+import { jsonLines, plainEnvironment } from '../process.ts';
 import { type Context, dataWith, type Part, percentText, type Row } from '../row.ts';
 
 /** A schedule under chaos. */
@@ -23,19 +24,20 @@ interface Schedule {
 
 interface Size {
   readonly seconds: number;
+  readonly shards: number;
   readonly limit: number;
   readonly epochs: number;
 }
 
 const SCHEDULES: readonly Schedule[] = [{ name: 'strict', options: [], isStrict: true }];
 const [FULL, TRIAL]: readonly Size[] = [
-  { seconds: 600, limit: 3200, epochs: 4 },
-  { seconds: 30, limit: 320, epochs: 1 },
+  { seconds: 600, shards: 4, limit: 3200, epochs: 4 },
+  { seconds: 30, shards: 2, limit: 320, epochs: 1 },
 ];
 const TIMES = { every: 10_000, stopped: 5000 };
 /** Each trainer has room for one shard: so there are borders, and one trainer to spare. */
 const NETWORK = ['--max-memory', '80', '--relay', '--emulate-loss', '5', '--emulate-damage', '0.1'];
-const [TRAINERS, SHARDS, SNAPSHOT_EVERY] = [5, 4, 2];
+const SNAPSHOT_EVERY = 2;
 const [POINT, MAX_FOUND, MAX_RUNNING] = [0.01, 3, 15];
 /** A run under faults may take long, on a machine that does other things. */
 const PATIENCE = { within: 3_600_000, every: 1000 };
@@ -46,6 +48,16 @@ export const chaosParts: readonly Part[] = SCHEDULES.map((schedule) => ({
   takes: '20 minutes',
   run: (context) => chaos(schedule, context),
 }));
+
+/** What its trainers reach does not matter: none measures it. */
+class ChaosMesh extends RunningMesh {
+  protected override readonly env = plainEnvironment({ NMC_CONFIG: writtenTo(join(this.folder, 'config')) });
+}
+
+function writtenTo(config: string): string {
+  writeMachineRecord(config);
+  return config;
+}
 
 interface Ended {
   readonly hash: string;
@@ -58,13 +70,13 @@ async function chaos(schedule: Schedule, context: Context): Promise<readonly Row
   const model = join(context.root, 'dsl-examples', data === undefined ? 'digits.pcn' : 'mnist.pcn');
   const args = [model, '--limit', String(size.limit), '--epochs', String(size.epochs)];
   if (data !== undefined) args.push('--data', data);
-  const mesh = new RunningMesh(context.root, `chaos-${schedule.name}`, NETWORK);
+  const mesh = new ChaosMesh(context.root, `chaos-${schedule.name}`, NETWORK);
   try {
-    const here = await mesh.run('train', ...args, '--shards', String(SHARDS), '--out', 'here', '--json');
+    const here = await mesh.run('train', ...args, '--shards', String(size.shards), '--out', 'here', '--json');
     if (here.code > 1) throw new Error(here.tail);
     const expected = { hash: hashOfWeights(join(mesh.folder, 'here')), accuracy: accuracyIn(here.lines) };
-    await mesh.up(TRAINERS, 0);
-    const deploy = [...args, '--partition', String(SHARDS), '--snapshot-every', String(SNAPSHOT_EVERY)];
+    await mesh.up(size.shards + 1, 0);
+    const deploy = [...args, '--partition', String(size.shards), '--snapshot-every', String(SNAPSHOT_EVERY)];
     const found = await underFaults(mesh, [...deploy, ...schedule.options], size.seconds, context);
     return rowsOf(schedule, context, expected, { ...found, damaged: damagedIn(mesh) });
   } finally {
