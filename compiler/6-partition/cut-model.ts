@@ -35,7 +35,7 @@ import type { Tiling } from './tiles/tiling.ts';
 export interface Uncut extends ScheduledModel, Lowered {
   /** `values = borders`: it is cut with all values, and then keeps those of some nodes. */
   readonly borders?: { readonly all: Lowered; readonly keeping: (kept: ReadonlySet<string>) => Lowered };
-  /** Never cut a node: every tick of a cut one costs more round trips between shards. Absent: as `batchTime` finds. */
+  /** Never cut a node: every tick of a cut one costs more round trips between shards. */
   readonly wholeNodes?: boolean;
   /** Ticks may read older values of other shards (schedule `async`). */
   readonly async?: Freedom;
@@ -80,7 +80,7 @@ const EVEN = 1.045;
 export function cutModel(uncut: Uncut, machines: Machines, options: CutOptions = {}): CutModel | CannotCut {
   const even = evenCut(uncut, machines, options);
   const { batchTime, old } = options;
-  if (!batchTime || uncut.wholeNodes !== undefined || old || even.kind !== 'cut' || even.tiling.size === 0) return even;
+  if (!batchTime || old || even.kind !== 'cut' || even.tiling.size === 0) return even;
   if (!mayGain(even.split, machines)) return even;
   const whole = evenCut({ ...uncut, wholeNodes: true }, machines, { ...options, passed: undefined });
   return whole.kind === 'cut' && isQuicker(whole.split, even.split, machines, batchTime) ? whole : even;

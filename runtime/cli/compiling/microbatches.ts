@@ -11,14 +11,14 @@ import {
 } from '../../../compiler/5-program/pipeline.ts';
 import { scheduleProblem } from '../../../compiler/5-program/rule-schedules.ts';
 import { cutModel } from '../../../compiler/6-partition/cut-model.ts';
-import { scheduledMachines } from '../../../compiler/6-partition/scheduled-machines.ts';
+import { uniformMachines } from '../../../compiler/6-partition/problem.ts';
+import { ASSUMED_RATE } from '../../../compiler/6-partition/scheduled-machines.ts';
 import { batchFlops, shardMemory } from '../../../compiler/6-partition/shards/work.ts';
 import type { Selected, Staged } from '../../../compiler/compile.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { UserError } from '../../support/errors.ts';
 import type { BorderCodec } from '../../wire/codec.ts';
 import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
-import { batchTime } from '../planning/cut-time.ts';
 import { placementNeeds } from '../planning/placement-needs.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
 import { rated } from '../planning/rated-shard.ts';
@@ -27,18 +27,14 @@ import type { CompileArguments } from './options.ts';
 
 export interface Division {
   readonly microbatches: number;
-  /** Nodes are not cut: each tick then costs one way between shards, not several. Absent: as the partitioner finds. */
-  readonly wholeNodes?: boolean;
+  /** Nodes are not cut: each tick then costs one way between shards, not several. */
+  readonly wholeNodes: boolean;
 }
 
 /** The assumption where the trainers have not measured what they can do. */
 const USUAL = 8;
-/** As the partitioner finds it for the default machine, then with nodes that are cut, and with whole ones. */
-const CUTS: readonly Pick<Division, 'wholeNodes'>[] = [{}, { wholeNodes: false }, { wholeNodes: true }];
-/** More microbatches have to be worth so much. */
+/** More microbatches, or nodes left whole, have to be worth so much. */
 const WORTH = 1.01;
-/** And another cut than shards of one process have: it gives other bits. */
-const WORTH_ANOTHER_CUT = 1.1;
 
 /**
  * That a training can be pipelined, and into so many parts.
@@ -121,32 +117,25 @@ export function usualMicrobatches(batch: number): number {
   return evenMicrobatches(batch, USUAL).at(-1) ?? 1;
 }
 
-export interface DivisionAsked {
-  /** How many parts, where somebody said it. */
-  readonly microbatches?: number | undefined;
-  /** Whether batches begin before the weight step of the one before them: 0 or 1. */
-  readonly ahead?: number | undefined;
-  /** Keys of trainers, by shard. */
-  readonly on?: readonly string[] | undefined;
-}
-
 /**
- * The division with the highest predicted rate; of equals the one with fewer parts, and the cut that shards of one process
- * have, which gives the same bits.
+ * The division with the highest predicted rate; of equals the one with fewer parts.
  *
  * @param staged of the whole batch
+ * @param ahead whether batches begin before the weight step of the one before them: 0 or 1
+ * @param on keys of trainers, by shard
  */
 export function chooseDivision(
   staged: Staged & { readonly task: NonNullable<Staged['task']> },
   shards: number,
   trainers: readonly RatedTrainer[],
   codec: BorderCodec,
-  { microbatches: said, ahead = 0, on }: DivisionAsked = {},
+  ahead = 0,
+  on?: readonly string[],
 ): Division {
-  const counts = said === undefined ? evenMicrobatches(staged.task.batch) : [said];
-  let best: { readonly division: Division; readonly rate: number } | undefined;
-  for (const nodes of CUTS) {
-    const cut = cutModel({ ...staged, ...nodes }, scheduledMachines(staged, shards), { batchTime });
+  const counts = evenMicrobatches(staged.task.batch);
+  let best: (Division & { readonly rate: number }) | undefined;
+  for (const wholeNodes of [false, true]) {
+    const cut = cutModel({ ...staged, wholeNodes }, uniformMachines(shards, { rate: ASSUMED_RATE }));
     if (cut.kind === 'impossible') continue;
     const shardsOf = cut.split.map(rated);
     const own = cut.split.map((s) => ({ memory: shardMemory(s), flops: batchFlops(s, TRAIN), bytes: 0 }));
@@ -157,10 +146,9 @@ export function chooseDivision(
       const found: Prediction | undefined =
         owners.length === shards ? predictRate(shardsOf, owners, trainers, codec, { microbatches, ahead }) : undefined;
       if (!found) continue;
-      const worth = best && best.division.wholeNodes !== nodes.wholeNodes ? WORTH_ANOTHER_CUT : WORTH;
-      if (!best || found.batchesPerSecond > best.rate * worth)
-        best = { division: { microbatches, ...nodes }, rate: found.batchesPerSecond };
+      if (!best || found.batchesPerSecond > best.rate * WORTH)
+        best = { microbatches, wholeNodes, rate: found.batchesPerSecond };
     }
   }
-  return best?.division ?? { microbatches: said ?? usualMicrobatches(staged.task.batch) };
+  return best ?? { microbatches: usualMicrobatches(staged.task.batch), wholeNodes: false };
 }

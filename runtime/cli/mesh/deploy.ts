@@ -213,16 +213,16 @@ function prepare(args: DeployArguments): Prepared {
       const cut = { shards };
       const free = freedomOf(asked, shards);
       const division =
-        pipelined && shards > 1
-          ? chooseDivision(whole, shards, trainers, codec, {
-              ...{ microbatches: given?.value, ahead: asked.ahead?.value },
-              on: ownersAsked(args.on, shards, trainers),
-            })
-          : { microbatches: 1 };
-      const { microbatches, ...nodes } = division;
+        pipelined && given === undefined && shards > 1
+          ? chooseDivision(
+              ...([whole, shards, trainers, codec, asked.ahead?.value] as const),
+              ownersAsked(args.on, shards, trainers),
+            )
+          : { microbatches: given?.value ?? 1, wholeNodes: false };
+      const { microbatches, wholeNodes } = division;
       const divided = microbatches > 1 && shards > 1;
       const ahead = divided ? (asked.ahead?.value ?? 0) : 0;
-      const planned = (of: Trained | Staged) => planOf(model, { ...of, ...nodes, ahead }, cut);
+      const planned = (of: Trained | Staged) => planOf(model, { ...of, wholeNodes, ahead }, cut);
       const stagesOf = (of: typeof selected) => buildStages(of, undefined, divided ? microbatches : 1, free);
       const chosen = chosenSettings(args, path, selected.task);
       const before = planned(divided || free ? stagesOf(selected) : whole);

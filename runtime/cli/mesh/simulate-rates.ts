@@ -36,19 +36,16 @@ export function simulateRates(args: SimulateArguments): number {
   const given = args.microbatches;
   const ahead = args.ahead ?? 0;
   assertPipelined(whole, given === undefined ? {} : { microbatches: { value: given, by: '--microbatches' } });
-  const { microbatches: best, ...nodes } = chooseDivision(whole, shards, trainers, 'f32', {
-    microbatches: given,
-    ahead,
-  });
+  const chosen = chooseDivision(whole, shards, trainers, 'f32', ahead);
   const { batch } = selected.task;
   const json = args.json;
   if (!json)
     process.stdout.write(
-      `${whole.graph.name} ${selected.task.name} in ${shards} shards, batch ${batch}${nodes.wholeNodes ? ', nodes left whole' : ''}${ahead > 0 ? ', where pipelined the next batch begun on predicted weights' : ''}\n`,
+      `${whole.graph.name} ${selected.task.name} in ${shards} shards, batch ${batch}${chosen.wholeNodes ? ', nodes left whole' : ''}${ahead > 0 ? ', where pipelined the next batch begun on predicted weights' : ''}\n`,
     );
   for (const microbatches of given === undefined ? evenMicrobatches(batch) : [given]) {
     const begun = microbatches > 1 ? ahead : 0;
-    const staged = { ...buildStagesFor(shards, selected, microbatches), ...nodes, ahead: begun };
+    const staged = { ...buildStagesFor(shards, selected, microbatches), wholeNodes: chosen.wholeNodes, ahead: begun };
     const cut = cutModel(staged, uniformMachines(shards, { rate: ASSUMED_RATE }), { batchTime });
     if (cut.kind === 'impossible') throw new UserError('partition/impossible', cut.reason, cut.repair);
     const owners = trainers.map((t) => t.key);
@@ -62,7 +59,7 @@ export function simulateRates(args: SimulateArguments): number {
       busy: found.busy.reduce((sum, b) => sum + b, 0) / found.busy.length,
       busiest: Math.max(...found.busy),
       limit: found.limit,
-      chosen: microbatches === best,
+      chosen: microbatches === chosen.microbatches,
     };
     if (json) emit({ event: 'rate', shards, ...row, busyByShard: found.busy });
     else

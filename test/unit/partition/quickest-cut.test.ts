@@ -7,7 +7,6 @@ import { isQuicker } from '../../../compiler/6-partition/quickest-cut.ts';
 import { scheduledMachines } from '../../../compiler/6-partition/scheduled-machines.ts';
 import type { ShardProgram } from '../../../compiler/6-partition/shards/split.ts';
 import { buildProgram } from '../../../compiler/compile.ts';
-import { chooseDivision } from '../../../runtime/cli/compiling/microbatches.ts';
 import { batchTime } from '../../../runtime/cli/planning/cut-time.ts';
 import { type Costs, FREE } from '../../../spec/costs.ts';
 import { DEFAULT_MACHINE } from '../../../spec/default-machine.ts';
@@ -130,26 +129,6 @@ test('a wide network has whole nodes, too, where by the operations alone a batch
   const { isChosen, times } = bothCuts(staged(wide), 2);
   expect(isChosen(DEFAULT_MACHINE.costs)).toBe(true);
   expect(times(OPERATIONS)).toBeLessThan(0.95);
-});
-
-test('with microbatches that somebody has asked for, too, nodes are cut where frames cost these trainers nothing', () => {
-  const uncut = staged(mnist);
-  const { task } = uncut;
-  if (!task) throw new Error('no task');
-  const divided = (costs: Costs) => {
-    const links = { upload: 0, download: 0 };
-    // Each shard has a trainer to itself, were it faster or not.
-    const on = ['a', 'b', 'c', 'd'];
-    const trainers = on.map((key) => {
-      const capability = { cores: 2, rate: 1e11, costs, memory: Number.MAX_SAFE_INTEGER, machine: key, ...links };
-      return { key, name: key, capability };
-    });
-    return chooseDivision({ ...uncut, task }, 4, trainers, 'f32', { microbatches: 4, on });
-  };
-  const operations = { ...FREE, flop: 1e-11 };
-  expect(divided(operations)).toEqual({ microbatches: 4, wholeNodes: false });
-  // As the partitioner finds, which counts with frames: the cut that shards of one process have, too.
-  expect(divided({ ...operations, frame: 3e-4 })).toEqual({ microbatches: 4 });
 });
 
 test('weights move while the last frames are on their way, and a batch begins with the work that others wait for', () => {
