@@ -22,8 +22,12 @@ export class AbsentNeighbours {
   readonly #options: NeighboursOptions;
   readonly #target: ReadonlyMap<number, number>;
   readonly #source: ReadonlyMap<number, number>;
+  /** Shards to which frames go. */
+  readonly #others: ReadonlySet<number>;
   #away: ReadonlySet<number> = NONE;
   #lost: ReadonlySet<number> = NONE;
+  /** A term has begun, and who is away in it was not said yet. */
+  #isUntold = false;
   /** By neighbour, what it needs for the calls that it may be at: those of now and before. */
   readonly #recent = new Map<number, Map<string, Frame>>();
   /** Those that have got it under the keys of now. */
@@ -36,12 +40,14 @@ export class AbsentNeighbours {
     const { messages } = options.schedule;
     this.#target = new Map(messages.map(({ id, to }) => [id, to]));
     this.#source = new Map(messages.map(({ id, from }) => [id, from]));
+    this.#others = new Set([...this.#target.values()].filter((shard) => shard !== options.schedule.shard));
   }
 
   /** All is as at the beginning of a term from a snapshot. */
   forget(): void {
     this.#away = NONE;
     this.#lost = NONE;
+    this.#isUntold = false;
     this.#recent.clear();
     this.#told.clear();
     this.#heard.clear();
@@ -49,10 +55,12 @@ export class AbsentNeighbours {
 
   /** New keys: what was on its way is lost. */
   rekeyed(): void {
+    this.#isUntold = true;
     this.#told.clear();
   }
 
   setAway(shards: readonly number[], lost: readonly number[]): void {
+    this.#isUntold = false;
     this.#away = new Set(shards);
     this.#lost = new Set(lost);
     for (const shard of shards) this.#told.delete(shard);
@@ -72,9 +80,16 @@ export class AbsentNeighbours {
     return this.#lost;
   }
 
-  /** Checks need all shards that are to come back. @returns one that is away */
+  /**
+   * Checks need all shards that are to come back, and nothing of them is sent once more.
+   * @returns a shard that is away, or that no frame gets to yet
+   */
   get awaited(): number | undefined {
-    return [...this.#away].find((shard) => !this.#lost.has(shard));
+    if (this.#isUntold) return this.#options.schedule.shard;
+    const { isReached } = this.#options;
+    const isMissing = (shard: number): boolean =>
+      !this.#lost.has(shard) && (this.#away.has(shard) || !isReached(shard));
+    return [...this.#away, ...this.#others].find(isMissing);
   }
 
   /** @returns whether it goes now: to who is away nothing goes, and what has to come is sent when it is back */

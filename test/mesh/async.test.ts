@@ -93,3 +93,18 @@ test('shards that nothing is taught without the one that is away rest, and go on
   const during = killed.begun.filter(({ at }) => at > 1000 && at < 5000);
   expect(during).toEqual([]);
 });
+
+test('checks begin anew where a trainer dies while they are computed, and end with the next owner', async () => {
+  const points = normalData('points', 24, { x: 6, y: 2 });
+  const kills = [
+    { at: 700, trainer: 1, back: 4200 },
+    { at: 5900, trainer: 2 },
+  ];
+  const more = { train: points, epochs: 3, snapshotEvery: 2, seed: 700 };
+  const killed = await trained({ plan: freePlanOf(3, 2), kills, ...more });
+  expect(killed.run).toMatchObject({ phase: 'done', empty: [] });
+  expect(logged(killed, 'dispute')).toEqual([]);
+  expect(killed.run?.rows).toHaveLength(3);
+  const checks = callsOf(killed, 0, 0).filter((call) => call === 20);
+  expect(checks).toHaveLength(2);
+});
