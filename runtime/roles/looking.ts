@@ -19,8 +19,8 @@ export const LOOK_MS = 50;
 /** So many of its usual waits, between the two. */
 const WAITS = 4;
 const [MIN_PATIENCE_MS, MAX_PATIENCE_MS] = [150, 2000];
-/** A wait moves what is usual by so much, up or down: that is where half of them are shorter. */
-const STEP = 1.2;
+/** A longer wait moves what is usual up, a shorter one down: it stays where a quarter of them are shorter. */
+const [UP, DOWN] = [1.06, 1.2];
 
 export function look(state: TrainerState, { now, shards: measures }: Measured): TrainerStep {
   const shards: Record<string, HostedShard> = { ...state.shards };
@@ -46,8 +46,8 @@ function paceOf({ pace, calls }: HostedShard, { ticks, bytesReceived: received }
   if (!pace) return { ticks, calls, received, since: now, from: now, usual: MAX_PATIENCE_MS / WAITS, asked: 0 };
   const moved = pace.ticks !== ticks || pace.calls !== calls || received - pace.received >= FRAMES_BYTES;
   if (!moved) return pace;
-  // The median, and not the mean: waits for lost frames are long, and fewer than half of all.
-  const usual = now - pace.since > pace.usual ? STEP * pace.usual : pace.usual / STEP;
+  // The lower quartile, and not the mean: where many frames are lost most waits are for those.
+  const usual = now - pace.since > pace.usual ? UP * pace.usual : pace.usual / DOWN;
   const known = { ticks, calls, received, since: now, from: now };
   return { ...known, usual: Math.min(MAX_PATIENCE_MS, Math.max(LOOK_MS, usual)), asked: 0 };
 }

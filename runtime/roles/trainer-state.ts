@@ -70,7 +70,7 @@ export interface Pace {
   /** Milliseconds of the trainer's clock: when it last moved, and when it last moved or asked. */
   readonly since: number;
   readonly from: number;
-  /** Milliseconds between two moves: half of them lately came sooner. */
+  /** Milliseconds between two moves: a quarter of them lately came sooner. */
   readonly usual: number;
   /** How often it has asked since. */
   readonly asked: number;
