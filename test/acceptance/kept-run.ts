@@ -20,19 +20,21 @@ export interface KeptRun {
   readonly shards?: number;
   /** What a compilation takes too: `--set`, `--epochs`. */
   readonly settings?: readonly string[];
+  /** Of the training alone: `--borders`. */
+  readonly options?: readonly string[];
   /** Of a trial alone; the first of them as in `settings`. */
   readonly trial: { readonly settings: readonly string[]; readonly limits: readonly string[] };
 }
 
 /** The `done` event of the training. @throws Error when the command fails */
 export async function trainKept(run: KeptRun, data: string, context: Context): Promise<Record<string, unknown>> {
-  const { label, model, task, seed, shards = 1, settings = [], trial } = run;
+  const { label, model, task, seed, shards = 1, settings = [], options = [], trial } = run;
   const own = [...settings, ...(context.trial ? trial.settings : [])];
   const folder = runFolder(run, context);
   const goOn = !context.fresh && (await isOfThisProgram(folder, run, own, context.root));
   if (!goOn) removeFolder(folder);
   mkdirSync(join(folder, '..'), { recursive: true });
-  const limits = context.trial ? trial.limits : [];
+  const limits = [...options, ...(context.trial ? trial.limits : [])];
   const cut = shards > 1 ? ['--shards', String(shards)] : [];
   const args = goOn
     ? ['train', '--resume', folder, '--data', data, '--json']

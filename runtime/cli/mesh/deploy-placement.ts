@@ -61,12 +61,13 @@ export function showPlacement(
   const { task, microbatches = 1, ahead = 0, batch } = training;
   const schedule = scheduleOfTraining(training);
   const { problem, ...told } = figures;
-  if (asJson) emit({ event: 'placement', model, task, schedule, microbatches, ahead, said, batch, ...told });
-  else process.stdout.write(placementText(model, training, said, figures));
+  const sent = codec === 'f32' ? {} : { codec };
+  if (asJson) emit({ event: 'placement', model, task, schedule, microbatches, ahead, said, batch, ...sent, ...told });
+  else process.stdout.write(placementText(model, training, said, { ...figures, ...sent }));
   return problem === undefined ? EXIT.done : EXIT.environment;
 }
 
-type Figures = ReturnType<typeof figuresOf>;
+type Figures = ReturnType<typeof figuresOf> & { readonly codec?: BorderCodec };
 
 function figuresOf(
   { verified, placement, memory, on, whole, run }: Placed,
@@ -116,6 +117,7 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
   const { shards, samplesPerSecond, batchesPerSecond, epoch, limit, alone, borders, linksUnknown, shared, missing } =
     figures;
   const { task, rule, microbatches = 1, ahead = 0, batch } = training;
+  const sent = figures.codec === undefined ? '' : `, ${figures.codec} on borders`;
   const width = Math.max(...shards.map((s) => (s.trainer ?? 'nobody').length));
   const rows = shards.map((s) => {
     const busy = s.busy === null ? '' : `  busy ${Math.round(100 * s.busy)} %`;
@@ -136,7 +138,7 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
     ...new Set([said.shards, said.schedule, said.microbatches, said.ahead].filter((who) => who !== undefined)),
   ].join(', ');
   return (
-    printed`${model} ${task} (${rule}), ${schedule}${parts}${begun}${stale} (${by})\n` +
+    printed`${model} ${task} (${rule}), ${schedule}${parts}${begun}${stale}${sent} (${by})\n` +
     `${rows.join('\n')}\n` +
     printed`rate     ${rate}\n` +
     epochText(epoch) +

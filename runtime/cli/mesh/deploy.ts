@@ -45,13 +45,14 @@ import {
   saidShards,
   schedulesOf,
 } from '../planning/asked-schedule.ts';
+import { chooseCodec } from '../planning/choose-codec.ts';
 import { chooseShards, fittingShards } from '../planning/choose-shards.ts';
 import { openPlan } from '../planning/open-plan.ts';
 import { placementNeeds } from '../planning/placement-needs.ts';
 import type { RatedTrainer } from '../planning/predict-rate.ts';
 import { type RatedShard, rated } from '../planning/rated-shard.ts';
 import { verifyForeign } from '../planning/verify-foreign.ts';
-import { assertGoesWith, borderCodecOf } from '../shell/border-codec.ts';
+import { AUTO, assertGoesWith, borderCodecOf } from '../shell/border-codec.ts';
 import { EXIT } from '../shell/command.ts';
 import { commandDevice } from '../shell/command-device.ts';
 import { packageVersion } from '../shell/package-root.ts';
@@ -82,18 +83,21 @@ interface Wanted {
 }
 
 export default async function (args: DeployArguments): Promise<number> {
-  const codec = borderCodecOf(args.borders);
+  const asked = args.borders === AUTO ? undefined : borderCodecOf(args.borders);
   const model = prepare(args);
   const link = await openMesh(args);
   try {
     const trainers = trainersOf(await askStatus(link));
-    const { verified, chosen, source, said, whole } = await model.finish(trainers, codec);
+    const { verified, chosen, source, said, whole } = await model.finish(trainers, asked ?? 'f32');
     const { plan, programs } = verified;
     const training = trainingOf(plan);
-    assertGoesWith(codec, training.async !== undefined);
+    const isAsync = training.async !== undefined;
     assertDropsLast(training, 'on a mesh');
     const on = ownersAsked(args.on, plan.shards.length, trainers);
-    const placement = placementNeeds(ratedShards(verified), codec);
+    const divided = ratedShards(verified);
+    const codec = asked ?? chooseCodec(divided, trainers, on, isAsync);
+    assertGoesWith(codec, isAsync);
+    const placement = placementNeeds(divided, codec);
     const stretches = stretchesOf(
       placement.needs,
       trainers.map((t) => t.capability),
@@ -224,7 +228,7 @@ function prepare(args: DeployArguments): Prepared {
       const ahead = divided ? (asked.ahead?.value ?? 0) : 0;
       const planned = (of: Trained | Staged) => planOf(model, { ...of, wholeNodes, ahead }, cut);
       const stagesOf = (of: typeof selected) => buildStages(of, undefined, divided ? microbatches : 1, free);
-      const chosen = chosenSettings(args, path, selected.task);
+      const chosen = chosenSettings({ ...args, borders: undefined }, path, selected.task);
       const before = planned(divided || free ? stagesOf(selected) : whole);
       const { plan, files } = isAutoRate(wanted.task)
         ? planned(
@@ -303,5 +307,10 @@ function fromPlan(path: string, args: DeployArguments): Wanted {
     );
   const epochs = args.epochs ?? training.epochs;
   const said = { schedule: 'the plan', ...(compiled === 'pipelined' ? { microbatches: 'the plan' } : {}) };
-  return { verified, chosen: chosenSettings(args, path, { epochs }), source: { path, text: '' }, said };
+  return {
+    verified,
+    chosen: chosenSettings({ ...args, borders: undefined }, path, { epochs }),
+    source: { path, text: '' },
+    said,
+  };
 }

@@ -2,6 +2,9 @@
 import { UserError } from '../../support/errors.ts';
 import { BORDER_CODECS, type BorderCodec, isPacked } from '../../wire/codec.ts';
 
+/** The deployer chooses for the trainers that there are. */
+export const AUTO = 'auto';
+
 /** @throws UserError `deploy/codec` for one that there is not */
 export function borderCodecOf(asked: string | undefined): BorderCodec {
   const codec = asked ?? 'f32';

@@ -10,6 +10,7 @@ import { casesPart } from './cases.ts';
 import { chaosParts } from './chaos.ts';
 import { chaosNumbersPart } from './chaos-numbers.ts';
 import { churnPart } from './churn.ts';
+import { codecsPart } from './codecs.ts';
 import { containerPart } from './container.ts';
 import { cortexPart } from './cortex.ts';
 import { cutsPart } from './cuts.ts';
@@ -56,6 +57,7 @@ export const parts: readonly Part[] = [
   shardsPart,
   cutsPart,
   bordersPart,
+  codecsPart,
   benchPart,
   peersPart,
   gpuPart,

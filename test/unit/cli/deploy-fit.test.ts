@@ -3,11 +3,14 @@ import { expect, test } from 'vitest';
 import { countMemory } from '../../../compiler/5-program/cost.ts';
 import { buildStages, checkModel, requireTask, selectTask } from '../../../runtime/cli/compiling/compile-model.ts';
 import { assertPlanFits } from '../../../runtime/cli/mesh/deploy-fit.ts';
+import { chooseCodec } from '../../../runtime/cli/planning/choose-codec.ts';
 import { chooseShards, fittingShards } from '../../../runtime/cli/planning/choose-shards.ts';
 import type { RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
+import { rated } from '../../../runtime/cli/planning/rated-shard.ts';
 import { neededMemory } from '../../../runtime/net/needed-memory.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
 import type { Costs } from '../../../spec/costs.ts';
+import { builtPlan } from '../../support/built-plans.ts';
 import { temporaryFolder, writeTiny } from '../../support/nmc.ts';
 
 const path = writeTiny(temporaryFolder(), { batch: 64 });
@@ -88,4 +91,15 @@ test('a run that can never fit is refused with what would make it fit', () => {
   expect(failure(() => assertPlanFits(plan(15, 15), lend(2, 20)))).toBeUndefined();
   // A mesh without trainers may get some.
   expect(failure(() => assertPlanFits(plan(30), []))).toBeUndefined();
+});
+
+test('borders send all bits where links have room, and fewer where an uplink has none', () => {
+  const divided = (builtPlan(staged, { shards: 2 }).shards ?? []).map(rated);
+  const [wide, narrow] = [0, 2e5].map((upload) =>
+    trainers(2, 0.01).map((t) => ({ ...t, capability: { ...t.capability, upload } })),
+  );
+  expect(chooseCodec(divided, wide ?? [], ['k0', 'k1'], false)).toBe('f32');
+  // Of few ticks: in more of them int8 has fewer bytes.
+  expect(chooseCodec(divided, narrow ?? [], ['k0', 'k1'], false)).toBe('f16');
+  expect(chooseCodec(divided, narrow ?? [], ['k0', 'k1'], true)).toBe('f32');
 });
