@@ -19,10 +19,10 @@ interface Task {
 const TASKS: readonly Task[] = [
   // The same steps, whose sums are taken in another order: a few samples of 10,000 more or less.
   { task: 'fixed_prediction', what: 'fixed prediction', most: 0.001 },
-  { task: 'pc_alm', what: 'PC-ALM, a value node for each layer', most: 0.02 },
+  { task: 'pc_alm', what: 'PC-ALM, a value node for each layer, T = 96', most: 0.02 },
   { task: 'borders', what: 'IL at the borders of 4 shards, T = 3', shards: 4, most: 0.003 },
   { task: 'borders_alm', what: 'PC-ALM at the borders of 8 shards, T = 7', shards: 8, most: 0.003 },
-  { task: 'il', what: 'IL, a value node for each layer' },
+  { task: 'il', what: 'IL, a value node for each layer, T = 64' },
 ];
 
 /** As JPC's example: 400 batches of 64. */
