@@ -48,7 +48,7 @@ async function measure(context: Context): Promise<readonly Row[]> {
     }
     const { perplexity, seconds } = await perplexityOf(rule, name, data, context);
     if (rule.task === 'bp') bp = perplexity;
-    const measured = `${perplexity.toFixed(3)}${rule.task === 'bp' ? '' : `, ${(perplexity / bp).toFixed(3)} times`}; ${seconds.toFixed(0)} s`;
+    const measured = `${perplexity.toFixed(3)}${rule.task === 'bp' ? '' : `, ${(perplexity / bp).toFixed(3)} times`}; ${timeOf(seconds)}`;
     const bound = rule.task === 'bp' ? MAX_PERPLEXITY : rule.most * bp;
     rows.push(
       context.trial
@@ -58,6 +58,9 @@ async function measure(context: Context): Promise<readonly Row[]> {
   }
   return rows;
 }
+
+/** A run that was kept has no time: of a whole training it would take more than a second. */
+const timeOf = (seconds: number): string => (seconds < 1 ? 'kept' : `${seconds.toFixed(0)} s`);
 
 async function perplexityOf(
   { task }: Rule,
