@@ -96,12 +96,11 @@ test('shards that nothing is taught without the one that is away rest, and go on
 
 test('checks begin anew where a trainer dies while they are computed, and end with the next owner', async () => {
   const points = normalData('points', 24, { x: 6, y: 2 });
-  const kills = [
-    { at: 700, trainer: 1, back: 4200 },
-    { at: 5900, trainer: 2 },
-  ];
-  const more = { train: points, epochs: 3, snapshotEvery: 2, seed: 700 };
-  const killed = await trained({ plan: freePlanOf(3, 2), kills, ...more });
+  const back = { at: 700, trainer: 1, back: 4200 };
+  const usual = { plan: freePlanOf(3, 2), train: points, epochs: 3, snapshotEvery: 2, seed: 700 };
+  const calm = await trained({ ...usual, kills: [back] });
+  const check = calm.begun.find(({ trainer, call }) => trainer === 2 && call === 20);
+  const killed = await trained({ ...usual, kills: [back, { at: (check?.at ?? 0) + 1, trainer: 2 }] });
   expect(killed.run).toMatchObject({ phase: 'done', empty: [] });
   expect(logged(killed, 'dispute')).toEqual([]);
   expect(killed.run?.rows).toHaveLength(3);

@@ -55,7 +55,7 @@ export const TRAIN = {
     'with --shards: lockstep (default), pipelined, or async: ticks read what neighbours sent some ticks ago',
   ),
   staleness: whole('of async: how many ticks ago at most; a shard waits for what is older', STALENESS_RANGE),
-  delay: whole('of async: as on a network whose frames take so many ticks (default: --staleness)', STALENESS_RANGE),
+  delay: whole('of async: as if frames took so many ticks (default: --staleness)', STALENESS_RANGE),
   loss: decimal('of async: and loses this share of them, other ones for another --seed', { least: 0, most: 0.9 }),
   microbatches: whole(
     'with --shards: every batch in so many parts, in flight together as on a mesh',

@@ -115,7 +115,8 @@ test('a stretch goes to a trainer without a shard, which gets what it needs by i
   const audits = await waitFor('all audits', async () => {
     const { records } = await ask(link, { what: 'logs', run, from: 1 });
     const all = records.filter((e) => (e as { event?: string }).event === 'audit') as unknown as Audited[];
-    return all.length >= 3 * STRETCHES - 3 ? all : undefined;
+    // Of the last two of each shard what binds their trainers may come behind the end of the term.
+    return all.length >= 3 * (STRETCHES - 2) ? all : undefined;
   });
   const owners = mesh.state.runs[run]?.audits?.terms[1]?.owners ?? [];
   const idle = nodes.map((_, i) => i).filter((i) => !owners.includes(textOf(FIRST + i)));
