@@ -75,8 +75,10 @@ export async function dial(options: DialOptions): Promise<Link> {
   }
 }
 
-function dialOnce(options: DialOptions): Promise<Link> {
+async function dialOnce(options: DialOptions): Promise<Link> {
   const { emulated, certificate, version } = options;
+  // Before there is a socket: what throws here leaves none behind.
+  const first = hello(options.role, options.keys, randomBytes(32), version);
   const socket = new WebSocket(addressUrl(options.address), {
     maxPayload: MAX_HANDSHAKE_BYTES,
     ...SOCKET_LIMITS,
@@ -86,7 +88,6 @@ function dialOnce(options: DialOptions): Promise<Link> {
   });
   const where = addressText(options.address);
   return new Promise<Link>((resolve, reject) => {
-    const first = hello(options.role, options.keys, randomBytes(32), version);
     let proved: Exclude<ReturnType<typeof prove>, string> | undefined;
     const timer = setTimeout(
       () => fail(new EnvironmentError('mesh/unreachable', `${where} does not answer`)),

@@ -96,8 +96,9 @@ test.concurrent('a process whose own thread hangs is ended from another one, whe
     const beats = new SharedArrayBuffer(8);
     new BigInt64Array(beats)[0] = process.hrtime.bigint();
     const address = { host: '127.0.0.1', port: 1, secure: false };
-    new Worker(${JSON.stringify(pulse)}, { workerData: { address, instance: 'i', beats, silence: 300 } });
-    setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 100);
+    const hang = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    new Worker(${JSON.stringify(pulse)}, { workerData: { address, instance: 'i', beats, silence: 300 } })
+      .once('online', () => setTimeout(hang, 100));
   `;
   const child = spawn(process.execPath, ['-e', hang], { env: { ...process.env, NMC_DEVICE_ENDS_WITHIN: '200' } });
   started.push(child);
