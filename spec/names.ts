@@ -37,6 +37,9 @@ export function functionRole(name: string): FunctionRole {
   return name.startsWith(`${TRAIN}.`) || name.startsWith(PREDICT) ? 'segment' : 'other';
 }
 
+/** Whether a function trains: it settles and moves weights, behind the last batch of an epoch or another one. */
+export const isTraining = (name: string): boolean => ['train', 'last'].includes(functionRole(name));
+
 /** `predict.classify`. */
 export const predictName = (task: string): string => `${PREDICT}${task}`;
 

@@ -1,5 +1,5 @@
 /**
- * Incremental PC moves a weight in every tick by an error and the activities that it is of. In free ticks (schedule
+ * Incremental PC moves a weight in every tick by the product of an error and activities. In free ticks (schedule
  * `async`) an error that comes back from another shard is of older activities than those beside the weight, and the
  * rule collapses; it learns where every weight's error is made beside it, of the activities that it is multiplied with.
  */

@@ -4,7 +4,7 @@
  * until it has to wait. Results do not depend on when frames arrive, only on what is in them.
  */
 
-import { functionRole } from '../../spec/names.ts';
+import { isTraining } from '../../spec/names.ts';
 import { sizeOf } from '../../spec/program.ts';
 import type { Message, ShardSchedule } from '../../spec/schedule.ts';
 import type { DeviceSession, Executable, Tensor } from '../device/device.ts';
@@ -241,7 +241,7 @@ class Session implements ShardSession {
   #isStoodInFor({ message }: FrameKey): boolean {
     const from = this.#messages.get(message)?.from ?? this.shard;
     if (this.#lost.has(from)) return true;
-    return this.#absent.has(from) && ['train', 'last'].includes(functionRole(this.#queue.first?.name ?? ''));
+    return this.#absent.has(from) && isTraining(this.#queue.first?.name ?? '');
   }
 
   #standIn(key: FrameKey): Frame {
@@ -257,18 +257,10 @@ class Session implements ShardSession {
   }
 
   #take(key: FrameKey): Frame {
-    if (!this.#isHere(key)) return this.#standIn(key);
-    if (this.#slots?.isFree(key)) return this.#takeFree(this.#slots, key);
+    if (this.#slots?.isFree(key)) return this.#slots.take(key) ?? this.#standIn(key);
     const name = frameName(key);
     const frame = this.#frames.get(name);
-    if (!frame) throw new Error(`no frame ${name}`);
     this.#frames.delete(name);
-    return frame;
-  }
-
-  #takeFree(slots: Slots, key: FrameKey): Frame {
-    const frame = slots.take(key);
-    if (!frame) throw new Error(`no frame for tick ${key.tick} of message ${key.message}`);
-    return frame;
+    return frame ?? this.#standIn(key);
   }
 }

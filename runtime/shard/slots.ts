@@ -75,7 +75,7 @@ export class Slots {
 
   /** Calls up to this one are over. */
   forget(past: number): void {
-    for (const calls of [this.#calls, this.#taken])
+    for (const calls of [this.#calls, this.#taken, this.#batches])
       for (const callIndex of calls.keys()) if (callIndex <= past) calls.delete(callIndex);
   }
 

@@ -4,7 +4,7 @@
  * ticks and the exchange behind the last one, stays as in lockstep (semantics.md, 7d). Pure.
  */
 
-import { functionRole } from '../../spec/names.ts';
+import { isTraining } from '../../spec/names.ts';
 import { stream } from '../../spec/random.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { FrameKey } from './frame.ts';
@@ -96,7 +96,7 @@ export function asTaken(taken: readonly Taken[]): FrameChooser {
 
 /** Messages whose older frames a receiver may read: those in the ticks of a training. All others are strict. */
 export function freeMessages({ functions }: Pick<ShardSchedule, 'functions'>): ReadonlySet<number> {
-  const settling = functions.filter(({ name }) => ['train', 'last'].includes(functionRole(name)));
+  const settling = functions.filter(({ name }) => isTraining(name));
   const ticks = settling.flatMap(({ stages }) => stages.filter(({ repeat }) => repeat > 1));
   return new Set(ticks.flatMap(({ segments }) => segments.flatMap(({ receive, send }) => [...receive, ...send])));
 }

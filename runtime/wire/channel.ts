@@ -22,6 +22,7 @@ import {
   encodePacket,
   HEADER_BYTES,
   type Header,
+  joinedPayload,
   type Kind,
   MAX_PAYLOAD_BYTES,
   SIGN,
@@ -276,9 +277,7 @@ export class BorderChannel {
   }
 
   #takeFrame(header: Header, call: CallPackets, packets: readonly Uint8Array[], before: number): Received {
-    const payloads = packets.map((p) => decodePacket(p)?.payload ?? new Uint8Array(0));
-    const [only] = payloads;
-    const bytes = only && payloads.length === 1 ? only : Buffer.concat(payloads);
+    const bytes = joinedPayload(packets);
     const { border: message, batch: callIndex, microbatch, tick } = header;
     const values = this.#contents.read({ message, callIndex, microbatch, tick }, bytes);
     if (!values) return ends(unreadable(header));

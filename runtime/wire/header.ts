@@ -63,11 +63,17 @@ export function writeHeader(bytes: Uint8Array, header: Header, payloadBytes: num
   view.setUint32(64, header.batch, true);
   view.setUint32(68, header.microbatch, true);
   view.setUint32(72, header.tick, true);
-  view.setBigUint64(76, BigInt(header.consumed), true);
-  view.setBigUint64(84, BigInt(header.sequence), true);
+  writePosition(bytes, header);
   view.setUint32(92, header.chunk, true);
   view.setUint32(96, header.chunks, true);
   view.setUint32(100, payloadBytes, true);
+}
+
+/** Where both directions are: what may only be known when a packet goes out. */
+export function writePosition(bytes: Uint8Array, { consumed, sequence }: Pick<Header, 'consumed' | 'sequence'>): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  view.setBigUint64(76, BigInt(consumed), true);
+  view.setBigUint64(84, BigInt(sequence), true);
 }
 
 export function encodePacket(header: Header, payload: Uint8Array): Uint8Array {
@@ -108,4 +114,11 @@ export function decodePacket(bytes: Uint8Array): { readonly header: Header; read
     chunks: view.getUint32(96, true),
   };
   return { header, payload: bytes.subarray(headerBytes) };
+}
+
+/** What the packets of one frame hold together. @returns a view where it is one */
+export function joinedPayload(packets: readonly Uint8Array[]): Uint8Array {
+  const payloads = packets.map((p) => decodePacket(p)?.payload ?? new Uint8Array(0));
+  const [only] = payloads;
+  return only && payloads.length === 1 ? only : Buffer.concat(payloads);
 }

@@ -11,7 +11,16 @@ import type { ChannelOptions } from './channel.ts';
 import { type PlainCodec, valuesIn, writeValues } from './codec.ts';
 import { dataProblem } from './data-problem.ts';
 import { plainBytes } from './frame-content.ts';
-import { decodePacket, encodePacket, HEADER_BYTES, type Header, MAX_PAYLOAD_BYTES, writeHeader } from './header.ts';
+import {
+  decodePacket,
+  encodePacket,
+  HEADER_BYTES,
+  type Header,
+  joinedPayload,
+  MAX_PAYLOAD_BYTES,
+  writeHeader,
+  writePosition,
+} from './header.ts';
 import { FRAME_ROOM, PacketPool } from './packet-pool.ts';
 import { NOTHING, type Received, refuse } from './received.ts';
 import { BORDER, BORDER_HEAD, decodeHead, writeBorderHead } from './routing.ts';
@@ -164,10 +173,8 @@ export class SlotChannel {
     this.#coming ??= { first: header, packets: [] };
     this.#coming.packets.push(packet);
     if (header.chunk + 1 < header.chunks) return NOTHING;
-    const payloads = this.#coming.packets.map((p) => decodePacket(p)?.payload ?? new Uint8Array(0));
+    const bytes = joinedPayload(this.#coming.packets);
     this.#coming = undefined;
-    const [only] = payloads;
-    const bytes = only && payloads.length === 1 ? only : Buffer.concat(payloads);
     const values = valuesIn(bytes, lengths ?? [], codec);
     // Nothing is signed here, so nothing is proved: it is as if it had been lost.
     if (values.some((v) => valueProblem(v) !== undefined)) return refuse('a value of it may not cross');
@@ -213,7 +220,8 @@ export class SlotChannel {
     const keys = this.#keys;
     if (!keys) throw new Error('seal: no keys yet');
     const counter = this.#counter++;
-    stamp(plain, this.#taken, counter);
+    // Said when it goes out, however long it waited.
+    writePosition(plain, { consumed: this.#taken, sequence: counter });
     const message = this.#sealed.take(BORDER_HEAD + plain.length + TAG_BYTES);
     writeBorderHead(message, { run, term, from, to, keys: keys.id, counter });
     keys.send.seal(counter, message, plain);
@@ -248,11 +256,4 @@ export class SlotChannel {
     if (kind !== 'slot' || direction !== directionOf(peer, own) || term !== ours) return false;
     return Buffer.compare(run, runTag) === 0 && Buffer.compare(plan, planned) === 0;
   }
-}
-
-/** Said when it goes out, however long it waited. */
-function stamp(plain: Uint8Array, consumed: number, sequence: number): void {
-  const view = new DataView(plain.buffer, plain.byteOffset, HEADER_BYTES);
-  view.setBigUint64(76, BigInt(consumed), true);
-  view.setBigUint64(84, BigInt(sequence), true);
 }

@@ -40,6 +40,14 @@ function inLine({ graph, program }: Compiled, side: 'source' | 'target' = 'sourc
 
 const late = (delay: number, loss = 0, staleness = delay) => emulated({ delay, loss, seed: 7 }, staleness);
 
+const firstCall = ({ program }: Compiled) => ({
+  name: 'train',
+  position: positionOf(1),
+  inputs: inputsFor(program, 'train', 1),
+  callIndex: 0,
+  microbatch: 0,
+});
+
 const CAN = Object.keys(RULES).filter((rule) => scheduleOf(rule) === undefined);
 function scheduleOf(rule: string): string | undefined {
   const { graph, task } = compileText(TEXT, rule);
@@ -79,14 +87,7 @@ test('shards that run freely give, done again by what they took, the same bits',
   const { sessions, states } = await openShards(split, newestWithin(3));
   const taken: Taken[][] = split.map(() => []);
   const pending: (() => void)[] = [];
-  for (const session of sessions)
-    session.start({
-      name: 'train',
-      position: positionOf(1),
-      inputs: inputsFor(compiled.program, 'train', 1),
-      callIndex: 0,
-      microbatch: 0,
-    });
+  for (const session of sessions) session.start(firstCall(compiled));
   let open = sessions.length;
   // The last shard goes on as far as it can before the others get anything: its frames are new, theirs are old.
   for (let round = 0; open > 0; round++) {
@@ -119,14 +120,7 @@ async function replay(
 ): Promise<Tensor[]> {
   const opened = await Promise.all(split.map((shard, i) => openShards([shard], asTaken(taken[i] ?? []))));
   const sessions = opened.flatMap((o) => o.sessions);
-  for (const session of sessions)
-    session.start({
-      name: 'train',
-      position: positionOf(1),
-      inputs: inputsFor(compiled.program, 'train', 1),
-      callIndex: 0,
-      microbatch: 0,
-    });
+  for (const session of sessions) session.start(firstCall(compiled));
   let open = sessions.length;
   for (let i = 0; open > 0; i++) {
     const step = await sessions[i % sessions.length]?.advance();
