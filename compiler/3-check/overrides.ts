@@ -37,7 +37,7 @@ export function overridesOf(
 
 /** A number with or without unit, `true`, `false`, or else a text. */
 function readValue(text: string): Term {
-  const match = /^(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)([A-Za-z]\S*)?$/.exec(text.trim());
+  const match = /^(-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)([A-Za-z]\S*)?$/.exec(text.trim());
   const [, digits, unit] = match ?? [];
   if (digits !== undefined) {
     const term = quantity(Number(digits), unit);

@@ -173,6 +173,8 @@ describe('the listing of digits', () => {
   test('takes another value of a parameter from --set, within its condition', () => {
     expect(checked(MNIST, { set: { hidden: '32' } }).models[0]?.nodes[1]?.shape).toEqual([32]);
     expect(checked(MNIST, { set: { hidden: 16 } }).models[0]?.parameters).toEqual({ hidden: 16 });
+    for (const hidden of ['16.', '.16e2'])
+      expect(checked(MNIST, { set: { hidden } }).models[0]?.parameters).toEqual({ hidden: 16 });
     const codes = (set: Record<string, string>) => checkSource(MNIST, { set }).diagnostics.map((d) => d.code);
     expect(codes({ hidden: '5' })).toEqual(['param/where']);
     expect(codes({ hidden: '12.5' })).toEqual(['param/type']);
