@@ -12,6 +12,7 @@ import type { Part } from '../shard/part.ts';
 import { routesOf } from '../shard/route.ts';
 import type { Walk } from '../shard/walk.ts';
 import { type Frame, type FrameKey, frameName } from '../training/frame.ts';
+import { freeMessages } from '../training/free-ticks.ts';
 import type { NumberBytes } from '../wire/codec-bytes.ts';
 import { EventQueue } from './event-queue.ts';
 import { type Cores, Processors } from './processors.ts';
@@ -124,6 +125,9 @@ interface Runner {
   readonly borders: number;
   readonly batches: BatchQueue;
   readonly frames: Set<string>;
+  /** Of free ticks, by message, batch and microbatch: the newest tick of which there is a frame. */
+  readonly newest: Map<string, number>;
+  readonly free: ReadonlySet<number>;
   readonly results: ReadonlyMap<string, Readonly<Record<string, Float32Array>>>;
   readonly doneAt: number[];
   busy: boolean;
@@ -131,15 +135,22 @@ interface Runner {
 }
 
 const NONE = new Float32Array(0);
+const NO_MESSAGES: ReadonlySet<number> = new Set();
+/** Of the frames of which the newest is read. */
+const slotName = ({ message, callIndex, microbatch }: FrameKey): string => `${message}/${callIndex}/${microbatch}`;
 
-/** @param name of the function, normally `train` */
+/**
+ * @param name of the function, normally `train`
+ * @param staleness ticks that values of neighbours may be old (schedule `async`); absent: ticks wait for their own frames
+ */
 export function modelRate(
   shards: readonly ModelShard[],
   machines: readonly ModelMachine[],
   network: ModelNetwork,
   name = TRAIN,
+  staleness?: number,
 ): Modelled {
-  return new RateModel(shards, machines, network, name).run();
+  return new RateModel(shards, machines, network, name, staleness).run();
 }
 
 class RateModel {
@@ -162,9 +173,17 @@ class RateModel {
   readonly #spent: Record<Spending, number> = { segments: 0, closing: 0, frames: 0, handovers: 0, windows: 0 };
   #now = 0;
   #countFrom = 0;
+  readonly #staleness: number;
 
-  constructor(shards: readonly ModelShard[], machines: readonly ModelMachine[], network: ModelNetwork, name: string) {
+  constructor(
+    shards: readonly ModelShard[],
+    machines: readonly ModelMachine[],
+    network: ModelNetwork,
+    name: string,
+    staleness: number | undefined,
+  ) {
     this.#machines = machines;
+    this.#staleness = staleness ?? 0;
     this.#network = network;
     this.#processors = new Processors(machines, (seconds, what) => this.#queue.add(this.#now + seconds, what));
     const unused = (): LinkUse[] => network.places.map(() => ({ free: 0, seconds: 0 }));
@@ -185,6 +204,8 @@ class RateModel {
         borders: new Set(apart.map((m) => `${m.from} ${m.to}`)).size,
         batches,
         frames: new Set<string>(),
+        newest: new Map<string, number>(),
+        free: staleness === undefined ? NO_MESSAGES : freeMessages(shard.schedule),
         results: emptyResults(shard.program),
         doneAt: [],
         busy: false,
@@ -242,7 +263,7 @@ class RateModel {
   #goOn(shard: number): void {
     const runner = this.#runner(shard);
     while (!runner.busy) {
-      const step = runner.batches.next((key) => runner.frames.has(frameName(key)));
+      const step = runner.batches.next((key) => this.#isThere(runner, key));
       if (!step || step.kind === 'needs') return;
       if (step.kind === 'send') this.#send(shard, step.frames);
       else if (step.kind === 'receive') {
@@ -251,6 +272,11 @@ class RateModel {
       } else if (step.kind === 'done') this.#done(shard);
       else this.#compute(shard, step.walk, step.name);
     }
+  }
+
+  #isThere({ frames, newest, free }: Runner, key: FrameKey): boolean {
+    if (!free.has(key.message)) return frames.has(frameName(key));
+    return (newest.get(slotName(key)) ?? -1) >= Math.max(0, key.tick - this.#staleness);
   }
 
   #done(shard: number): void {
@@ -322,9 +348,11 @@ class RateModel {
     const to = this.#runners.findIndex((r) => r.shard.schedule.shard === message?.to);
     if (!message || to < 0) throw new Error(`no message ${frame.message}`);
     const { message: id, callIndex, microbatch, tick } = frame;
-    const name = frameName({ message: id, callIndex, microbatch, tick });
+    const key = { message: id, callIndex, microbatch, tick };
     const arrive = (): void => {
-      this.#runner(to).frames.add(name);
+      const { frames, newest, free } = this.#runner(to);
+      if (free.has(id)) newest.set(slotName(key), Math.max(tick, newest.get(slotName(key)) ?? -1));
+      else frames.add(frameName(key));
       this.#goOn(to);
     };
     const other = this.#runner(to).shard;

@@ -11,6 +11,7 @@ import { printed } from '../../support/printable.ts';
 import type { SavedRun } from '../../training/calls.ts';
 import type { BorderCodec } from '../../wire/codec.ts';
 import { aloneRate } from '../planning/alone-rate.ts';
+import { staleText, type TickDelays, tickDelays } from '../planning/measured-staleness.ts';
 import type { PlacementNeeds } from '../planning/placement-needs.ts';
 import { predictEpoch } from '../planning/predict-epoch.ts';
 import { placeOn, predictPlaced, type RatedTrainer } from '../planning/predict-rate.ts';
@@ -33,6 +34,8 @@ export interface SaidBy {
   readonly microbatches?: string;
   /** Where batches begin ahead of the one before them. */
   readonly ahead?: string;
+  /** Of `async`: how old values may be. */
+  readonly staleness?: string;
 }
 
 interface Placed {
@@ -84,7 +87,8 @@ function figuresOf(
   const pacing = { pace: placement.pace, microbatches, ...saved, ...(on ? { on } : {}) };
   const { owners, problem } = placeOn(needs, trainers, pacing);
   const divided = ratedShards(verified);
-  const onTrainers = { shards: divided, owners, trainers, codec, data: run };
+  const staleness = trainingOf(plan).async?.staleness;
+  const onTrainers = { shards: divided, owners, trainers, codec, data: run, staleness };
   const predicted = problem === undefined ? predictPlaced(onTrainers) : undefined;
   const epoch = run && predicted && predictEpoch(onTrainers, run, 1 / predicted.batchesPerSecond);
   const all = needs.reduce((sum, need) => sum + need.memory, 0);
@@ -96,8 +100,12 @@ function figuresOf(
     ...{ nodes: s.nodes.length, busy: predicted?.busy[i] ?? null },
   }));
   const batchesPerSecond = predicted?.batchesPerSecond ?? null;
+  const delays = staleness === undefined || problem !== undefined ? undefined : tickDelays(onTrainers);
   return {
     problem,
+    ...(staleness === undefined
+      ? {}
+      : { late: { staleness, ...delays } as { readonly staleness: number } & Partial<TickDelays> }),
     shards,
     batchesPerSecond,
     samplesPerSecond: batchesPerSecond === null ? null : batchesPerSecond * batch,
@@ -133,14 +141,14 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
   const smaller = last < size ? `, the last of ${last}` : '';
   const parts = microbatches > 1 ? `, ${microbatches} microbatches of ${size}${smaller}` : '';
   const begun = ahead > 0 ? ', the next batch begun on predicted weights' : '';
-  const stale = training.async ? `, values of others at most ${training.async.staleness} ticks old` : '';
   const by = [
     ...new Set([said.shards, said.schedule, said.microbatches, said.ahead].filter((who) => who !== undefined)),
   ].join(', ');
   return (
-    printed`${model} ${task} (${rule}), ${schedule}${parts}${begun}${stale}${sent} (${by})\n` +
+    printed`${model} ${task} (${rule}), ${schedule}${parts}${begun}${sent} (${by})\n` +
     `${rows.join('\n')}\n` +
     printed`rate     ${rate}\n` +
+    lateText(figures.late, said) +
     epochText(epoch) +
     printed`limit    ${limit}\n` +
     aloneText(alone, samplesPerSecond) +
@@ -149,6 +157,13 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
     sharedText(shared) +
     printed`missing  ${missing.join('; ') || 'nothing'}\n`
   );
+}
+
+function lateText(late: Figures['late'], { staleness: by = 'the default' }: SaidBy): string {
+  if (!late) return '';
+  const { staleness, tick, way } = late;
+  const delays = tick === undefined || way === undefined ? undefined : { tick, way };
+  return printed`late     values of others ${staleText(staleness, by, delays)}\n`;
 }
 
 function epochText(epoch: Figures['epoch']): string {

@@ -2,7 +2,7 @@
 import { isAutoRate } from '../../../compiler/5-program/auto-rate.ts';
 import type { Freedom } from '../../../compiler/5-program/free-ticks.ts';
 import { pipelineProblem } from '../../../compiler/5-program/pipeline.ts';
-import { planBytes } from '../../../compiler/8-plan/build.ts';
+import { type BuiltPlan, planBytes } from '../../../compiler/8-plan/build.ts';
 import type { Staged } from '../../../compiler/compile.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import { ask } from '../../net/ask.ts';
@@ -47,6 +47,7 @@ import {
 } from '../planning/asked-schedule.ts';
 import { chooseCodec } from '../planning/choose-codec.ts';
 import { chooseShards, fittingShards } from '../planning/choose-shards.ts';
+import { measuredStaleness } from '../planning/measured-staleness.ts';
 import { openPlan } from '../planning/open-plan.ts';
 import { placementNeeds } from '../planning/placement-needs.ts';
 import type { RatedTrainer } from '../planning/predict-rate.ts';
@@ -68,8 +69,8 @@ import { asAsked, openMesh } from './mesh-link.ts';
 import type { DeployArguments } from './options.ts';
 
 const CHOSEN = 'chosen for these trainers';
-/** Ticks that a neighbour's values may be old, unless the command or the model says it. */
-const USUAL_STALENESS = 2;
+/** Who says how old values may be, where neither the command nor the model does. */
+const MEASURED = 'measured';
 
 type Trained = Staged & { readonly task: NonNullable<Staged['task']> };
 
@@ -215,7 +216,7 @@ function prepare(args: DeployArguments): Prepared {
     finish: async (trainers, codec) => {
       const shards = shardsSaid?.value ?? chosenShards(whole, trainers, codec, asked);
       const cut = { shards };
-      const free = freedomOf(asked, shards);
+      const said = freedomOf(asked, shards);
       const division =
         pipelined && given === undefined && shards > 1
           ? chooseDivision(
@@ -227,22 +228,30 @@ function prepare(args: DeployArguments): Prepared {
       const divided = microbatches > 1 && shards > 1;
       const ahead = divided ? (asked.ahead?.value ?? 0) : 0;
       const planned = (of: Trained | Staged) => planOf(model, { ...of, wholeNodes, ahead }, cut);
-      const stagesOf = (of: typeof selected) => buildStages(of, undefined, divided ? microbatches : 1, free);
+      const parts = divided ? microbatches : 1;
       const chosen = chosenSettings({ ...args, borders: undefined }, path, selected.task);
-      const before = planned(divided || free ? stagesOf(selected) : whole);
+      const first = divided || said ? buildStages(selected, undefined, parts, said) : whole;
+      const cutFirst = planned(first);
+      const on = ownersAsked(args.on, shards, trainers);
+      const free =
+        said && asked.staleness === undefined
+          ? { staleness: staleBy({ ...first, task: selected.task }, cutFirst, { trainers, codec, on }) }
+          : said;
+      const stagesOf = (of: typeof selected) => buildStages(of, undefined, parts, free);
+      const before = free?.staleness === said?.staleness ? cutFirst : planned(stagesOf(selected));
       const { plan, files } = isAutoRate(wanted.task)
         ? planned(
             stagesOf(await withFoundRate(wanted, { plan: before.plan, chosen, device: await commandDevice('cpu') })),
           )
         : before;
       const all = new Map([[PLAN_FILE, planBytes(plan)] as const, ...files]);
-      const said = {
+      const by = {
         ...saidBy(asked, shards, ahead),
         shards: shardsSaid?.by ?? (trainers.length > 0 ? CHOSEN : 'the default'),
       };
       const verified = verifyPlan(planInMemory(`the plan of ${path}`, all), verifyForeign);
       const oneShard = (): RatedShard => rated({ program: whole.program, schedule: wholeSchedule(whole.program) });
-      return { verified, chosen, source: { path, text: model.texts.get(path) ?? '', set }, said, whole: oneShard };
+      return { verified, chosen, source: { path, text: model.texts.get(path) ?? '', set }, said: by, whole: oneShard };
     },
   };
 }
@@ -250,7 +259,8 @@ function prepare(args: DeployArguments): Prepared {
 /** @throws UserError `deploy/schedule` where there is nothing that could be late */
 function freedomOf({ schedule, staleness }: AskedSchedule, shards: number): Freedom | undefined {
   if (schedule?.value !== 'async') return undefined;
-  if (shards > 1) return { staleness: staleness?.value ?? USUAL_STALENESS };
+  // The least, until it is known who would train.
+  if (shards > 1) return { staleness: staleness?.value ?? 1 };
   // The model's settings for shards do not concern one alone.
   if (!isOption(schedule)) return undefined;
   throw new UserError(
@@ -258,6 +268,22 @@ function freedomOf({ schedule, staleness }: AskedSchedule, shards: number): Free
     'one shard has no neighbours whose values could be late',
     'leave out --schedule async, or ask for more shards (--partition K)',
   );
+}
+
+/** By what was measured. */
+function staleBy(
+  { graph, task }: Pick<Trained, 'graph' | 'task'>,
+  { plan, shards = [] }: BuiltPlan,
+  {
+    on,
+    ...others
+  }: {
+    readonly trainers: readonly RatedTrainer[];
+    readonly codec: BorderCodec;
+    readonly on: readonly string[] | undefined;
+  },
+): number {
+  return measuredStaleness({ graph, task, plan, shards: shards.map(rated), ...others, ...(on ? { on } : {}) });
 }
 
 /** As many as train fastest; one where that cannot be told, or none fits. */
@@ -281,6 +307,7 @@ function saidBy(asked: AskedSchedule, shards: number, ahead: number): SaidBy {
     schedule: asked.schedule?.by ?? 'the default',
     ...(isPipelined(asked) ? { microbatches: asked.microbatches?.by ?? CHOSEN } : {}),
     ...(ahead > 0 && asked.ahead ? { ahead: asked.ahead.by } : {}),
+    ...(asked.schedule?.value === 'async' ? { staleness: asked.staleness?.by ?? MEASURED } : {}),
   };
 }
 
@@ -306,7 +333,11 @@ function fromPlan(path: string, args: DeployArguments): Wanted {
       'compile it again, with --microbatches K for pipelined, --schedule async for free ticks and without either for lockstep',
     );
   const epochs = args.epochs ?? training.epochs;
-  const said = { schedule: 'the plan', ...(compiled === 'pipelined' ? { microbatches: 'the plan' } : {}) };
+  const said = {
+    schedule: 'the plan',
+    ...(compiled === 'pipelined' ? { microbatches: 'the plan' } : {}),
+    ...(compiled === 'async' ? { staleness: 'the plan' } : {}),
+  };
   return {
     verified,
     chosen: chosenSettings({ ...args, borders: undefined }, path, { epochs }),

@@ -131,7 +131,7 @@ export const DEPLOY = {
     'lockstep, pipelined (microbatches of one batch in flight) or async (ticks read the newest values that are there); default: what the model says, or lockstep',
   ),
   staleness: whole(
-    'of async: how many ticks old at most; a shard waits for what is older (default: 2)',
+    'of async: how many ticks old at most; a shard waits for what is older (default: as measured)',
     STALENESS_RANGE,
   ),
   microbatches: whole(

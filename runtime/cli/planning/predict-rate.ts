@@ -79,6 +79,8 @@ export interface Placed {
   readonly division?: { readonly microbatches: number; readonly ahead: number };
   /** How long the training is; absent: its data are counted as if they were in memory. */
   readonly data?: TrainingLength | undefined;
+  /** Ticks that values of neighbours may be old (schedule `async`); absent: each tick waits for its own. */
+  readonly staleness?: number | undefined;
 }
 
 /**
@@ -116,7 +118,7 @@ export function predictCall(placed: Placed, name: string): number | undefined {
   return modelOf(placed, name)?.modelled.batch;
 }
 
-function modelOf({ shards, owners, trainers, codec = 'f32', division, data }: Placed, name: string) {
+function modelOf({ shards, owners, trainers, codec = 'f32', division, data, staleness }: Placed, name: string) {
   const used = owners.map((key) => trainers.find((t) => t.key === key));
   if (used.some((t) => !t || t.capability.rate <= 0)) return undefined;
   const names = [...new Set(used.map((t) => t?.capability.machine ?? ''))];
@@ -184,7 +186,8 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, data }: Pl
     window: most('window'),
     number: numberBytes(codec, parts),
   };
-  return { modelled: modelRate(divided, machines, network, name), machines, places, capabilities, runnings };
+  const modelled = modelRate(divided, machines, network, name, staleness);
+  return { modelled, machines, places, capabilities, runnings };
 }
 
 /** The trainer as one end of borders. */
@@ -209,13 +212,13 @@ export function waitingAlone({ costs }: Pick<Capability, 'costs'>): number {
 }
 
 /** A trainer that has one shard alone hands its runs to a thread that no other shard uses. */
-function onItsOwn(shard: number, owners: readonly string[], capability: Capability): Capability {
+export function onItsOwn(shard: number, owners: readonly string[], capability: Capability): Capability {
   const { costs } = capability;
   const own = owners.filter((key) => key === owners[shard]).length === 1;
   return costs && own ? { ...capability, costs: runningApart(costs) } : capability;
 }
 
-function runningOf(shards: number, short: boolean, { costs }: Capability): Running {
+export function runningOf(shards: number, short: boolean, { costs }: Capability): Running {
   if (shards === 1) return 'alone';
   return short && costs?.shortRun !== undefined ? 'short' : 'shard';
 }
@@ -275,7 +278,7 @@ function stretchOf(shards: readonly RatedShard[], used: readonly RatedTrainer[],
  * Seconds of one run, of which data are divided into `parts`. One thread runs a shard, unless it is the only one, which
  * has them all.
  */
-function secondsOf(work: Work, parts: number, capability: Capability, running: Running): number {
+export function secondsOf(work: Work, parts: number, capability: Capability, running: Running): number {
   const counted = { ...shareOf(work, parts), calls: 1 };
   const { costs } = capability;
   return costs

@@ -1,0 +1,71 @@
+/** Schedule `async`: how old values may be follows from what the trainers have measured, and from the ticks there are. */
+import { expect, test } from 'vitest';
+import {
+  measuredStaleness,
+  mostStale,
+  staleFor,
+  staleText,
+  tickDelays,
+} from '../../../runtime/cli/planning/measured-staleness.ts';
+import { predictPlaced, type RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
+import { rated } from '../../../runtime/cli/planning/rated-shard.ts';
+import { type Costs, FREE } from '../../../spec/costs.ts';
+import { staged } from '../../mesh/chain-model.ts';
+import { builtPlan } from '../../support/built-plans.ts';
+
+const made = staged(1, 0, { staleness: 1 });
+const { plan, shards = [] } = builtPlan(made, { shards: 3 });
+const { graph, task } = made;
+const divided = shards.map(rated);
+
+/** On machines of their own, so far from the mesh and back. @param run seconds of a segment */
+function trainers(roundTrip: number, run: number): RatedTrainer[] {
+  const costs: Costs = { ...FREE, run, call: run };
+  const capability = { cores: 1, memory: 1e9, rate: 1e9, upload: 0, download: 0, costs, roundTrip };
+  return ['a', 'b', 'c'].map((key) => ({ key, name: key, capability: { ...capability, machine: key } }));
+}
+
+const OWNERS = ['a', 'b', 'c'];
+
+test('values may be as old as a frame is on its way', () => {
+  expect(staleFor({ tick: 0.01, way: 0 })).toBe(1);
+  expect(staleFor({ tick: 0.01, way: 0.041 })).toBe(5);
+  expect(staleFor({ tick: 0.001, way: 1 })).toBe(8);
+});
+
+test('a tick is that of the slowest shard, and a way that of the slowest border', () => {
+  // Two segments in a tick at most; half of each end's way to the mesh and back.
+  expect(tickDelays({ shards: divided, owners: OWNERS, trainers: trainers(40, 0.01) })).toEqual({
+    tick: 0.02,
+    way: 0.04,
+  });
+  expect(tickDelays({ shards: divided, owners: ['a', 'a', 'a'], trainers: trainers(40, 0.01) })?.way).toBe(0);
+  const unmeasured = trainers(40, 0.01).map((t) => ({ ...t, capability: { ...t.capability, rate: 0 } }));
+  expect(tickDelays({ shards: divided, owners: OWNERS, trainers: unmeasured })).toBeUndefined();
+});
+
+test('values may be no older than the ticks of the training let errors be', () => {
+  if (!task) throw new Error('no task');
+  // Nine ticks, three links for an error to go, two of them over borders.
+  expect(mostStale(graph, task, plan, 8)).toBe(3);
+  const training = { graph, task, plan, shards: divided, codec: 'f32' } as const;
+  expect(measuredStaleness({ ...training, trainers: trainers(20, 0.01) })).toBe(1);
+  expect(measuredStaleness({ ...training, trainers: trainers(1000, 0.01) })).toBe(3);
+});
+
+test('a dry run counts with ticks that wait for none but what is older than the bound', () => {
+  const placed = { shards: divided, owners: OWNERS, trainers: trainers(40, 0.01) };
+  const rates = [undefined, 0, 1, 2].map((staleness) => predictPlaced({ ...placed, staleness })?.batchesPerSecond ?? 0);
+  const [strict = 0, none = 0, one = 0, two = 0] = rates;
+  expect(none).toBeCloseTo(strict, 9);
+  expect(one).toBeGreaterThan(1.3 * strict);
+  expect(two).toBeGreaterThan(one);
+});
+
+test('it is told with what it answers', () => {
+  expect(staleText(5, 'measured', { tick: 0.01, way: 0.0412 })).toBe(
+    'at most 5 ticks old (measured): a frame is 41 ms on its way, a tick takes 10 ms',
+  );
+  expect(staleText(1, '--staleness', { tick: 0.01, way: 0.03 })).toMatch(/; frames come 3 ticks late, so shards wait$/);
+  expect(staleText(2, 'measured', undefined)).toMatch(/: how late they come was not measured$/);
+});
