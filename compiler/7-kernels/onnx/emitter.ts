@@ -16,6 +16,7 @@ export class OnnxEmitter {
   readonly #shapes = new Map<string, Shape>();
   readonly #aliases = new Map<string, string>();
   readonly #made = new Map<string, string>();
+  readonly #bounded = new Set<string>();
   /** What makes a value in the layout of the program, which nothing has asked for yet. */
   readonly #later = new Map<string, () => void>();
   #count = 0;
@@ -35,6 +36,15 @@ export class OnnxEmitter {
   layOut(wanted: LaidOut): string {
     this.laidOut.set(wanted.input, wanted);
     return wanted.input;
+  }
+
+  /** Says that no infinite value of `id` can have another sign than all its others: it has a bound below, or above. */
+  bound(id: string): void {
+    this.#bounded.add(id);
+  }
+
+  isBounded(id: string): boolean {
+    return this.#bounded.has(id);
   }
 
   /** `id` is the value `name`, with nothing to compute. */

@@ -22,6 +22,8 @@ import { withoutMasks } from './masks.ts';
 import { encodeModel, type OnnxGraph, type OnnxType, type OnnxValue } from './model.ts';
 import { isPictureOperator, onnxLowerings } from './operators.ts';
 import { channelsFirstForm, finishPicture } from './pictures.ts';
+import { type PooledSlope, pooledSlopes } from './pooled-slopes.ts';
+import { emitPicked } from './pooling.ts';
 import { withNarrowSums } from './row-sums.ts';
 import { scaleErrors } from './scaled-errors.ts';
 import { Slopes } from './slopes.ts';
@@ -174,12 +176,18 @@ function declareInputs(
   return { values, fields, states: states.map((s) => s.id), scalars: scalars.map(([, expr]) => expr) };
 }
 
+/** Activations with a bound. */
+const BOUNDED: ReadonlySet<string> = new Set(['gelu', 'relu', 'sigmoid', 'silu', 'tanh']);
+
 function emitOps(given: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter): void {
   const unmasked = withoutMasks(withNarrowSums(given, kept), kept, constantsOf(given));
   const carried = carryErrors(unmasked, kept, constantsOf(unmasked));
   const ops = scaleErrors(carried.ops, kept, constantsOf(carried.ops), carried.rates);
   const constants = constantsOf(ops);
-  for (const op of ops) e.declare(op.id, op.shape);
+  for (const op of ops) {
+    e.declare(op.id, op.shape);
+    if (BOUNDED.has(op.op)) e.bound(op.id);
+  }
   const { gemms, absorbed } = fuseProducts(
     ops,
     kept,
@@ -188,9 +196,19 @@ function emitOps(given: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter
   );
   const biased = biasedConvolutions(ops, kept, (id) => e.shapeOf(id));
   const joined = new Set([...biased.values()].map(({ convolution }) => convolution.id));
-  const slopes = new Slopes(ops, e);
+  const pooled = pooledSlopes(ops, kept, (id) => e.shapeOf(id));
+  for (const { gradient, slope } of pooled.values()) for (const { id } of [gradient, slope]) joined.add(id);
+  const slopes = new Slopes(
+    ops.filter((op) => !joined.has(op.id)),
+    e,
+  );
   for (const op of ops) {
     if (absorbed.has(op.id) || joined.has(op.id)) continue;
+    const behind = pooled.get(op.id);
+    if (behind) {
+      emitPooledSlope(op, behind, constants, slopes, e);
+      continue;
+    }
     const sum = biased.get(op.id);
     if (sum) {
       emitBiased(op, sum, e);
@@ -208,6 +226,29 @@ function emitOps(given: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter
       );
     } else emitOp(op, constants, slopes, e);
   }
+}
+
+/** gradient ∘ slope, with the slope at the places alone that the gradient comes from. */
+function emitPooledSlope(
+  op: Op,
+  { gradient, slope }: PooledSlope,
+  constants: ReadonlyMap<string, number>,
+  slopes: Slopes,
+  e: OnnxEmitter,
+): void {
+  const [x = '', g = ''] = gradient.args;
+  const made = (name: string, of: string, args: string[]): Op => {
+    const one = { id: `${op.id}.${name}`, op: of, args, attributes: {}, shape: e.shapeOf(g) };
+    e.declare(one.id, one.shape);
+    return one;
+  };
+  const picked = made('picked', 'gather', []);
+  emitPicked(picked, slope.args[0] ?? '', gradient, e);
+  const there = made('there', slope.op, [picked.id]);
+  emitOp(there, constants, slopes, e);
+  const weighed = made('weighed', 'mul', [g, there.id]);
+  emitOp(weighed, constants, slopes, e);
+  emitOp({ ...gradient, id: op.id, args: [x, weighed.id] }, constants, slopes, e);
 }
 
 function emitOp(op: Op, constants: ReadonlyMap<string, number>, slopes: Slopes, e: OnnxEmitter): void {

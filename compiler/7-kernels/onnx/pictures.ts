@@ -100,3 +100,10 @@ export function leftOver(size: Shape, count: Shape, { kernel, stride, padding }:
     return (size[axis] as number) - covered;
   });
 }
+
+/** Every place of the picture lies under one window. */
+export function areSideBySide(picture: Picture, counted: Picture, windows: Windows): boolean {
+  const { kernel, stride, padding } = windows;
+  const left = leftOver(picture.size, counted.size, windows);
+  return [0, 1].every((i) => kernel[i] === stride[i] && padding[i] === 0 && left[i] === 0);
+}

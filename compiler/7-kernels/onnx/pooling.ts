@@ -1,23 +1,31 @@
 /** Pooling and its gradients as ONNX nodes. */
-import { sizeOf } from '../../../spec/program.ts';
+import { type Op, sizeOf } from '../../../spec/program.ts';
 import { poolingOf, spreadOf } from '../../operators/pooling.ts';
 import { type Picture, pictureOf, type Windows } from '../../operators/window.ts';
 import { CAST } from './casts.ts';
 import type { OnnxEmitter } from './emitter.ts';
 import type { Lowering } from './lowering.ts';
 import { orNotANumber } from './not-a-number.ts';
-import { channelsFirst, finishPicture, leftOver, windowAttributes } from './pictures.ts';
+import { areSideBySide, channelsFirst, finishPicture, leftOver, windowAttributes } from './pictures.ts';
 
 const maxPool: Lowering = (op, e) => {
   const [x] = op.args as [string];
   const { x: picture, windows } = poolingOf(e.shapeOf(x), op.attributes);
   const turned = channelsFirst(e, x, picture);
-  finishPicture(
-    e,
-    op,
-    orNotANumber(e, turned, (of) => largest(e, of, windows)),
-  );
+  const made = e.isBounded(x)
+    ? plusNotANumber(e, turned, largest(e, turned, windows), windows)
+    : orNotANumber(e, turned, (of) => largest(e, of, windows));
+  finishPicture(e, op, made);
 };
+
+/**
+ * Adds zero, or NaN where a window has one, to the largest of each window, for values that have a bound: a mean of them is
+ * NaN only where one of them is, and looking for NaN in it takes a third of the time that looking among all takes (measured).
+ */
+function plusNotANumber(e: OnnxEmitter, x: string, largestOf: string, windows: Windows): string {
+  const mean = e.node('AveragePool', [x], windowAttributes(windows));
+  return e.node('Add', [largestOf, e.node('Min', [e.node('Abs', [mean]), e.number(0)])]);
+}
 
 const largest = (e: OnnxEmitter, picture: string, windows: Windows): string =>
   e.once(`largest ${JSON.stringify(windows)} ${picture}`, () =>
@@ -71,11 +79,17 @@ function repeated(e: OnnxEmitter, counted: string, { kernel }: Windows): string 
   return e.node('Resize', [counted, none, times], nearest);
 }
 
-/** Every place of the picture lies under one window. */
-function areSideBySide(picture: Picture, counted: Picture, windows: Windows): boolean {
-  const { kernel, stride, padding } = windows;
-  const left = leftOver(picture.size, counted.size, windows);
-  return [0, 1].every((i) => kernel[i] === stride[i] && padding[i] === 0 && left[i] === 0);
+/**
+ * What stands in another picture where each window of `gradient`'s has its first largest: of windows side by side, whose
+ * places are a power of two. Gives `op` its value.
+ */
+export function emitPicked(op: Op, of: string, { args, attributes }: Op, e: OnnxEmitter): void {
+  const [x] = args as [string];
+  const { x: picture, windows } = poolingOf(e.shapeOf(x), attributes);
+  const taken = firstLargest(e, channelsFirst(e, x, picture), picture, windows);
+  const alone = e.node('Mul', [taken, channelsFirst(e, of, picture)]);
+  const mean = e.node('AveragePool', [alone], windowAttributes(windows));
+  finishPicture(e, op, e.node('Mul', [mean, e.number(sizeOf(windows.kernel))]));
 }
 
 const averagePool: Lowering = (op, e) => {
