@@ -24,8 +24,8 @@ import type { Value } from '../../operators/operator.ts';
 
 /** Of one batch: fixed, so that results do not depend on the machine. */
 const LANES = 2;
-/** Samples below which a lane's products are too small to be worth their own thread. */
-const MIN_LANE_SAMPLES = 16;
+/** Rows below which a lane's products are too small to be worth their own thread. */
+const MIN_LANE_ROWS = 16;
 /** In larger models a product has work for all threads, and every lane would hold a copy of all weights. */
 const MAX_LANE_LINKS = 256;
 
@@ -35,8 +35,15 @@ const WEIGHTS_OF_A_VALUE = 2;
 /** @returns 1 where a batch is better left whole, or does not divide */
 export function lanesFor(graph: Graph, task: Pick<TrainTask, 'batch' | 'method'>): number {
   const samples = task.batch / LANES;
-  const divides = Number.isInteger(samples) && samples >= MIN_LANE_SAMPLES;
+  const divides = Number.isInteger(samples) && samples * rowsOfSample(graph) >= MIN_LANE_ROWS;
   return divides && graph.links.length <= MAX_LANE_LINKS && sharesMore(graph, task) ? LANES : 1;
+}
+
+/** Of the products that predict values: one for each token of a text, and as many as the node has that has fewest. */
+function rowsOfSample({ nodes, links }: Graph): number {
+  const predicted = new Set(links.map((l) => l.target));
+  const rows = nodes.flatMap(({ name, shape }) => (predicted.has(name) ? [sizeOf(shape.slice(0, -1))] : []));
+  return rows.length === 0 ? 1 : Math.min(...rows);
 }
 
 /**

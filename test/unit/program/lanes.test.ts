@@ -37,6 +37,16 @@ test('a CPU uses two lanes from 16 samples each, and none for a large model', ()
   expect(models.map((model) => lanesFor(model, { batch: 32, method: il }))).toEqual([2, 1]);
 });
 
+test('a CPU counts tokens as samples where all values have them', () => {
+  const lanes = (shapes: readonly (readonly number[])[], batch: number): number => {
+    const nodes = graph.nodes.map((node, i) => ({ ...node, shape: shapes[i] ?? node.shape }));
+    return lanesFor({ ...graph, nodes }, { batch, method: il });
+  };
+  const text = [[8], [8, 5], [8, 3]];
+  expect([2, 3, 4, 5].map((batch) => lanes(text, batch))).toEqual([1, 1, 2, 1]);
+  expect(lanes([[8], [8, 5], [3]], 4)).toBe(1);
+});
+
 test('a CPU leaves a batch whole that hands over more weights than it shares values', () => {
   const dense = chain([784, 128, 128, 10], { act: tanh });
   const lanes = (method: typeof il, batch: number): number => lanesFor(dense, { batch, method });
