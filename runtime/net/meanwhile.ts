@@ -5,6 +5,7 @@
  * told, for that takes longer still.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LookOut } from './look-out.ts';
 
 export interface MeanwhilePort {
   /** Does a piece. @returns whether there was one */
@@ -19,16 +20,14 @@ export interface MeanwhilePort {
   readonly asleep?: number | undefined;
 }
 
-/** It sleeps when nothing has come for so long. */
-const AWAKE_MS = 0.1;
-/** Waits of which it sleeps in each at once, when it has looked in vain: then frames come later, or others want the core. */
-const SLEEPS = 15;
+/** It sleeps when nothing has come for so long: a neighbour that computes a short tick has sent its frame by then. */
+const AWAKE_MS = 0.5;
 
 export class Meanwhile {
   readonly #port: MeanwhilePort;
   #looks = false;
   #hasHeard = false;
-  #sleeps = 0;
+  readonly #lookOut = new LookOut();
   #wake: () => void = () => undefined;
 
   constructor(port: MeanwhilePort) {
@@ -50,19 +49,23 @@ export class Meanwhile {
   /** @returns whether something has come since `forget` */
   async hears(): Promise<boolean> {
     const { settleOne, isLate, isOver, now } = this.#port;
-    const end = now() + (this.#sleeps > 0 ? 0 : AWAKE_MS);
+    const lookOut = this.#lookOut;
+    const { looks } = lookOut;
+    const end = now() + (looks ? AWAKE_MS : 0);
     this.#looks = true;
     try {
       for (let isMore = true; isMore || now() < end; ) {
         await nextTurn();
         if (isOver()) return false;
         if (this.#hasHeard && !isLate()) {
-          this.#sleeps = 0;
+          if (isMore) lookOut.wasThere();
+          else lookOut.found();
           return true;
         }
         isMore = settleOne();
       }
-      this.#sleeps = this.#sleeps > 0 ? this.#sleeps - 1 : SLEEPS;
+      if (looks) lookOut.inVain();
+      else lookOut.slept();
       return this.#hasHeard || ((await this.#sleep()) && !isOver());
     } finally {
       this.#looks = false;
