@@ -54,6 +54,7 @@ export function isDoneAgain(seed: string, trainer: string, share = AGAIN_SHARE):
   return chanceOf(seed, 'settled', trainer) < share;
 }
 
-function isNear(offer: AuditorOffer, other: Omit<AuditorOffer, 'class'>): boolean {
+/** The same trainer, or one of the same place. */
+export function isNear(offer: Omit<AuditorOffer, 'class'>, other: Omit<AuditorOffer, 'class'>): boolean {
   return offer.key === other.key || (offer.place !== '' && offer.place === other.place);
 }

@@ -28,12 +28,20 @@ export interface ModelShard {
   readonly closing: number;
   /** Seconds behind that in which nothing works, and the shard waits until others wake; absent: none. */
   readonly waiting?: number;
+  /** Done beside the shards, behind each batch: no one waits for it. Absent: nothing. */
+  readonly beside?: readonly Beside[];
   /** Which of the machines runs it. */
   readonly machine: number;
   /** Shards of one trainer hand their frames over without sealing and sending them. */
   readonly trainer: number;
   /** Which of the places: within one there is no link. */
   readonly place: number;
+}
+
+/** Seconds of processor time of one of the machines. */
+export interface Beside {
+  readonly machine: number;
+  readonly seconds: number;
 }
 
 export interface ModelMachine extends Cores {
@@ -88,8 +96,8 @@ export interface Modelled {
   readonly traffic: readonly Traffic[];
 }
 
-/** Segments of shards, what closes their batches, frames between trainers and within them, signatures. */
-export type Spending = 'segments' | 'closing' | 'frames' | 'handovers' | 'windows';
+/** Segments of shards, what closes their batches, frames between trainers and within them, signatures, and what goes on beside. */
+export type Spending = 'segments' | 'closing' | 'frames' | 'handovers' | 'windows' | 'beside';
 
 export interface Limit {
   readonly by: 'work' | 'frames' | 'upload' | 'download' | 'straight' | 'delay';
@@ -170,7 +178,9 @@ class RateModel {
   readonly #computing: number[];
   readonly #framing: number[];
   #processorSeconds = 0;
-  readonly #spent: Record<Spending, number> = { segments: 0, closing: 0, frames: 0, handovers: 0, windows: 0 };
+  readonly #spent: Record<Spending, number> = {
+    ...{ segments: 0, closing: 0, frames: 0, handovers: 0, windows: 0, beside: 0 },
+  };
   #now = 0;
   #countFrom = 0;
   readonly #staleness: number;
@@ -283,7 +293,8 @@ class RateModel {
     const runner = this.#runner(shard);
     runner.batches.shift();
     this.#sign(runner);
-    const { closing, waiting = 0 } = runner.shard;
+    const { closing, waiting = 0, beside = [] } = runner.shard;
+    for (const { machine, seconds } of beside) this.#aside('beside', machine, seconds, this.#computing);
     this.#work(shard, 'closing', closing, () => {
       if (waiting === 0) {
         this.#ended(runner);
@@ -406,15 +417,19 @@ class RateModel {
     });
   }
 
-  /** Work of any thread, for which no one waits. */
   #beside({ machine }: ModelShard, seconds: number): void {
-    this.#spent.frames += seconds;
+    this.#aside('frames', machine, seconds, this.#framing);
+  }
+
+  /** Work of any thread, for which no one waits. @param sums where a machine's seconds of its kind are counted */
+  #aside(spending: Spending, machine: number, seconds: number, sums: number[]): void {
+    this.#spent[spending] += seconds;
     if (seconds > 0)
       this.#processors.do({
         machine,
         seconds,
         done: (took) => {
-          this.#framing[machine] = (this.#framing[machine] ?? 0) + took;
+          sums[machine] = (sums[machine] ?? 0) + took;
           this.#processorSeconds += took;
         },
       });

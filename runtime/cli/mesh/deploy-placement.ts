@@ -49,6 +49,8 @@ interface Placed {
   readonly whole?: () => RatedShard;
   /** How long an epoch is; absent where its data are not here. */
   readonly run?: SavedRun;
+  /** Machine of the synchronizer; absent: not known. */
+  readonly synchronizer?: string;
 }
 
 export function showPlacement(
@@ -73,7 +75,7 @@ export function showPlacement(
 type Figures = ReturnType<typeof figuresOf> & { readonly codec?: BorderCodec };
 
 function figuresOf(
-  { verified, placement, memory, on, whole, run }: Placed,
+  { verified, placement, memory, on, whole, run, synchronizer }: Placed,
   trainers: readonly RatedTrainer[],
   codec: BorderCodec,
 ) {
@@ -88,7 +90,7 @@ function figuresOf(
   const { owners, problem } = placeOn(needs, trainers, pacing);
   const divided = ratedShards(verified);
   const staleness = trainingOf(plan).async?.staleness;
-  const onTrainers = { shards: divided, owners, trainers, codec, data: run, staleness };
+  const onTrainers = { shards: divided, owners, trainers, codec, data: run, staleness, synchronizer };
   const predicted = problem === undefined ? predictPlaced(onTrainers) : undefined;
   const epoch = run && predicted && predictEpoch(onTrainers, run, 1 / predicted.batchesPerSecond);
   const all = needs.reduce((sum, need) => sum + need.memory, 0);

@@ -21,6 +21,7 @@ import { wholeSchedule } from '../../shard/whole.ts';
 import { nmc } from '../../support/command-text.ts';
 import { emit } from '../../support/emit.ts';
 import { UserError } from '../../support/errors.ts';
+import { isLoopback } from '../../support/loopback.ts';
 import { printed } from '../../support/printable.ts';
 import { withProgress } from '../../support/progress.ts';
 import { batchesOf, type SavedRun, usualSnapshots } from '../../training/calls.ts';
@@ -65,7 +66,8 @@ import { assertFits, assertPlanFits, tellChoice } from './deploy-fit.ts';
 import { ownersAsked } from './deploy-owners.ts';
 import { ratedShards, type SaidBy, showPlacement, trainersOf } from './deploy-placement.ts';
 import { watchRun } from './deploy-watch.ts';
-import { asAsked, openMesh } from './mesh-link.ts';
+import { machineOf } from './emulation.ts';
+import { asAsked, meshAddress, openMesh } from './mesh-link.ts';
 import type { DeployArguments } from './options.ts';
 
 const CHOSEN = 'chosen for these trainers';
@@ -110,7 +112,9 @@ export default async function (args: DeployArguments): Promise<number> {
         ...{ ...needingPlan(verified), batch: training.batch, sends: placement.needs, stretches },
         ...(data ? { data: sizesOf(plan, training, data) } : {}),
       });
-      const more = { ...(on ? { on } : {}), ...(whole ? { whole } : {}), ...(run ? { run } : {}) };
+      // Of a mesh on this machine: it audits there, and computes checks.
+      const own = isLoopback(meshAddress(args).host) ? { synchronizer: machineOf('', undefined).machine } : {};
+      const more = { ...(on ? { on } : {}), ...(whole ? { whole } : {}), ...(run ? { run } : {}), ...own };
       return showPlacement({ verified, said, placement, memory, ...more }, trainers, codec, args.json);
     }
     assertPlanFits(plan, trainers, model.fitting);

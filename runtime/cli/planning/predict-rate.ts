@@ -21,30 +21,13 @@ import type { BorderCodec } from '../../wire/codec.ts';
 import { numberBytes } from '../../wire/codec-bytes.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { Capability } from '../../wire/messages.ts';
+import { auditShares } from './audit-work.ts';
 import { batchWork, feedingOf, NOTHING, type RatedShard, shareOf, type TrainingLength } from './rated-shard.ts';
 import { sharedWork } from './shared-work.ts';
+import type { MeasuredBorder, RatedTrainer } from './trainer-rated.ts';
 import { type WorkPieces, workPieces } from './work-pieces.ts';
 
-/** To the trainer of this key. */
-export interface MeasuredBorder {
-  readonly key: string;
-  /** Bytes a second. */
-  readonly rate: number;
-  /** Milliseconds there and back. */
-  readonly roundTrip: number;
-}
-
-export interface RatedTrainer {
-  readonly key: string;
-  readonly name: string;
-  readonly capability: Capability;
-  /** Absent: its link was not measured yet. */
-  readonly link?: unknown;
-  /** Straight to others, as it was measured. */
-  readonly borders?: readonly MeasuredBorder[];
-  /** Runs of which it has shards. */
-  readonly work?: readonly { readonly run: string }[];
-}
+export type { MeasuredBorder, RatedTrainer } from './trainer-rated.ts';
 
 export interface Prediction {
   readonly batchesPerSecond: number;
@@ -81,6 +64,8 @@ export interface Placed {
   readonly data?: TrainingLength | undefined;
   /** Ticks that values of neighbours may be old (schedule `async`); absent: each tick waits for its own. */
   readonly staleness?: number | undefined;
+  /** Machine of the synchronizer, where it is one of the trainers'. */
+  readonly synchronizer?: string | undefined;
 }
 
 /**
@@ -118,7 +103,8 @@ export function predictCall(placed: Placed, name: string): number | undefined {
   return modelOf(placed, name)?.modelled.batch;
 }
 
-function modelOf({ shards, owners, trainers, codec = 'f32', division, data, staleness }: Placed, name: string) {
+function modelOf(placed: Placed, name: string) {
+  const { shards, owners, trainers, codec = 'f32', division, data, staleness, synchronizer } = placed;
   const used = owners.map((key) => trainers.find((t) => t.key === key));
   if (used.some((t) => !t || t.capability.rate <= 0)) return undefined;
   const names = [...new Set(used.map((t) => t?.capability.machine ?? ''))];
@@ -136,6 +122,9 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, data, stal
   const stretch = name === TRAIN ? stretchOf(shards, used as readonly RatedTrainer[], division) : 1;
   const capabilities = used.map((trainer, i) => onItsOwn(i, owners, (trainer as RatedTrainer).capability));
   const runnings = shards.map(({ short }, i) => runningOf(shards.length, short, capabilities[i] as Capability));
+  // Of a run with free ticks nothing is kept that could be done again.
+  const isAudited = name === TRAIN && staleness === undefined;
+  const again = isAudited ? auditShares(shards, owners, trainers, synchronizer) : [];
   const divided = shards.map(({ schedule, program, work, state }, i) => {
     const [capability, running] = [capabilities[i] as Capability, runnings[i] as Running];
     return {
@@ -147,6 +136,11 @@ function modelOf({ shards, owners, trainers, codec = 'f32', division, data, stal
         name === TRAIN
           ? closingOf(state, stretch, capability) + feedingOf(shards[i] as RatedShard, data, capability)
           : 0,
+      beside: (again[i] ?? []).flatMap(({ machine, share }) => {
+        const at = names.indexOf(machine);
+        const seconds = secondsAgain(shards[i] as RatedShard, division, stretch, capability, running);
+        return at < 0 ? [] : [{ machine: at, seconds: share * seconds }];
+      }),
       waiting: name === TRAIN && shards.length === 1 ? waitingAlone(capability) : 0,
       machine: names.indexOf(capability.machine),
       place: placeNames.indexOf(placeOf(capability)),
@@ -197,6 +191,20 @@ export function wayEnd({ key, capability, borders }: RatedTrainer) {
 
 function byKey(borders: readonly MeasuredBorder[]): NonNullable<WayEnd['borders']> {
   return Object.fromEntries(borders.map((border) => [border.key, border]));
+}
+
+/** A batch done again, with its share of the hash at the end of its stretch: on a device of the same class, which is as fast. */
+function secondsAgain(
+  shard: RatedShard,
+  division: Placed['division'],
+  stretch: number,
+  capability: Capability,
+  running: Running,
+): number {
+  const work = batchWork(shard, division);
+  const { costs } = capability;
+  if (!costs) return secondsOfWork(work, capability, running === 'alone');
+  return secondsOfCounted(work, costs, running) + (shard.state * costs.stateByte) / stretch;
 }
 
 /** Behind a batch. @param state its bytes @param stretch batches between two commitments */

@@ -16,6 +16,8 @@ export interface WorkPieces extends CountedSeconds {
   readonly handovers: number;
   /** Signed behind each call by both ends of a border, and checked. */
   readonly windows: number;
+  /** Stretches of others, done again. */
+  readonly audits: number;
   /** Cores that slow each other down. */
   readonly crowding: number;
   /** What threads do beside the first one where they share the batches of the only shard. */
@@ -44,14 +46,14 @@ export function workPieces(
     counted = sumOf(counted, countedSeconds(batchWork(shard, division), costs, runnings[i] ?? 'shard'));
     batches += feedingOf(shard, data, { costs });
   }
-  const { segments, closing, frames, handovers, windows } = spent;
+  const { segments, closing, frames, handovers, windows, beside } = spent;
   const { runs, handed, operations, bytes, products } = counted;
   return {
     ...counted,
-    ...{ frames, handovers, windows, batches },
+    ...{ frames, handovers, windows, batches, audits: beside },
     uncounted: Math.max(0, segments - (runs + handed + operations + bytes + products)),
     commitments: Math.max(0, closing - batches),
-    crowding: Math.max(0, processors - (segments + closing + frames + handovers + windows)),
+    crowding: Math.max(0, processors - (segments + closing + frames + handovers + windows + beside)),
   };
 }
 

@@ -266,6 +266,42 @@ test('processor time of a batch is what it is spent on, piece by piece', () => {
   expect(plain?.work.uncounted).toBeCloseTo(plain?.processorSeconds ?? Number.NaN);
 });
 
+test('audits take processors of the machines of auditors', () => {
+  const costs = { shortRun: 1, flop: 1 };
+  const works = halves.map((half) => batchWork(half));
+  const device = works.reduce((sum, work) => sum + work.calls + work.flops, 0);
+  const of = (
+    changed: (trainer: RatedTrainer) => Partial<RatedTrainer['capability']> & { rate?: number },
+    keys: readonly string[] = ['a', 'b'],
+    synchronizer?: string,
+  ) => {
+    const [like] = trainersWith(costs);
+    const trainers = keys.flatMap((key) =>
+      like
+        ? [{ ...like, key, audited: { rate: 0.1 }, capability: { ...like.capability, ...changed({ ...like, key }) } }]
+        : [],
+    );
+    return predictPlaced({ shards: halves, owners: ['a', 'b'], trainers, synchronizer });
+  };
+  // At one place no trainer may look at another one, and a synchronizer elsewhere takes nothing from them.
+  expect(of(() => ({}))?.work.audits).toBe(0);
+  expect(of(() => ({}), ['a', 'b'], 'one')?.work.audits).toBeCloseTo(0.1 * device);
+  expect(of(() => ({}), ['a', 'b'], 'elsewhere')?.work.audits).toBe(0);
+  // Neighbours know what came out: a third one does half, and the synchronizer the rest and a quarter of that half.
+  const apart = ({ key }: RatedTrainer) => ({ place: key });
+  expect(of(apart)?.work.audits).toBe(0);
+  expect(of(apart, ['a', 'b', 'c'])?.work.audits).toBeCloseTo(0.05 * device);
+  expect(of(apart, ['a', 'b', 'c', 'd'])?.work.audits).toBeCloseTo(0.05 * device);
+  expect(of(apart, ['a', 'b', 'c'], 'one')?.work.audits).toBeCloseTo((0.05 + 0.0625) * device);
+  expect(of(({ key }) => ({ place: key, machine: key }), ['a', 'b', 'c'])?.work.audits).toBe(0);
+  // Nothing waits for it where a core is free; on a machine that is full the training is slower.
+  const rate = (cores: number, synchronizer?: string) =>
+    of(() => ({ cores, costs: { ...TWICE, ...costs, speedup: cores } }), ['a', 'b'], synchronizer)?.batchesPerSecond ??
+    Number.NaN;
+  expect(rate(8, 'one')).toBeCloseTo(rate(8), 9);
+  expect(rate(1, 'one') / rate(1)).toBeCloseTo(1 / 1.1, 2);
+});
+
 test('each batch is begun and ended, and its samples are picked out', () => {
   expect(alone({ call: 1, batch: 2 })).toBeCloseTo(3);
   expect(alone({ sampleByte: 1 })).toBeCloseTo(4 * 8 * (4 + 2));
