@@ -16,6 +16,8 @@ export interface MeanwhilePort {
   readonly isOver: () => boolean;
   /** Milliseconds since any moment. */
   readonly now: () => number;
+  /** It looks for so many milliseconds, where it looks; absent: as long as a training does. */
+  readonly awake?: number | undefined;
   /** It sleeps for so many milliseconds at most; absent: not at all. */
   readonly asleep?: number | undefined;
 }
@@ -48,10 +50,10 @@ export class Meanwhile {
 
   /** @returns whether something has come since `forget` */
   async hears(): Promise<boolean> {
-    const { settleOne, isLate, isOver, now } = this.#port;
+    const { settleOne, isLate, isOver, now, awake = AWAKE_MS } = this.#port;
     const lookOut = this.#lookOut;
     const { looks } = lookOut;
-    const end = now() + (looks ? AWAKE_MS : 0);
+    const end = now() + (looks ? awake : 0);
     this.#looks = true;
     try {
       for (let isMore = true; isMore || now() < end; ) {

@@ -117,7 +117,7 @@ export class ShardHost {
       isOver: () => this.#closed || this.#borders.disputes !== undefined,
       // Of this thread, whatever clock the shard goes by.
       now: () => performance.now(),
-      asleep: options.asleep,
+      ...{ awake: options.awake, asleep: options.asleep },
     });
     const news = (): void => {
       if (!this.#meanwhile.hear()) options.news();
