@@ -11,7 +11,7 @@ export function judged(state: LedgerState, { verdict, trainer, ...stretch }: Ent
   if (!pending) {
     account.refuted.add(stretchId(stretch));
     // What it was paid for is lost; what is not confirmed by itself is not paid any more.
-    withheld(account);
+    withheld(account, auditId(stretch));
     return;
   }
   pending.verdicts.add(verdict);
@@ -19,20 +19,25 @@ export function judged(state: LedgerState, { verdict, trainer, ...stretch }: Ent
     case 'match':
       pending.matched = true;
       account.matched.push(pending.sequence);
-      account.undelivered = 0;
+      account.undelivered.clear();
       return;
     case 'inconclusive':
       return;
     case 'undelivered':
       pending.doom ??= 'undelivered';
       for (const other of sinceMatch(account, pending)) other.doom ??= 'undelivered';
-      account.undelivered++;
+      account.undelivered.add(auditId(stretch));
       // Once may be bad luck. Who keeps back what would convict him does it again.
-      if (account.undelivered > 1) mismatched(account, pending);
+      if (account.undelivered.size > 1) mismatched(account, pending);
       return;
     case 'mismatch':
       mismatched(account, pending);
   }
+}
+
+/** Shards of one trainer are audited as one, with a verdict for each: all of them together count once. */
+function auditId({ run, term, from }: Pick<EntryOf<'audited'>, 'run' | 'term' | 'from'>): string {
+  return `${run} ${term} ${from}`;
 }
 
 /**
@@ -51,18 +56,18 @@ function sinceMatch(account: Account, { sequence }: PendingStretch): PendingStre
  */
 function mismatched(account: Account, pending: PendingStretch): void {
   account.refuted.add(stretchId(pending.entry));
-  withheld(account);
+  withheld(account, auditId(pending.entry));
   // A stretch that one audit confirms and another one refutes is not paid.
   pending.doom ??= 'mismatch';
 }
 
-function withheld(account: Account): void {
-  account.mismatches.push(account.stretches);
+function withheld(account: Account, audit: string): void {
+  if (!account.mismatches.has(audit)) account.mismatches.set(audit, account.stretches);
   for (const other of account.pending.values()) if (!other.matched) other.doom ??= 'mismatch';
 }
 
 export function mayBeExcluded({ mismatches }: Account, window: number): boolean {
-  const [before, last] = mismatches.slice(-EXCLUDING);
+  const [before, last] = [...mismatches.values()].slice(-EXCLUDING);
   return before !== undefined && last !== undefined && last - before <= window;
 }
 

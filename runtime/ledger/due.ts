@@ -14,7 +14,7 @@ export function nextDue(state: LedgerState, audits: Pick<OpenAudits, 'isUnderWay
 
 function excludable(state: LedgerState): NewEntry | undefined {
   for (const [trainer, account] of state.accounts)
-    if (!account.excluded && account.mismatches.length > 0 && mayBeExcluded(account, windowOf(state)))
+    if (!account.excluded && account.mismatches.size > 0 && mayBeExcluded(account, windowOf(state)))
       return { type: 'excluded', trainer, reason: 'mismatches' };
   return undefined;
 }

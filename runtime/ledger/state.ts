@@ -22,12 +22,12 @@ export interface Account {
   readonly matched: number[];
   /** Stretches that it has committed. */
   stretches: number;
-  /** The same at each mismatch. */
-  readonly mismatches: number[];
+  /** The same at each audit that has refuted it, of one or more shards, in their order. */
+  readonly mismatches: Map<string, number>;
   /** Stretches that an audit has refuted, pending or not. */
   readonly refuted: Set<string>;
-  /** Records that did not come since its last match. */
-  undelivered: number;
+  /** Audits since its last match to which records did not come. */
+  readonly undelivered: Set<string>;
   /** What is pending of it, by name of the stretch. */
   readonly pending: Map<string, PendingStretch>;
 }
@@ -125,8 +125,8 @@ export function accountOf({ accounts }: Pick<LedgerState, 'accounts'>, key: stri
   const known = accounts.get(key);
   if (known) return known;
   const made: Account = {
-    ...{ earned: 0n, balance: 0n, withdrawn: 0n, orders: 0, order: '', excluded: false, stretches: 0, undelivered: 0 },
-    ...{ matched: [], mismatches: [], pending: new Map(), refuted: new Set() },
+    ...{ earned: 0n, balance: 0n, withdrawn: 0n, orders: 0, order: '', excluded: false, stretches: 0 },
+    ...{ matched: [], mismatches: new Map(), undelivered: new Set(), pending: new Map(), refuted: new Set() },
   };
   accounts.set(key, made);
   return made;

@@ -248,6 +248,26 @@ describe('a verdict', () => {
     expect(ledger.state.accounts.get(keyOf(ANN))?.excluded).toBe(true);
   });
 
+  it.each(['mismatch', 'undelivered'] as const)('of a %s counts once for all shards of a trainer', (verdict) => {
+    const ledger = new WrittenLedger(20);
+    ledger.run([7n, 7n]);
+    ledger.add(ledger.funds('emission', 1000, OPERATOR));
+    const both = (at: number): Stretch[] =>
+      [0, 1].map((shard) => ({ ...(stretches(ANN, 1, 10, at)[0] as Stretch), shard }));
+    const account = () => ledger.state.accounts.get(keyOf(ANN));
+    for (const at of [0, 1, 2]) commit(ledger, both(at));
+    for (const stretch of both(0)) ledger.add(ledger.audited(stretch, verdict));
+    ledger.settle();
+    expect(account()?.mismatches.size).toBe(verdict === 'mismatch' ? 1 : 0);
+    expect(account()?.excluded).toBe(false);
+    for (const at of [3, 4]) commit(ledger, both(at));
+    // Two that were not delivered are one mismatch; two mismatches exclude.
+    for (const stretch of both(3)) ledger.add(ledger.audited(stretch, verdict));
+    ledger.settle();
+    expect(account()?.mismatches.size).toBe(verdict === 'mismatch' ? 2 : 1);
+    expect(account()?.excluded).toBe(verdict === 'mismatch');
+  });
+
   it('on a stretch that is not pending is not entered', () => {
     const ledger = paying(1000);
     const [one] = stretches(ANN, 1);
