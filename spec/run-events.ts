@@ -81,10 +81,13 @@ export type RunEvent =
       readonly what: string;
       readonly evidence: string;
     }
+  /** Others are given its shards before it, for a while. */
+  | { readonly event: 'aside'; readonly key: string; readonly trainer: string; readonly why: string }
   | { readonly event: 'excluded'; readonly key: string; readonly trainer: string; readonly why: string }
   | DisputeEvent
   | AuditEvent
   | FalseAuditEvent
+  | NoAuditorEvent
   /** The synchronizer has bound itself to the secret by which stretches of this term are drawn. */
   | { readonly event: 'pledge'; readonly epoch: number; readonly pledge: string }
   /** The secret itself, when nothing of that term is drawn any more. */
@@ -138,6 +141,15 @@ export type FalseAuditEvent = {
   /** Whose stretch it was. */
   readonly audited: string;
   readonly said: 'match' | 'mismatch';
+};
+
+/** A trainer has left too many audits of others to the synchronizer, and is asked for none for a while. */
+export type NoAuditorEvent = {
+  readonly event: 'no-auditor';
+  readonly key: string;
+  readonly trainer: string;
+  /** It has not done the last one. */
+  readonly why: string;
 };
 
 /** Between two trainers, or of several that wait for each other. */

@@ -25,6 +25,7 @@ export const AUDITS: Shape<RunAudits> = object({
   draws: list(object({ term: count, from: count, since: number, shards: dictionary(SEAL) })),
   open: list(AUDIT),
   pairs: optional(dictionary(text)),
+  left: optional(dictionary(object({ count: number, at: number }))),
   ended: optional(number),
   over: flag,
   changed: optional(number),

@@ -186,9 +186,10 @@ export class OwnAudits {
   }
 }
 
-/** `away`: it has computed nothing. */
+/** `away`: it has computed nothing, and why. */
 function findingOf(said: Outputs | undefined, { outputs, unsigned }: CutRecords): Answer {
-  if (said?.outputs === undefined) return { verdict: 'away' };
+  if (said?.outputs === undefined)
+    return { verdict: 'away', why: (said?.why ?? 'it does not answer').slice(0, MAX_REASON_CHARACTERS) };
   if (said.outputs !== outputs) return { verdict: 'mismatch' };
   return unsigned === 0 ? { verdict: 'match' } : { verdict: 'inconclusive', why: unsignedText(unsigned) };
 }

@@ -67,7 +67,10 @@ const MARK: Shape<Mark> = object({
   ...{ key: text, trainer: text, what: oneOf('mismatch', 'undelivered', 'audit') },
   ...{ shard: count, term: count, from: count, to: count, call: count, at: number, undone: flag },
 });
-const UNDECIDED: Shape<Undecided> = object({ accuser: text, accused: text, at: number });
+const UNDECIDED: Shape<Undecided> = object({
+  ...{ accuser: text, accused: text, at: number },
+  shares: optional(list(number)),
+});
 
 export const CHECKED = oneOf('recomputed', 'by-others', 'unchecked');
 

@@ -70,12 +70,20 @@ export interface AuditTerm {
   readonly pledges: Readonly<Record<number, { readonly from: number; readonly pledge: string }>>;
 }
 
+/** Audits that a trainer was asked for and has not done, less half of those that it did; and when it left the newest one. */
+export interface LeftAudits {
+  readonly count: number;
+  readonly at: number;
+}
+
 export interface RunAudits {
   readonly terms: Readonly<Record<number, AuditTerm>>;
   readonly draws: readonly WaitingDraw[];
   readonly open: readonly Audit[];
   /** By audited trainer: which other one has done a stretch of it again the last time. */
   readonly pairs?: Readonly<Record<string, string>>;
+  /** By auditor: what it has left to the synchronizer. */
+  readonly left?: Readonly<Record<string, LeftAudits>>;
   /** Since when the run has ended, where it has; and whether it was told that nothing more comes of its audits. */
   readonly ended?: number;
   readonly over: boolean;

@@ -19,7 +19,7 @@ import {
   type RunAudits,
   type WaitingDraw,
 } from './audit-state.ts';
-import { auditorFor, falseFinding, isWrong, nextAfter, withPair } from './auditors.ts';
+import { auditorFor, falseFinding, isWrong, nextAfter, withAnswer, withPair } from './auditors.ts';
 import { backTo } from './damaged-manifest.ts';
 import { exclude, type Lie } from './faults.ts';
 import { beginsBehind } from './ownership.ts';
@@ -211,7 +211,7 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
     if (!isAudited) continue;
     const shards = own.map(({ shard, hash, windows }) => ({ shard, hash, windows }));
     const times = { since: work.now, asked: work.now, away: false, second: false };
-    const auditor = auditorFor(work, run, { seed, trainer, shards }, { owners });
+    const auditor = auditorFor(work, run, { seed, trainer, shards }, { owners }, audits);
     const by = auditor === undefined ? {} : { auditor };
     audits.push({ term, from, to, trainer, shards, ...times, seed, ...by });
   }
@@ -294,8 +294,9 @@ function foundBy(
 ): Refusal | undefined {
   if (audit.auditor !== auditor) return 'not-asked';
   const next = nextAfter(audit, auditor, verdict);
-  if (next) ask(work, changed(work, run, audit, next), next);
-  else closed(work, run, audit, verdict === 'match' ? 'match' : 'inconclusive', found);
+  const heard = withAnswer(work, run, auditor, { verdict, ...found });
+  if (next) ask(work, changed(work, heard, audit, next), next);
+  else closed(work, heard, audit, verdict === 'match' ? 'match' : 'inconclusive', found);
   return undefined;
 }
 

@@ -4,20 +4,33 @@
  */
 import { type AuditorOffer, drawnAuditor, isDoneAgain, isGiven } from '../audit/auditors.ts';
 import type { Deployment } from '../wire/deployment.ts';
-import type { Audit, AuditTerm, Finding, Mark, RunAudits } from './audit-state.ts';
+import { type Audit, type AuditTerm, type Finding, type Mark, NO_AUDITS, type RunAudits } from './audit-state.ts';
+import { MAX_WAITING } from './auditor.ts';
 import type { MemberState, RunState, SynchronizerEvent } from './synchronizer-state.ts';
 import { standingOf } from './watching.ts';
-import type { Work } from './work.ts';
+import { nameOf, type Work } from './work.ts';
 
 /** Stretches of a key that were found right before it may say what is right; a key that an operator has listed may at once. */
 export const TRUSTED_LOOKS = 13;
 
-/** @returns the trainer that is to do it again; nothing: the synchronizer does */
+/**
+ * A trainer that has left so many audits to the synchronizer, beyond half of those that it did, is asked no more until the
+ * newest of them is so old: one that never does any costs the mesh that many in such a time, each as long as an auditor has.
+ */
+export const MOST_LEFT = 3;
+export const LEFT_FORGOTTEN_MS = 7 * 86_400_000;
+const FOR_ONE_DONE = 0.5;
+
+/**
+ * @param also drawn with it, and not open yet
+ * @returns the trainer that is to do it again; nothing: the synchronizer does
+ */
 export function auditorFor(
   work: Work,
   run: RunState,
   { seed, trainer, shards }: Pick<Audit, 'seed' | 'trainer' | 'shards'>,
   { owners }: Pick<AuditTerm, 'owners'>,
+  also: readonly Audit[] = [],
 ): string | undefined {
   const { members, limits } = work.state;
   const audited = members[trainer];
@@ -27,7 +40,12 @@ export function auditorFor(
     run.deployment,
     shards.map(({ shard }) => shard),
   ).map((shard) => owners[shard]);
-  const offers = Object.values(members).flatMap((member) => (mayAudit(work, run, member) ? [offerOf(member)] : []));
+  const under = [...Object.values(work.state.runs).flatMap(({ audits }) => audits?.open ?? []), ...also];
+  // One that has to say that it has no time would lose its place for it.
+  const hasTime = (key: string): boolean => under.filter((audit) => audit.auditor === key).length <= MAX_WAITING;
+  const offers = Object.values(members).flatMap((member) =>
+    hasTime(member.key) && mayAudit(work, run, member) ? [offerOf(member)] : [],
+  );
   return drawnAuditor(
     seed,
     {
@@ -59,8 +77,42 @@ function mayAudit(work: Work, run: RunState, member: MemberState): boolean {
   if (auditor === undefined || !connected || draining || run.excluded.includes(key)) return false;
   const runs = Object.values(work.state.runs);
   if (runs.some(({ marks }) => marks?.some((mark) => mark.key === key))) return false;
+  if (leftBy(work, key) >= MOST_LEFT) return false;
   const { looked, suspicion } = standingOf(work.state, key);
   return suspicion === 0 && (vouched === true || looked >= TRUSTED_LOOKS);
+}
+
+/** In all runs, lately. */
+function leftBy({ state, now }: Pick<Work, 'state' | 'now'>, key: string): number {
+  const all = Object.values(state.runs).flatMap(({ audits }) => audits?.left?.[key] ?? []);
+  return all.filter(({ at }) => now - at < LEFT_FORGOTTEN_MS).reduce((sum, { count }) => sum + count, 0);
+}
+
+/**
+ * A trainer that was asked has answered, or left it to the synchronizer: who does that again and again is asked no more.
+ * Nothing else comes of it, since one that is slow, or goes away, does the same.
+ * @param why it has not done it; absent: it did, or was not really asked
+ */
+export function withAnswer(
+  work: Work,
+  run: RunState,
+  auditor: string,
+  { verdict, why }: Pick<Audited, 'verdict' | 'why'>,
+): RunState {
+  const audits = run.audits ?? NO_AUDITS;
+  const before = audits.left?.[auditor];
+  const did = verdict !== 'away';
+  if (did ? before === undefined : why === undefined) return run;
+  const { count, at } = before && work.now - before.at < LEFT_FORGOTTEN_MS ? before : { count: 0, at: work.now };
+  const next = did ? { count: Math.max(0, count - FOR_ONE_DONE), at } : { count: count + 1, at: work.now };
+  const had = leftBy(work, auditor);
+  const saved = work.setRun({ ...run, audits: { ...audits, left: { ...audits.left, [auditor]: next } } });
+  if (had < MOST_LEFT && leftBy(work, auditor) >= MOST_LEFT)
+    work.log(run.deployment.run, {
+      ...{ event: 'no-auditor', key: auditor, trainer: nameOf(work, auditor) },
+      why: why ?? '',
+    });
+  return saved;
 }
 
 type Audited = SynchronizerEvent & { readonly kind: 'audited' };

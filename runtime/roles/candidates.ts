@@ -1,5 +1,6 @@
 /** Who may have which shard of a run, after what has gone wrong with whom. */
 import type { Limits } from './limits.ts';
+import { standsOut } from './quarrels.ts';
 import { heldFor } from './sharing.ts';
 import type { Fault, RunState } from './synchronizer-state.ts';
 import type { Work } from './work.ts';
@@ -12,6 +13,7 @@ const ACCUSER = 1;
 const ACCUSED = 2;
 const FAILED_IT = 10;
 const FAILS_OFTEN = 100;
+const QUARRELS = 100;
 
 export function reluctanceOf(work: Work, run: RunState): Reluctance {
   const faults = recent(run.faults, work).filter((f) => !f.beside);
@@ -22,6 +24,7 @@ export function reluctanceOf(work: Work, run: RunState): Reluctance {
     const own = faults.filter((f) => f.key === key);
     return (
       (own.length >= work.state.limits.keyFaults ? FAILS_OFTEN : 0) +
+      (standsOut(run.disputes, key, work.now) ? QUARRELS : 0) +
       FAILED_IT * own.filter((f) => f.shard === shard).length +
       ACCUSER * disputes.filter((d) => d.accuser === key).length +
       ACCUSED * disputes.filter((d) => d.accused === key).length

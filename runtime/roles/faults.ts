@@ -1,11 +1,12 @@
 /**
  * Faults of shards, and proofs against keys. A fault moves the shard; only a shard that no trainer can do ends the run.
- * A lie proved by the key's own signature excludes the key from the run; an undecided dispute moves both.
+ * A lie proved by the key's own signature excludes the key from the run; an undecided dispute moves both, and excludes none.
  */
 import type { Dispute } from '../wire/messages.ts';
 import { faultsSince } from './candidates.ts';
 import { end, halted } from './ending.ts';
 import { candidates, reassign, release } from './ownership.ts';
+import { sharesOf, standsOut } from './quarrels.ts';
 import { heldFor } from './sharing.ts';
 import type { Fault, Proof, Refusal, RunState } from './synchronizer-state.ts';
 import { nameOf, type Work } from './work.ts';
@@ -14,6 +15,7 @@ const FAULTS_KEPT = 64;
 const DISPUTES_KEPT = 64;
 /** The code of a trainer whose memory has no room for a shard. */
 const NO_ROOM = 'plan/memory';
+const QUARRELSOME = 'it has many more undecided disputes with others than its borders explain';
 
 export type Happened = Pick<Fault, 'key' | 'shard' | 'code' | 'reason'>;
 
@@ -92,31 +94,18 @@ export function dispute(
   return undefined;
 }
 
-/** Both move where others can take their shards; who has such disputes with two others is excluded. */
+/** Both move where others can take their shards; who stands out by such disputes is asked last, and loses nothing else. */
 export function undecided(
   work: Work,
   run: RunState,
   pairs: readonly { readonly accuser: string; readonly accused: string }[],
 ): void {
-  const disputes = [...run.disputes, ...pairs.map((pair) => ({ ...pair, at: work.now }))].slice(-DISPUTES_KEPT);
-  const before = new Set(run.excluded);
-  const quarrelsome = [...new Set(pairs.flatMap((p) => [p.accuser, p.accused]))].filter(
-    (key) => !before.has(key) && opponents({ ...run, disputes }, key).size > 1,
-  );
-  const saved = work.saveRun({ ...run, disputes, excluded: [...run.excluded, ...quarrelsome] });
-  for (const key of quarrelsome)
-    work.log(run.deployment.run, {
-      event: 'excluded',
-      key,
-      trainer: nameOf(work, key),
-      why: 'it has undecided disputes with several others',
-    });
+  const told = pairs.map((pair) => ({ ...pair, at: work.now, shares: sharesOf(run, [pair.accuser, pair.accused]) }));
+  const disputes = [...run.disputes, ...told].slice(-DISPUTES_KEPT);
+  const saved = work.saveRun({ ...run, disputes });
+  for (const key of new Set(pairs.flatMap((p) => [p.accuser, p.accused])))
+    if (standsOut(disputes, key, work.now) && !standsOut(run.disputes, key, work.now))
+      work.log(run.deployment.run, { event: 'aside', key, trainer: nameOf(work, key), why: QUARRELSOME });
   if (run.phase === 'halting') halted(work, saved);
   else reassign(work, saved, 'a border cannot go on, and the fault cannot be attributed');
-}
-
-function opponents({ disputes }: RunState, key: string): Set<string> {
-  return new Set(
-    disputes.flatMap(({ accuser, accused }) => (accuser === key ? [accused] : accused === key ? [accuser] : [])),
-  );
 }

@@ -90,6 +90,8 @@ export interface Undecided {
   readonly accuser: string;
   readonly accused: string;
   readonly at: number;
+  /** Which share of all borders those of the accuser, and of the accused, were then; older versions have not kept it. */
+  readonly shares?: readonly number[];
 }
 
 export interface StoredRun {

@@ -31,7 +31,7 @@ export function answerTo(
     const wrong = effect.shards.find(({ shard, hash }) => hash !== stateOf({ run, shard, term, from }, effect.to));
     if (auditor !== undefined) {
       const said = isThere(auditor) ? says(auditor, trainer, wrong === undefined) : undefined;
-      return { ...at, auditor, verdict: said ?? 'away' };
+      return { ...at, auditor, ...(said ? { verdict: said } : { verdict: 'away', why: 'it does not answer' }) };
     }
     const found = { ...at, exact: true };
     return wrong

@@ -1,5 +1,7 @@
 /** Trainers that lie about stretches of others: a row for each way, with the number of audits within which it is found. */
 import { AGAIN_SHARE } from '../../runtime/audit/auditors.ts';
+import { MAX_WAITING } from '../../runtime/roles/auditor.ts';
+import { MOST_LEFT } from '../../runtime/roles/auditors.ts';
 import { meanOf } from './rows.ts';
 import { attackedMesh, type MeshOptions } from './virtual-mesh.ts';
 
@@ -13,6 +15,8 @@ export interface AuditorAttack {
    * Chance that one audit shows the lie. @param share of all trainers that are bad
    */
   readonly shown: (share: number) => number;
+  /** Audits within which it is found in any case; absent: as chance has it. */
+  readonly within?: number;
 }
 
 export const auditorAttacks: readonly AuditorAttack[] = [
@@ -37,9 +41,11 @@ export const auditorAttacks: readonly AuditorAttack[] = [
     shown: (share) => 1 - share * (1 - AGAIN_SHARE),
   },
   {
-    ...{ name: 'silent-auditor', what: 'does not answer when it is asked: the synchronizer does it', works: true },
+    ...{ name: 'silent-auditor', what: 'does not answer in time, or refuses, whenever it is asked', works: true },
     says: () => undefined,
-    shown: () => 0,
+    shown: () => 1,
+    // It loses its place; some are under way meanwhile.
+    within: MOST_LEFT + MAX_WAITING,
   },
 ];
 
@@ -65,14 +71,20 @@ export interface AuditorSuite {
   readonly rate: number;
 }
 
-export function auditorRow(attack: AuditorAttack, share: number, { seeds, epochs, rate }: AuditorSuite): AuditorRow {
-  const { says, works, shown } = attack;
+/** Trainers are asked seldom in a short run: of fewer seeds none would be asked as often as is to be seen. */
+const LEAST_SEEDS = 10;
+
+export function auditorRow(attack: AuditorAttack, share: number, suite: AuditorSuite): AuditorRow {
+  const { says, works, shown, within } = attack;
+  const { epochs, rate } = suite;
+  const seeds = within === undefined ? suite.seeds : Math.max(LEAST_SEEDS, suite.seeds);
   const outcomes = Array.from({ length: seeds }, (_, i) =>
     attackedMesh({ seed: i + 1, epochs, rate, share, acts: 'all', says, works }),
   );
   const chance = works ? shown(share) : rate * shown(share);
   const n =
-    chance === 1 ? 1 : chance === 0 ? Number.POSITIVE_INFINITY : Math.ceil(Math.log(0.01) / Math.log(1 - chance));
+    within ??
+    (chance === 1 ? 1 : chance === 0 ? Number.POSITIVE_INFINITY : Math.ceil(Math.log(0.01) / Math.log(1 - chance)));
   // One is found by what it says of others, or by its own stretches.
   const all = outcomes.flatMap(({ auditors, caught }) =>
     works

@@ -62,7 +62,7 @@ export interface MeshOutcome {
   readonly terms: readonly Term[];
   readonly judged: readonly Judged[];
   readonly caught: readonly Caught[];
-  /** Bad trainers that were asked to do a stretch again: so often, and behind how many of these it was found to have lied. */
+  /** Bad trainers that were asked to do a stretch again: so often, and behind how many of these it was found to lie, or lost its place. */
   readonly auditors: readonly {
     readonly node: number;
     readonly asked: number;
@@ -115,6 +115,7 @@ export function attackedMesh(options: MeshOptions): MeshOutcome {
       isBad(auditor) ? badSays(isBad(trainer), isRight) : isRight ? 'match' : 'mismatch');
   const asked = new Map<number, number>();
   const falsely = new Map<number, number>();
+  const dropped = new Map<number, number>();
   const isAt = (node: number): boolean => target === undefined || owners[target] === node;
   const result = simulate({
     ...{ deployment, nodes: PEERS, seed, faults: CALM, call: CALL, until: 3_600_000, memory: () => LENT },
@@ -138,6 +139,10 @@ export function attackedMesh(options: MeshOptions): MeshOutcome {
         if (effect.kind === 'log' && effect.event.event === 'false-audit') {
           const liar = nodeOf(effect.event.key);
           if (!falsely.has(liar)) falsely.set(liar, asked.get(liar) ?? 0);
+        }
+        if (effect.kind === 'log' && effect.event.event === 'no-auditor') {
+          const lazy = nodeOf(effect.event.key);
+          if (!dropped.has(lazy)) dropped.set(lazy, asked.get(lazy) ?? 0);
         }
         if (effect.kind === 'revoke') revoked.push(nodeOf(effect.key));
         ledger.hear(effect);
@@ -167,7 +172,7 @@ export function attackedMesh(options: MeshOptions): MeshOutcome {
     auditors: bad
       .filter((node) => asked.has(node))
       .map((node) => {
-        const found = falsely.get(node);
+        const found = falsely.get(node) ?? dropped.get(node);
         const paid = ledger.paidTo(node);
         return { node, asked: asked.get(node) ?? 0, paid, ...(found === undefined ? {} : { found }) };
       }),

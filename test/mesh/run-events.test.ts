@@ -32,6 +32,7 @@ const EXAMPLES: { readonly [Kind in RunEvent['event']]: Required<Extract<RunEven
   lost: { event: 'lost', ...WHO, why: 'silent' },
   fault: { event: 'fault', ...WHO, shard: 0, code: 'device/failed', reason: 'no device' },
   liar: { event: 'liar', ...WHO, shard: 0, what: 'hash', evidence: 'abc' },
+  aside: { event: 'aside', ...WHO, why: 'it has many disputes' },
   excluded: { event: 'excluded', ...WHO, why: 'it has lied' },
   dispute: {
     ...{ event: 'dispute', what: 'values', verdict: 'undecided', shards: [0, 1], trainer: 'ann', accused: 'bob' },
@@ -42,6 +43,7 @@ const EXAMPLES: { readonly [Kind in RunEvent['event']]: Required<Extract<RunEven
     ...{ shard: 0, call: 1, what: 'frame', by: 'bob', why: 'it is so' },
   },
   'false-audit': { event: 'false-audit', ...WHO, epoch: 1, from: 0, calls: 2, audited: 'bob', said: 'mismatch' },
+  'no-auditor': { event: 'no-auditor', ...WHO, why: 'it does not answer' },
   pledge: { event: 'pledge', epoch: 1, pledge: 'abc' },
   reveal: { event: 'reveal', epoch: 1, secret: 'abc' },
   undone: { event: 'undone', from: 4, calls: 2 },

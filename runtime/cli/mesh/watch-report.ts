@@ -123,6 +123,8 @@ function troubleOf(event: RunEvent): string | undefined {
       return printed`${event.trainer} reported false data (${event.what}) and no longer takes part in this run`;
     case 'excluded':
       return printed`${event.trainer} no longer takes part in this run: ${event.why}`;
+    case 'aside':
+      return printed`${event.trainer} is given shards last, for an hour: ${event.why}`;
     case 'unchecked':
       return printed`the checks were not computed again (${event.reason}): only the trainers' own figures are known`;
     default:

@@ -4,7 +4,7 @@ import { AGAIN_SHARE, type AuditorOffer, drawnAuditor, isDoneAgain, isGiven } fr
 import { pledgeOf } from '../../../runtime/audit/draw.ts';
 import { outputsHash, type ShardOutputs } from '../../../runtime/audit/outputs.ts';
 import { type AuditorState, auditor, IDLE_AUDITOR, MAX_WAITING } from '../../../runtime/roles/auditor.ts';
-import { TRUSTED_LOOKS } from '../../../runtime/roles/auditors.ts';
+import { LEFT_FORGOTTEN_MS, MOST_LEFT, TRUSTED_LOOKS } from '../../../runtime/roles/auditors.ts';
 import type { AskedAudit, SynchronizerEvent } from '../../../runtime/roles/synchronizer-state.ts';
 import { lastChange } from '../../../runtime/training/calls.ts';
 import { stretchEnd } from '../../../runtime/training/stretches.ts';
@@ -222,6 +222,62 @@ describe('a synchronizer', () => {
     answer(driver, own, { verdict: 'match', exact: true });
     expect(verdicts(driver)).toMatchObject([{ trainer: audit.trainer, verdict: 'match' }]);
     expect(driver.run.marks).toBeUndefined();
+  });
+
+  test.each(['refuses', 'does not answer'])('asks a trainer no more that %s again and again', (why) => {
+    const driver = mesh();
+    // One of them leaves all that it is asked for; the others do it.
+    const lazy = 'f';
+    const lost = () => driver.events('no-auditor');
+    const untilLost = (from: number): number => {
+      const before = asked(driver).length;
+      sealedAll(driver, from);
+      for (const audit of asked(driver).slice(before)) {
+        if (audit.auditor !== lazy) said(driver, audit, 'match');
+        else answer(driver, audit, { auditor: lazy, verdict: 'away', why });
+        const again = ofTrainer(driver, audit.trainer);
+        if (again.auditor === undefined) answer(driver, again, { verdict: 'match', exact: true });
+      }
+      return ends(driver, from);
+    };
+    let from = 0;
+    for (let i = 0; i < ENOUGH && lost().length === 0; i++) from = untilLost(from);
+    expect(lost()).toMatchObject([{ key: lazy, why }]);
+    const left = () => asked(driver).filter(({ auditor: by }) => by === lazy).length;
+    const most = left();
+    // Those of one draw are asked for together.
+    expect(most - MOST_LEFT).toBeLessThanOrEqual(MAX_WAITING);
+    from = untilLost(from);
+    expect(left()).toBe(most);
+    expect([driver.run.marks, driver.run.excluded, revoked(driver)]).toEqual([undefined, [], []]);
+    // Who has been away for a while has its place again.
+    driver.now += LEFT_FORGOTTEN_MS;
+    for (let i = 0; i < ENOUGH && left() === most; i++) from = untilLost(from);
+    expect(left()).toBeGreaterThan(most);
+  });
+
+  test('blames none that was not asked, nor one that does most of what it is asked for', () => {
+    const driver = mesh();
+    for (let from = 0, i = 0; i < ENOUGH; i++, from = ends(driver, from)) {
+      const before = asked(driver).length;
+      sealedAll(driver, from);
+      for (const [n, audit] of asked(driver).slice(before).entries()) {
+        if (audit.auditor === undefined) continue;
+        if (n === 0) answer(driver, audit, { auditor: audit.auditor, verdict: 'away' });
+        else said(driver, audit, 'match');
+      }
+    }
+    expect(driver.run.audits?.left).toBeUndefined();
+    expect(driver.events('no-auditor')).toEqual([]);
+  });
+
+  test('gives a trainer no more than it has time for', () => {
+    const driver = mesh();
+    for (let from = 0, i = 0; i < ENOUGH; i++, from = ends(driver, from)) sealedAll(driver, from);
+    const open = driver.run.audits?.open ?? [];
+    for (const key of TRAINERS)
+      expect(open.filter(({ auditor: by }) => by === key).length).toBeLessThanOrEqual(MAX_WAITING + 1);
+    expect(open.some(({ auditor: by }) => by === undefined)).toBe(true);
   });
 
   test('settles what an auditor finds otherwise: one that was right convicts, one that was not is marked', () => {
