@@ -125,8 +125,8 @@ describe('a dispute', () => {
     dispute(quarrel, 'undecided');
     expect([quarrel.run.excluded, quarrel.events('aside')]).toEqual([[], []]);
     // A restart knows what its borders were.
-    const stored = readStoredRun(JSON.parse(JSON.stringify(storedOf(quarrel.run))));
-    expect(stored?.disputes.at(-1)).toMatchObject({ accuser, accused: 'c', shares: [1, 1] });
+    const stored = readStoredRun(`runs/${RUN}`, JSON.stringify(storedOf(quarrel.run)));
+    expect(stored.disputes.at(-1)).toMatchObject({ accuser, accused: 'c', shares: [1, 1] });
   });
 
   test('without a proof puts one aside that has many more of them than chance gives it', () => {
