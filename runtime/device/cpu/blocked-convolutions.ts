@@ -8,14 +8,13 @@
 import onnxProto from 'onnx-proto';
 import * as ort from 'onnxruntime-node';
 import { sizeOf } from '../../../spec/program.ts';
+import { BLOCKED_DOMAIN, inBlocks } from './blocked-pictures.ts';
+import type { Model } from './proto-graph.ts';
 
 const { onnx } = onnxProto;
 
-type Model = InstanceType<typeof onnx.ModelProto>;
-type Graph = NonNullable<Model['graph']>;
-type Node = NonNullable<Graph['node']>[number];
+export { BLOCKED_DOMAIN };
 
-export const BLOCKED_DOMAIN = 'com.microsoft.nchwc';
 /** Channels of a block on processors that have such kernels. */
 const BLOCKS = [16, 8];
 /** A kernel of fewer places does too little between laying out and laying back. */
@@ -53,80 +52,17 @@ function kernelsOf(graph: Model['graph']): Map<string, readonly number[]> {
 
 function rewritten(model: Model, kernels: ReadonlyMap<string, readonly number[]>, block: number): Uint8Array {
   const { graph } = model;
-  const sizes = new Map<string, object>();
-  const integers = (values: readonly number[]): string => {
-    const name = `blocked:${values.join(' x ')}`;
-    sizes.set(name, { name, dataType: onnx.TensorProto.DataType.INT64, dims: [values.length], int64Data: [...values] });
-    return name;
-  };
-  const laidOut = new Set<string>();
-  const nodes = (graph?.node ?? []).flatMap((node): object[] => {
-    const shape = node.opType === 'Conv' ? kernels.get(node.input?.[1] ?? '') : undefined;
-    return shape ? blocked(node, shape, block, integers, laidOut) : [node];
-  });
+  if (!graph) return onnx.ModelProto.encode(model).finish();
   return onnx.ModelProto.encode({
     ...model,
     opsetImport: [...(model.opsetImport ?? []), { domain: BLOCKED_DOMAIN, version: 1 }],
-    graph: { ...graph, node: nodes, initializer: [...(graph?.initializer ?? []), ...sizes.values()] },
+    graph: inBlocks(graph, kernels, block),
   }).finish();
 }
 
 /** Pictures of fewer channels than a block are read as they are. */
 function fits([to = 0, from = 0, ...places]: readonly number[], block: number): boolean {
   return to % block === 0 && (from < block || from % block === 0) && sizeOf(places) >= MIN_PLACES;
-}
-
-/**
- * @param integers the name of a constant with these numbers
- * @param laidOut names that are written already
- */
-function blocked(
-  node: Node,
-  shape: readonly number[],
-  block: number,
-  integers: (values: readonly number[]) => string,
-  laidOut: Set<string>,
-): object[] {
-  const [x = '', kernel = '', ...bias] = node.input ?? [];
-  const [y = ''] = node.output ?? [];
-  const [to = 0, from = 0, ...places] = shape;
-  const isNarrow = from < block;
-  const nodes: object[] = [];
-  const once = (name: string, write: () => object[]): string => {
-    if (!laidOut.has(name)) nodes.push(...write());
-    laidOut.add(name);
-    return name;
-  };
-  const weights = once(`blocked:${kernel}`, () => {
-    const [split, turned, name] = [`blocked:split ${kernel}`, `blocked:turned ${kernel}`, `blocked:${kernel}`];
-    const parts = integers([to / block, block, ...(isNarrow ? [from] : [from / block, block]), ...places]);
-    const ints = isNarrow ? [0, 2, 3, 4, 1] : [0, 2, 4, 5, 3, 1];
-    return [
-      { opType: 'Reshape', input: [kernel, parts], output: [split] },
-      {
-        opType: 'Transpose',
-        input: [split],
-        output: [turned],
-        attribute: [{ name: 'perm', type: onnx.AttributeProto.AttributeType.INTS, ints }],
-      },
-      { opType: 'Reshape', input: [turned, integers(shape)], output: [name] },
-    ];
-  });
-  const picture = isNarrow
-    ? x
-    : once(`blocked:${x}`, () => [
-        { opType: 'ReorderInput', domain: BLOCKED_DOMAIN, input: [x], output: [`blocked:${x}`] },
-      ]);
-  const made = `blocked:made ${y}`;
-  nodes.push({ ...node, domain: BLOCKED_DOMAIN, input: [picture, weights, ...bias], output: [made] });
-  nodes.push({
-    opType: 'ReorderOutput',
-    domain: BLOCKED_DOMAIN,
-    input: [made],
-    output: [y],
-    attribute: [{ name: 'channels', type: onnx.AttributeProto.AttributeType.INT, i: to }],
-  });
-  return nodes;
 }
 
 let found: Promise<number | undefined> | undefined;
