@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { MAX_BORDER_VALUE, sendProblem, valueProblem } from '../../runtime/wire/border-values.ts';
+import { largestAmount } from '../../runtime/wire/largest-amount.ts';
 
 /** The f32 behind a positive one. */
 function after(value: number): number {
@@ -32,6 +33,26 @@ test.each([
       expect(valueProblem(values)).toBe(problem);
       expect(valueProblem(Float64Array.from(values))).toBe(problem);
     }
+});
+
+test('a value is found at every place of a tensor that is looked through in pieces', () => {
+  // A whole piece, a round, and a rest behind it.
+  const values = new Float32Array(64 * 1024 + 16 + 3);
+  expect(valueProblem(values.fill(-LARGEST))).toBeUndefined();
+  for (const at of [0, 3, 4, 15, 16, 63, 64, 65_535, 65_536, 65_551, 65_552, 65_554]) {
+    for (const value of [after(LARGEST), Number.NEGATIVE_INFINITY, Number.NaN]) {
+      values[at] = value;
+      expect(valueProblem(values)).toBe(Number.isFinite(value) ? 'range' : 'not-finite');
+    }
+    values[at] = 0;
+    expect(valueProblem(values)).toBeUndefined();
+  }
+  const random = Float32Array.from({ length: 1000 }, (_, i) => Math.sin(i) * 1e5 ** Math.cos(3 * i));
+  for (let length = 0; length < 100; length++) {
+    const part = random.subarray(length, 2 * length);
+    const largest = part.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    expect(largestAmount(part)).toBe(new Int32Array(Float32Array.of(largest).buffer)[0]);
+  }
 });
 
 test('the largest value that becomes f16 is the last that is not rounded to infinity', () => {
