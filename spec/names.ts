@@ -177,16 +177,23 @@ export function parseTile(name: string): { readonly whole: string; readonly tile
 // Values that a loop carries.
 
 const INSIDE = 'in:';
+const AFTER = 'out:';
 /** A carry as the loop's body sees it. */
 export const insideName = (name: string): string => `${INSIDE}${name}`;
 /** A carry after the last iteration. */
-export const afterName = (name: string): string => `out:${name}`;
+export const afterName = (name: string): string => `${AFTER}${name}`;
 const VALUE = 'z.';
 /** The values of a node. */
 export const valueName = (node: string): string => `${VALUE}${node}`;
 const DEVIATION = 'd.';
 /** What a node's values deviate from the forward sweep by, where they are kept so. */
 export const deviationName = (node: string): string => `${DEVIATION}${node}`;
+/** Of values of a node behind the ticks: their name in a tick; nothing for all else, errors included. */
+export function ofValuesInside(name: string): string | undefined {
+  const carry = name.slice(AFTER.length);
+  const areValues = name.startsWith(AFTER) && [VALUE, DEVIATION].some((kind) => carry.startsWith(kind));
+  return areValues ? insideName(carry) : undefined;
+}
 /** The velocity of a node's values, where settling has momentum. */
 export const velocityName = (node: string): string => `v.${node}`;
 

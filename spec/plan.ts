@@ -79,7 +79,11 @@ export interface PlanTraining {
   /** Batches that begin on predicted weights, before the weight step of the one before them: 1; absent: none. */
   readonly ahead?: number;
   /** Ticks read the newest values of other shards, at most so many ticks old (schedule `async`); absent: those of the same tick. */
-  readonly async?: { readonly staleness: number };
+  readonly async?: {
+    readonly staleness: number;
+    /** Neighbours that do not answer are not waited for; absent: they are. */
+    readonly late?: 'absent';
+  };
   readonly epochs: number;
   /** Steps of a sequence, where samples are sequences: the function runs once for each. */
   readonly sequence?: number;

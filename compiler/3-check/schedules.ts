@@ -21,6 +21,8 @@ const READERS: Readonly<Record<string, Reader<Value>>> = {
   microbatches: wholeNumber(1, 4096),
   ahead: wholeNumber(0, 1),
   staleness: wholeNumber(0, 1_000_000),
+  /** Of a neighbour that does not answer: its frames are waited for, or it is absent until they come. */
+  late: word(['wait', 'absent']),
 };
 
 export function elaborateSchedule(

@@ -12,6 +12,8 @@ import { ruleOf } from './method.ts';
 export interface Freedom {
   /** Ticks by which what a tick reads of a neighbour may be old. */
   readonly staleness: number;
+  /** A neighbour that does not answer is not waited for; absent: it is. */
+  readonly late?: 'absent';
 }
 
 export interface ReachAcross {

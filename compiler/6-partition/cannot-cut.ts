@@ -59,7 +59,7 @@ export function restsInPieces(task: TrainTask | undefined, shards: number): Cann
 /** Settings of a schedule that no runtime carries out: they are refused, not ignored. */
 export function notYet(schedules: readonly ScheduleInstance[]): CannotCut | undefined {
   for (const { name, settings } of schedules) {
-    const { mode, microbatches, ahead, staleness } = settings;
+    const { mode, microbatches, ahead, staleness, late } = settings;
     const refuse = (reason: string, repair: string): CannotCut => ({
       kind: 'impossible',
       reason: `schedule ${name}: ${reason}`,
@@ -71,6 +71,8 @@ export function notYet(schedules: readonly ScheduleInstance[]): CannotCut | unde
       return refuse('only pipelined batches can begin ahead', 'mode = pipelined, or leave out ahead');
     if (typeof staleness === 'number' && staleness > 0 && word !== 'async')
       return refuse('lockstep and pipelined schedules have no stale borders', 'mode = async, or leave out staleness');
+    if (late !== undefined && word !== 'async')
+      return refuse('lockstep and pipelined schedules wait for all frames', 'mode = async, or leave out late');
   }
   return undefined;
 }

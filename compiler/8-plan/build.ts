@@ -158,7 +158,7 @@ function trainingOf(
     batch: task.batch,
     ...(task.batch > f.batch * task.replicas ? { microbatches: Math.ceil(task.batch / f.batch) } : {}),
     ...(ahead > 0 ? { ahead } : {}),
-    ...(async && { async: { staleness: async.staleness } }),
+    ...(async && { async }),
     epochs: task.epochs,
     ...(task.sequence === undefined ? {} : { sequence: task.sequence }),
     ...(task.last === undefined ? {} : { last: task.last }),

@@ -1,8 +1,10 @@
 /**
  * Neighbours of a shard that come and go (schedule `async`): whose frames are not waited for, what they missed and get
- * when they are back, and how far they have gone without this shard.
+ * when they are back, and how far they have gone without this shard. The mesh says who is away. Where the schedule has
+ * it (`late = absent`), a neighbour that does not answer when it is asked is done without before the mesh knows of it.
  */
 import type { ShardSchedule } from '../../spec/schedule.ts';
+import type { Call } from '../training/calls.ts';
 import { type Frame, type FrameKey, frameName } from '../training/frame.ts';
 
 export interface NeighboursOptions {
@@ -13,10 +15,36 @@ export interface NeighboursOptions {
   readonly isKept: boolean;
   /** Whether frames get to a shard now. */
   readonly isReached: (shard: number) => boolean;
+  /** Shards whose frames are stood in for from now on, and those of them that were given up. */
+  readonly standIn: (absent: ReadonlySet<number>, lost: ReadonlySet<number>) => void;
+  /** Of a schedule that leaves neighbours which do not answer; absent: it waits for all. */
+  readonly leaving?: Leaving | undefined;
   readonly send: (frame: Frame, to: number) => void;
 }
 
+export interface Leaving {
+  /** Whether this shard learns something without these. */
+  readonly mayLeave: (shards: readonly number[]) => boolean;
+  /** Shards of this process are there as long as this one is. */
+  readonly isRemote: (shard: number) => boolean;
+  /** Asks a neighbour whether it is there. */
+  readonly ask: (shard: number) => void;
+  readonly now: () => number;
+}
+
+/** Whether one of them needs all shards. */
+export function isChecking(calls: Iterable<Call>): boolean {
+  return [...calls].some(({ kind }) => kind === 'evaluate');
+}
+
+/** Shards from which these frames come. */
+export function sendersOf({ messages }: Pick<ShardSchedule, 'messages'>, frames: readonly FrameKey[]): number[] {
+  return [...new Set(frames.flatMap((f) => messages.find((m) => m.id === f.message)?.from ?? []))];
+}
+
 const NONE: ReadonlySet<number> = new Set();
+/** Milliseconds between two questions to a neighbour that does not answer. */
+const ASK_EVERY = 100;
 
 export class AbsentNeighbours {
   readonly #options: NeighboursOptions;
@@ -28,6 +56,14 @@ export class AbsentNeighbours {
   #lost: ReadonlySet<number> = NONE;
   /** A term has begun, and who is away in it was not said yet. */
   #isUntold = false;
+  /** Waited for and asked, with nothing heard of them since. */
+  readonly #asked = new Set<number>();
+  /** They have not answered: nothing of them is waited for until something comes. */
+  readonly #silent = new Set<number>();
+  /** Those that were silent in this term. */
+  readonly #left = new Set<number>();
+  /** When they were asked last. */
+  #askedAt = 0;
   /** By neighbour, what it needs for the calls that it may be at: those of now and before. */
   readonly #recent = new Map<number, Map<string, Frame>>();
   /** Those that have got it under the keys of now. */
@@ -48,36 +84,86 @@ export class AbsentNeighbours {
     this.#away = NONE;
     this.#lost = NONE;
     this.#isUntold = false;
+    this.#asked.clear();
+    this.#silent.clear();
+    this.#left.clear();
     this.#recent.clear();
     this.#told.clear();
     this.#heard.clear();
+    this.#options.standIn(NONE, NONE);
   }
 
   /** New keys: what was on its way is lost. */
   rekeyed(): void {
     this.#isUntold = true;
     this.#told.clear();
+    this.#asked.clear();
+    this.#silent.clear();
+    this.#left.clear();
   }
 
   setAway(shards: readonly number[], lost: readonly number[]): void {
     this.#isUntold = false;
     this.#away = new Set(shards);
     this.#lost = new Set(lost);
-    for (const shard of shards) this.#told.delete(shard);
+    for (const shard of shards) {
+      this.#told.delete(shard);
+      this.#silent.delete(shard);
+    }
+    this.#doWithout();
+    this.catchUp();
+  }
+
+  #doWithout(): void {
+    this.#options.standIn(this.#absent, this.#lost);
+  }
+
+  /**
+   * It has waited for these for long and asks them whether something was lost. Who was asked before and has said nothing
+   * since is silent.
+   *
+   * @returns whether it does without somebody from now on
+   */
+  waitsFor(shards: readonly number[]): boolean {
+    const { leaving } = this.#options;
+    if (!leaving) return false;
+    const asked = shards.filter((shard) => leaving.isRemote(shard) && !this.#away.has(shard));
+    const silent = asked.filter((shard) => this.#asked.has(shard));
+    for (const shard of asked) this.#asked.add(shard);
+    if (silent.length === 0 || !leaving.mayLeave([...this.#away, ...this.#silent, ...silent])) return false;
+    for (const shard of silent) {
+      this.#silent.add(shard);
+      this.#left.add(shard);
+      this.#told.delete(shard);
+    }
+    this.#doWithout();
+    return true;
+  }
+
+  /** Who is silent is asked again, and not at every call. */
+  askSilent(): void {
+    const { leaving } = this.#options;
+    if (!leaving || this.#silent.size === 0 || leaving.now() - this.#askedAt < ASK_EVERY) return;
+    this.#askedAt = leaving.now();
+    for (const shard of this.#silent) leaving.ask(shard);
+  }
+
+  /** Something of it has come: where it was silent, it gets what it may have missed. */
+  answered(shard: number): void {
+    this.#asked.delete(shard);
+    if (!this.#silent.delete(shard)) return;
+    this.#doWithout();
+    this.#catchUp(shard);
   }
 
   /** It teaches nothing now: it waits itself. */
-  get rests(): boolean {
+  get #rests(): boolean {
     return this.#away.has(this.#options.schedule.shard);
   }
 
-  /** Whose frames zeros stand in for. */
-  get absent(): ReadonlySet<number> {
-    return this.rests ? this.#lost : this.#away;
-  }
-
-  get lost(): ReadonlySet<number> {
-    return this.#lost;
+  /** Whose frames are stood in for. */
+  get #absent(): ReadonlySet<number> {
+    return this.#rests ? this.#lost : new Set([...this.#away, ...this.#silent]);
   }
 
   /**
@@ -96,7 +182,7 @@ export class AbsentNeighbours {
   sends(frame: Frame, isTraining: boolean): boolean {
     const to = this.#target.get(frame.message) ?? -1;
     if (isTraining) this.#keep(to, frame);
-    return !this.#away.has(to);
+    return !this.#away.has(to) && !(isTraining && this.#silent.has(to));
   }
 
   heard(frame: Frame): void {
@@ -111,18 +197,25 @@ export class AbsentNeighbours {
    */
   behind(needed: readonly FrameKey[]): number | undefined {
     const isMissed = needed.some(
-      (key) => this.#isExact(key) && (this.#heard.get(this.#source.get(key.message) ?? -1) ?? -1) > key.callIndex,
+      (key) => this.#isOrdered(key) && (this.#heard.get(this.#source.get(key.message) ?? -1) ?? -1) > key.callIndex,
     );
     return isMissed ? Math.max(...this.#heard.values()) : undefined;
   }
 
   /** Gives neighbours that are back, or under new keys, what they may have missed. */
   catchUp(): void {
-    for (const [to, frames] of this.#recent) {
-      if (this.#told.has(to) || this.#away.has(to) || !this.#options.isReached(to)) continue;
-      this.#told.add(to);
-      for (const frame of frames.values()) this.#options.send(frame, to);
-    }
+    for (const to of this.#recent.keys()) this.#catchUp(to);
+  }
+
+  #catchUp(to: number): void {
+    if (this.#told.has(to) || this.#away.has(to) || this.#silent.has(to) || !this.#options.isReached(to)) return;
+    this.#told.add(to);
+    for (const frame of this.#recent.get(to)?.values() ?? []) this.#options.send(frame, to);
+  }
+
+  /** Of a neighbour that was left, and may have left this shard, none of an earlier call is still on its way. */
+  #isOrdered(key: FrameKey): boolean {
+    return this.#isExact(key) || this.#left.has(this.#source.get(key.message) ?? -1);
   }
 
   #isExact({ message, tick }: FrameKey): boolean {

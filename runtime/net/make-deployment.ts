@@ -95,10 +95,11 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     epochs,
     seed,
     snapshotEvery: source.snapshotEvery ?? usualSnapshots(batches),
-    // Which frames a free tick has read is in no record yet: none is kept, and nothing is audited.
+    // Which frames a free tick has read is in no record yet: none is kept, and nothing is audited. A shard that goes on
+    // without a neighbour (`late`) does what no record of its frames shows: none may be kept of that run in any case.
     ...(source.stretches === undefined || training.async ? {} : { stretches: source.stretches }),
     schedule: scheduleOfTraining(training),
-    ...(training.async ? { staleness: training.async.staleness } : {}),
+    ...(training.async ? { ...training.async } : {}),
     microbatches: training.microbatches ?? 1,
     ...(training.ahead === undefined ? {} : { ahead: training.ahead }),
     codec,

@@ -51,6 +51,7 @@ export interface RunStatus {
   readonly schedule: string;
   /** Of `async`: ticks that may lie between a value and the tick that reads it. */
   readonly staleness?: number;
+  readonly late?: 'absent';
   /** Of one batch in flight; 1 in lockstep. */
   readonly microbatches: number;
   /** Batches that begin before the weight step of the one before them. */
@@ -281,6 +282,7 @@ export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStat
     epochs: deployment.epochs,
     schedule: deployment.schedule,
     ...(deployment.staleness === undefined ? {} : { staleness: deployment.staleness }),
+    ...(deployment.late && { late: deployment.late }),
     microbatches: deployment.microbatches,
     ahead: deployment.ahead ?? 0,
     ownersEpoch: run.term,

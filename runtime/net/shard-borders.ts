@@ -50,6 +50,8 @@ export interface BordersOptions {
   readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
   /** @returns why the shard refuses it */
   readonly deliver: (frame: Frame, from: number) => string | undefined;
+  /** A sound packet of a neighbour has come, with or without values; absent: nobody asks. */
+  readonly heard?: ((from: number) => void) | undefined;
   /** Where the shard's time is counted. */
   readonly times?: TickTimes;
   /** Something was delivered, or there is room again. */
@@ -220,8 +222,9 @@ export class ShardBorders {
       this.#receiveSlot(from, slot, packet);
       return;
     }
-    const was = channel.blocked;
+    const { blocked: was, bytesReceived: known } = channel;
     const received = channel.receive(packet, way, busy);
+    if (channel.bytesReceived > known) this.#options.heard?.(from);
     if (received.refused !== undefined) this.refused++;
     this.#carry(from, received.packets);
     for (const frame of received.frames) {
@@ -240,8 +243,9 @@ export class ShardBorders {
 
   /** What is not sound is as if it had been lost: nothing is signed here, so nothing is proved. */
   #receiveSlot(from: number, slot: SlotChannel, packet: Uint8Array): void {
-    const was = slot.blocked;
+    const { blocked: was, bytesReceived: known } = slot;
     const received = slot.receive(packet);
+    if (slot.bytesReceived > known) this.#options.heard?.(from);
     this.#carrySlots(from, received.packets);
     let taken = false;
     for (const frame of received.frames)
@@ -293,6 +297,11 @@ export class ShardBorders {
       packets += waiting.unhashed;
     }
     return signed > MAX_UNREAD || packets > MAX_UNHASHED;
+  }
+
+  /** Asks a neighbour that is silent whether it is there. */
+  ask(peer: number): void {
+    this.#carry(peer, this.#channels.get(peer)?.requestResume() ?? []);
   }
 
   /** Nothing has come for long: perhaps it was lost. */

@@ -1,12 +1,12 @@
 import type { DeviceSession, Tensor } from '../device/device.ts';
-import type { Outcome, SavedPart, ShardId } from '../roles/trainer-state.ts';
+import type { Outcome, SavedPart } from '../roles/trainer-state.ts';
 import { openSession, type ShardSession } from '../shard/session.ts';
 import type { SavedStates } from '../shard/shard.ts';
 import type { ShardSource } from '../shard/shards.ts';
 import { tickTimes } from '../support/process-times.ts';
 import type { TickTimes } from '../support/tick-times.ts';
 import { type Call, callAt, endsEpoch, functionOf, isCut, lastChange, positionOf } from '../training/calls.ts';
-import type { Frame, FrameKey } from '../training/frame.ts';
+import type { Frame } from '../training/frame.ts';
 import { freeMessages, newestWithin } from '../training/free-ticks.ts';
 import { endsStretch } from '../training/stretches.ts';
 import type { Totals } from '../training/totals.ts';
@@ -18,10 +18,11 @@ import type { Deployment } from '../wire/deployment.ts';
 import type { Commit } from '../wire/messages.ts';
 import { signPart } from '../wire/part.ts';
 import { signState } from '../wire/state-signature.ts';
-import { AbsentNeighbours } from './absent-neighbours.ts';
+import { type AbsentNeighbours, isChecking, sendersOf } from './absent-neighbours.ts';
 import { Begins } from './begins.ts';
 import { type Comparisons, withCall } from './call-sums.ts';
 import { assertMayCross, notFinite } from './frame-values.ts';
+import { freeNeighbours } from './free-neighbours.ts';
 import type { HostOptions } from './host-options.ts';
 import { Meanwhile } from './meanwhile.ts';
 import { NextInputs } from './next-inputs.ts';
@@ -119,23 +120,27 @@ export class ShardHost {
       now: () => performance.now(),
       ...{ awake: options.awake, asleep: options.asleep },
     });
-    const news = (): void => {
-      if (!this.#meanwhile.hear()) options.news();
-    };
     const ranges = rangesFor(deployment, shard);
     const free = chooser && freeMessages(plan.schedule);
     if (free)
-      this.#neighbours = new AbsentNeighbours({
-        ...{ schedule: plan.schedule, free, isKept: device.held !== undefined },
-        isReached: (peer) => this.#borders.isLocal(peer) || this.#borders.ownerOf(peer) !== undefined,
+      this.#neighbours = freeNeighbours(deployment, {
+        ...{
+          schedule: plan.schedule,
+          free,
+          isKept: device.held !== undefined,
+          session: this.#session,
+          now: options.now,
+        },
+        borders: () => this.#borders,
         send: (frame, to) => this.#sendTo(frame, to),
       });
-    if (deployment.stretches) this.#log = options.records?.(deployment, shard, news);
+    if (deployment.stretches) this.#log = options.records?.(deployment, shard, this.#news);
     this.#borders = new ShardBorders({
-      ...{ deployment, schedule: plan.schedule, keys, codec: this.#codec(), listen, carry, news, dispute },
+      ...{ deployment, schedule: plan.schedule, keys, codec: this.#codec(), listen, carry, news: this.#news, dispute },
       times: this.#times,
       log: this.#log,
       ...(free ? { free } : {}),
+      heard: deployment.late && ((from) => this.#neighbours?.answered(from)),
       // What comes out of a channel is finite.
       deliver: (frame, from) => {
         this.#log?.delivered(frame, from);
@@ -167,7 +172,6 @@ export class ShardHost {
     this.#borders.begin(term);
     this.#carrier = carrierOf(this.#codec(), this.#plan.schedule);
     this.#neighbours?.forget();
-    this.#session.standIn?.(new Set(), new Set());
     this.#session.reset();
     this.#inputs.forget();
     this.#commits.length = 0;
@@ -175,14 +179,10 @@ export class ShardHost {
     this.#calls.clear();
     this.#comparisons.clear();
     const { states } = this.#plan.executable.program;
-    if (from) {
-      await fillPart(this.#device, states, from.blob, this.#options, this.#kept.get(from.calls));
-      // Sums start again where an epoch of training has just ended.
-      this.#totals = { ...from.totals };
-    } else {
-      await drawStates(this.#device, states, this.deployment, this.#options.blob);
-      this.#totals = {};
-    }
+    if (from) await fillPart(this.#device, states, from.blob, this.#options, this.#kept.get(from.calls));
+    else await drawStates(this.#device, states, this.deployment, this.#options.blob);
+    // Sums start again where an epoch of training has just ended.
+    this.#totals = { ...from?.totals };
     if (!this.#log) return;
     const calls = from?.calls ?? 0;
     this.#log.restart(term, calls);
@@ -231,10 +231,18 @@ export class ShardHost {
 
   setAway(shards: readonly number[], lost: readonly number[]): void {
     this.#neighbours?.setAway(shards, lost);
-    if (this.#neighbours) this.#session.standIn?.(this.#neighbours.absent, this.#neighbours.lost);
-    this.#neighbours?.catchUp();
     this.#meanwhile.hear();
   }
+
+  /** Nothing has come for long: it was lost, or a neighbour is not there. Checks wait for all. */
+  requestResume(): void {
+    if (!isChecking(this.#calls.values()) && this.#neighbours?.waitsFor(this.#waits)) this.#news();
+    this.#borders.requestResume();
+  }
+
+  readonly #news = (): void => {
+    if (!this.#meanwhile.hear()) this.#options.news();
+  };
 
   setPeers(peers: Parameters<ShardBorders['setPeers']>[0]): void {
     this.#borders.setPeers(peers);
@@ -242,7 +250,7 @@ export class ShardHost {
   }
 
   /** Keys, owners and ways of its borders. */
-  get borders(): Pick<ShardBorders, 'offer' | 'owners' | 'ownerOf' | 'reroute' | 'requestResume' | 'traffic'> {
+  get borders(): Pick<ShardBorders, 'offer' | 'owners' | 'ownerOf' | 'reroute' | 'traffic'> {
     return this.#borders;
   }
 
@@ -291,7 +299,7 @@ export class ShardHost {
           if (this.#borders.disputes !== undefined) return 'send';
           break;
         case 'needs':
-          this.#waits = this.#sendersOf(step.frames);
+          this.#waits = sendersOf(this.#plan.schedule, step.frames);
           this.#awaits = `shard ${this.#waits.slice(0, 4).join(', ')}`;
           this.behind = this.#neighbours?.behind(step.frames);
           if (this.behind !== undefined) return 'behind';
@@ -308,8 +316,7 @@ export class ShardHost {
 
   /** A neighbour that does not read, or a disk that does not write. */
   #isHeldUp(): boolean {
-    const isChecking = [...this.#calls.values()].some(({ kind }) => kind === 'evaluate');
-    const away = isChecking ? this.#neighbours?.awaited : undefined;
+    const away = isChecking(this.#calls.values()) ? this.#neighbours?.awaited : undefined;
     if (away !== undefined) {
       this.#waits = [away];
       this.#awaits = `shard ${away}, which is away`;
@@ -331,11 +338,6 @@ export class ShardHost {
   get waits(): readonly number[] {
     const { disputes } = this.#borders;
     return disputes === undefined ? this.#waits : [disputes];
-  }
-
-  #sendersOf(frames: readonly FrameKey[]): number[] {
-    const { messages } = this.#plan.schedule;
-    return [...new Set(frames.flatMap((f) => messages.find((m) => m.id === f.message)?.from ?? []))];
   }
 
   /** A packet of a border of this shard. */
@@ -434,6 +436,7 @@ export class ShardHost {
     const calls = callIndex + 1;
     // All that has come is in the record before what is said of it there. Else the next call goes first.
     if (call?.kind !== 'train' || endsStretch(this.deployment, calls)) this.#settle();
+    this.#neighbours?.askSilent();
     if (!call) return;
     this.#sum(call, results);
     if (call.kind === 'evaluate') this.#log?.sums(callIndex, this.#totals);
@@ -495,5 +498,3 @@ export class ShardHost {
     return borderCodec(this.#options.device, this.deployment);
   }
 }
-
-export type { ShardId };

@@ -136,7 +136,7 @@ export class LoadedShard implements DrivenShard {
   readonly setPeers: DrivenShard['setPeers'] = (peers) => this.#host.setPeers(peers);
   readonly begin: DrivenShard['begin'] = (callIndex, call) => this.#host.begin(callIndex, call);
   readonly forget: DrivenShard['forget'] = (before) => this.#host.forget(before);
-  readonly requestResume: DrivenShard['requestResume'] = () => this.#host.borders.requestResume();
+  readonly requestResume: DrivenShard['requestResume'] = () => this.#host.requestResume();
   readonly receive: DrivenShard['receive'] = (from, packet, way) => this.#host.receive(from, packet, way);
   readonly deliver: DrivenShard['deliver'] = (frame) => this.#host.deliver(frame);
   readonly takeCommits: DrivenShard['takeCommits'] = () => this.#host.takeCommits();

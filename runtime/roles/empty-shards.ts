@@ -1,4 +1,5 @@
 /** Of a run of schedule `async` whose shards are not all computed: whether others go on, and who waits for whom. Pure. */
+import type { Deployment } from '../wire/deployment.ts';
 import type { RunState } from './synchronizer-state.ts';
 import type { Work } from './work.ts';
 
@@ -16,7 +17,10 @@ export function goesOn({ deployment, phase, checkingFrom, empty = [] }: RunState
  * Shards whose frames are not waited for: those that are empty, and those that rest, since all that they begin with, or
  * all that could tell them an error, is away: a neighbour that they feed, or the last label.
  */
-export function awayOf({ deployment: { needs }, empty = [] }: RunState): number[] {
+export function awayOf({
+  deployment: { needs },
+  empty = [],
+}: { readonly deployment: Pick<Deployment, 'needs'> } & Pick<RunState, 'empty'>): number[] {
   const away = new Set(empty);
   // Values of the data that others predict: without all of them there is no error that comes from outside.
   const targets = needs.flatMap(({ feeds = [], reads }, shard) =>

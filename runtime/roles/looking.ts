@@ -3,6 +3,7 @@
  * neighbours whether something was lost. In lockstep a lost frame holds up all shards, and nothing behind it shows the
  * gap; where one frame in twenty is lost, to ask after two seconds alone would cost two seconds in every few ticks.
  */
+import type { Deployment } from '../wire/deployment.ts';
 import { FRAMES_BYTES } from './shard-report.ts';
 import type {
   HostedShard,
@@ -29,7 +30,7 @@ export function look(state: TrainerState, { now, shards: measures }: Measured): 
     const measure = measures[name];
     if (!measure) continue;
     const pace = paceOf(shard, measure, now);
-    const asks = shard.phase === 'waiting' && !shard.dispute && now - pace.from > patienceOf(pace);
+    const asks = shard.phase === 'waiting' && !shard.dispute && now - pace.from > patienceOf(pace, shard.deployment);
     shards[name] = { ...shard, pace: asks ? { ...pace, from: now, asked: pace.asked + 1 } : pace };
     const { run, term, shard: number } = shard;
     if (asks) effects.push({ kind: 'resume', at: { run, term, shard: number } });
@@ -37,9 +38,13 @@ export function look(state: TrainerState, { now, shards: measures }: Measured): 
   return { state: { ...state, shards }, effects };
 }
 
-/** It asks again after twice the time, and so on: a neighbour that is slow or gone has nothing to send. */
-function patienceOf({ usual, asked }: Pace): number {
-  return Math.min(MAX_PATIENCE_MS, Math.max(MIN_PATIENCE_MS, WAITS * usual) * 2 ** asked);
+/**
+ * It asks again after twice the time, and so on: a neighbour that is slow or gone has nothing to send. Where one that does
+ * not answer is done without, the second question, which decides on that, comes as soon as the first.
+ */
+function patienceOf({ usual, asked }: Pace, deployment: Deployment | undefined): number {
+  const doubled = deployment?.late ? Math.max(0, asked - 1) : asked;
+  return Math.min(MAX_PATIENCE_MS, Math.max(MIN_PATIENCE_MS, WAITS * usual) * 2 ** doubled);
 }
 
 function paceOf({ pace, calls }: HostedShard, { ticks, bytesReceived: received }: Measure, now: number): Pace {

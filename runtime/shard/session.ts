@@ -13,6 +13,7 @@ import { type Frame, type FrameKey, frameName, type PartKey } from '../training/
 import { type FrameChooser, freeMessages, type Taken } from '../training/free-ticks.ts';
 import { allFinite } from '../training/metrics.ts';
 import { BatchQueue } from './batch-queue.ts';
+import { toldInTicks } from './frozen.ts';
 import { fieldsOf, type Part } from './part.ts';
 import { type Routes, routesOf, ticksOf } from './route.ts';
 import { Slots } from './slots.ts';
@@ -53,8 +54,8 @@ export interface ShardSession {
   /** Whether ticks may read older frames of a message. */
   isFree(message: number): boolean;
   /**
-   * Frames of these shards are not waited for in trainings: zeros stand in for what is not there: a sum
-   * without their share, and no error. @param forGood in evaluations neither
+   * Frames of these shards are not waited for in trainings: what they said last in a call stands in for them there. Where
+   * they have said nothing in it, zeros do: a sum without their share, and no error. @param forGood in evaluations neither
    */
   standIn?(absent: ReadonlySet<number>, forGood: ReadonlySet<number>): void;
   /** Gives up the part under way, and goes on with this call: frames of calls before it are forgotten. */
@@ -95,6 +96,7 @@ class Session implements ShardSession {
   readonly #frames = new Map<string, Frame>();
   /** Of free ticks. */
   readonly #slots: Slots | undefined;
+  readonly #before: ReturnType<typeof toldInTicks>;
   /** Numbers of the device, as neighbours send them. */
   #isDouble = false;
   /** Shards that no trainer computes now, and those that were given up. */
@@ -113,6 +115,7 @@ class Session implements ShardSession {
     slots: Slots | undefined,
   ) {
     this.#slots = slots;
+    this.#before = toldInTicks(schedule, slots?.free ?? NONE);
     this.shard = schedule.shard;
     this.schedule = schedule;
     this.#routes = routes;
@@ -246,7 +249,12 @@ class Session implements ShardSession {
 
   #standIn(key: FrameKey): Frame {
     const Values = this.#isDouble ? Float64Array : Float32Array;
-    const values = (this.#messages.get(key.message)?.values ?? []).map(({ shape }) => new Values(sizeOf(shape)));
+    const told = this.#before.get(key.message) ?? [];
+    const values = (this.#messages.get(key.message)?.values ?? []).map(({ shape }, i) => {
+      const before = told[i];
+      const last = before && this.#slots?.newest({ ...key, message: before.message })?.values[before.index];
+      return last ?? new Values(sizeOf(shape));
+    });
     return { ...key, values };
   }
 
@@ -257,7 +265,7 @@ class Session implements ShardSession {
   }
 
   #take(key: FrameKey): Frame {
-    if (this.#slots?.isFree(key)) return this.#slots.take(key) ?? this.#standIn(key);
+    if (this.#slots?.isFree(key)) return this.#slots.take(key, this.#isStoodInFor(key)) ?? this.#standIn(key);
     const name = frameName(key);
     const frame = this.#frames.get(name);
     this.#frames.delete(name);

@@ -9,7 +9,8 @@ interface Held {
 }
 
 export class Slots {
-  readonly #free: ReadonlySet<number>;
+  /** Messages whose frames it takes. */
+  readonly free: ReadonlySet<number>;
   readonly #chooser: FrameChooser;
   /** By call, then by message and microbatch. */
   readonly #calls = new Map<number, Map<string, Held>>();
@@ -17,9 +18,9 @@ export class Slots {
   /** Of the calls under way. */
   readonly #batches = new Map<number, number>();
 
-  /** @param free messages whose frames it takes; all others are strict */
+  /** @param free all other messages are strict */
   constructor(free: ReadonlySet<number>, chooser: FrameChooser) {
-    this.#free = free;
+    this.free = free;
     this.#chooser = chooser;
   }
 
@@ -28,7 +29,7 @@ export class Slots {
   }
 
   isFree({ message }: Pick<FrameKey, 'message'>): boolean {
-    return this.#free.has(message);
+    return this.free.has(message);
   }
 
   /** @returns why the frame is of no use: an older or the same one, which does no harm */
@@ -49,9 +50,15 @@ export class Slots {
     return this.#chosen(key) !== undefined;
   }
 
-  /** The frame that a tick reads; older ones are forgotten. */
-  take(key: FrameKey): Frame | undefined {
-    const chosen = this.#chosen(key);
+  /** The newest frame of a message in a call, however old. */
+  newest({ message, callIndex, microbatch }: Omit<FrameKey, 'tick'>): Frame | undefined {
+    const held = this.#calls.get(callIndex)?.get(slotName({ message, microbatch }));
+    return held?.frames.get(held.newest);
+  }
+
+  /** The frame that a tick reads; older ones are forgotten. @param isAbsent who sends it: the newest stays as it is */
+  take(key: FrameKey, isAbsent = false): Frame | undefined {
+    const chosen = this.#chosen(key) ?? (isAbsent ? this.newest(key) : undefined);
     if (!chosen) return undefined;
     const { frames } = this.#heldFor(key);
     for (const tick of frames.keys()) if (tick < chosen.tick) frames.delete(tick);
@@ -104,4 +111,5 @@ export class Slots {
   }
 }
 
-const slotName = ({ message, microbatch }: FrameKey): string => `${message}/${microbatch}`;
+const slotName = ({ message, microbatch }: Pick<FrameKey, 'message' | 'microbatch'>): string =>
+  `${message}/${microbatch}`;

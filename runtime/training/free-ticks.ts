@@ -60,13 +60,15 @@ export interface Emulation {
 /**
  * What would be the newest on such a network: of the frames that are `delay` ticks old, the last one that was not lost.
  * One as old as the bound is waited for, and so is the first of a batch: it is sent until it arrives.
+ *
+ * @param late `absent`: a neighbour is not waited for past the bound; what it said last in the batch stays
  */
-export function emulated(emulation: Emulation, staleness: number): FrameChooser {
+export function emulated(emulation: Emulation, staleness: number, late?: 'absent'): FrameChooser {
   const isLost = losing(emulation);
   return {
     replaces: false,
     choose: (key, slot) => {
-      const oldest = Math.max(0, key.tick - staleness);
+      const oldest = late === 'absent' ? 0 : Math.max(0, key.tick - staleness);
       let tick = Math.max(oldest, key.tick - emulation.delay);
       while (tick > oldest && isLost({ ...key, tick }, slot.batch)) tick--;
       return slot.has(tick) ? tick : undefined;

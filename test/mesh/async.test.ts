@@ -3,6 +3,10 @@
  * the owner of a shard is gone the others go on.
  */
 import { expect, test, vi } from 'vitest';
+import { toldInTicks } from '../../runtime/shard/frozen.ts';
+import { Slots } from '../../runtime/shard/slots.ts';
+import { freeMessages, newestWithin } from '../../runtime/training/free-ticks.ts';
+import type { Message } from '../../spec/schedule.ts';
 import { normalData } from '../support/filled-data.ts';
 import { FORK, freePlanOf } from './chain-model.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
@@ -81,6 +85,56 @@ test('a shard that stays empty is given up, and the run ends without it and says
   const [first, last] = [lost.manifests.get(3), lost.run?.manifests.at(-1)?.parts];
   expect(last?.[1]).toBe(first?.[1]);
   expect(last?.[0]).not.toBe(first?.[0]);
+});
+
+test('a neighbour that does not answer is done without where the schedule has it, until it is there again', async () => {
+  // Shorter than the mesh takes to find it gone.
+  const pauses = [{ at: 700, trainer: 1, until: 3100 }];
+  const stopped = (late?: 'absent') =>
+    trained({ plan: freePlanOf(3, 2, FORK, late), train: many, oneEach: true, pauses });
+  const [waiting, leaving] = [await stopped(), await stopped('absent')];
+  expect(leaving.deployment).toMatchObject({ late: 'absent' });
+  for (const result of [waiting, leaving]) {
+    expect(result.run).toMatchObject({ phase: 'done', term: 1 });
+    expect(logged(result, 'dispute')).toEqual([]);
+  }
+  const meanwhile = ({ begun }: HostedResult, shard: number): number =>
+    begun.filter(({ at, shard: of }) => of === shard && at > 2500 && at < 3100).length;
+  for (const shard of [0, 2]) {
+    expect(meanwhile(waiting, shard)).toBe(0);
+    expect(meanwhile(leaving, shard)).toBeGreaterThan(3);
+    expectOnce(leaving, shard, shard);
+  }
+  expectOnce(waiting, 1, 1);
+  const missed = callsOf(leaving, 1, 1).filter((call) => call < BATCHES);
+  expect(missed.length).toBeLessThan(BATCHES - 3);
+  expect(missed.at(-1)).toBe(BATCHES - 1);
+});
+
+test('in a chain all wait for who does not answer: without it nothing would be learnt', async () => {
+  const plan = freePlanOf(3, 2, undefined, 'absent');
+  const stopped = await trained({ plan, train: many, oneEach: true, pauses: [{ at: 700, trainer: 1, until: 3100 }] });
+  expect(stopped.run).toMatchObject({ phase: 'done', term: 1 });
+  for (const shard of [0, 1, 2]) expectOnce(stopped, shard, shard);
+});
+
+test('within a call what a neighbour said last stands in for it: values behind the ticks too, and no error', () => {
+  const { schedule } = freePlanOf(3, 2).shards?.[1] ?? {};
+  if (!schedule) throw new Error('no schedule');
+  const named = (name: string): Message | undefined =>
+    schedule.messages.find(({ to, values }) => to === 1 && values[0]?.name === name);
+  const [inTicks, behind] = [named('in:z.i'), named('out:z.i')];
+  const told = toldInTicks(schedule, freeMessages(schedule));
+  expect(behind && told.get(behind.id)).toEqual([{ message: inTicks?.id, index: 0 }]);
+  const others = schedule.messages.filter(({ id, to }) => to === 1 && id !== behind?.id);
+  for (const { id } of others) expect(told.get(id)).toEqual([undefined]);
+  const slots = new Slots(freeMessages(schedule), newestWithin(2));
+  const frame = { message: inTicks?.id ?? -1, callIndex: 0, microbatch: 0 };
+  slots.begin({ callIndex: 0, position: { batch: 0, batches: 1 } });
+  slots.put({ ...frame, tick: 1, values: [] });
+  expect(slots.take({ ...frame, tick: 4 })).toBeUndefined();
+  expect(slots.take({ ...frame, tick: 4 }, true)?.tick).toBe(1);
+  expect(slots.end(frame)).toEqual([{ message: frame.message, microbatch: 0, tick: 4, taken: 1 }]);
 });
 
 test('shards that nothing is taught without the one that is away rest, and go on where they were', async () => {

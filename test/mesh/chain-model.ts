@@ -68,12 +68,17 @@ const FREE_STEPS = 9;
 export interface ChainOptions {
   /** Of the schedule `async`; absent: another one. */
   readonly staleness?: number;
+  readonly late?: 'absent';
   /** Its nodes have more than 32 values. */
   readonly isWide?: boolean;
   readonly model?: string;
 }
 
-export function staged(microbatches: number, ahead: number, { staleness, isWide = false, model }: ChainOptions = {}) {
+export function staged(
+  microbatches: number,
+  ahead: number,
+  { staleness, late, isWide = false, model }: ChainOptions = {},
+) {
   const text = model ?? (isWide ? wide : CHAIN);
   const all = checked(staleness === undefined ? text : text.replace('steps = 4', `steps = ${FREE_STEPS}`));
   const [task] = all.trains;
@@ -81,15 +86,15 @@ export function staged(microbatches: number, ahead: number, { staleness, isWide 
   return {
     ...buildProgram(
       { checked: all, model: task.model, task, predicts: all.predicts },
-      { microbatches, ...(staleness === undefined ? {} : { async: { staleness } }) },
+      { microbatches, ...(staleness === undefined ? {} : { async: { staleness, ...(late && { late }) } }) },
     ),
     ahead,
   };
 }
 
 /** For the schedule `async`. */
-export function freePlanOf(shards: number, staleness: number, model = CHAIN) {
-  return builtPlan(staged(1, 0, { staleness, model }), { shards });
+export function freePlanOf(shards: number, staleness: number, model = CHAIN, late?: 'absent') {
+  return builtPlan(staged(1, 0, { staleness, model, ...(late && { late }) }), { shards });
 }
 
 /** @param isWide its nodes have more than 32 values */

@@ -18,7 +18,14 @@ import type { Selected, Staged } from '../../../compiler/compile.ts';
 import { TRAIN } from '../../../spec/names.ts';
 import { UserError } from '../../support/errors.ts';
 import type { BorderCodec } from '../../wire/codec.ts';
-import { type AskedSchedule, askedSchedule, isOption, isPipelined, schedulesOf } from '../planning/asked-schedule.ts';
+import {
+  type AskedSchedule,
+  askedSchedule,
+  isOption,
+  isPipelined,
+  leaving,
+  schedulesOf,
+} from '../planning/asked-schedule.ts';
 import { placementNeeds } from '../planning/placement-needs.ts';
 import { type Prediction, placeOn, predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
 import { rated } from '../planning/rated-shard.ts';
@@ -71,7 +78,7 @@ export function asScheduled(
   selected: Selected,
   whole: Staged,
   shards: number,
-  args: Pick<CompileArguments, 'microbatches' | 'ahead' | 'schedule' | 'staleness'>,
+  args: Pick<CompileArguments, 'microbatches' | 'ahead' | 'schedule' | 'staleness' | 'late'>,
   staleness = 0,
 ): Staged {
   const given = args.microbatches !== undefined || args.ahead === 1;
@@ -82,7 +89,7 @@ export function asScheduled(
   if (asked.schedule?.value === 'async') {
     if (shards === 1) throw needsShards('one shard has no neighbours whose values could be late');
     assertFree(whole, asked);
-    const async = { staleness: asked.staleness?.value ?? staleness };
+    const async = { staleness: asked.staleness?.value ?? staleness, ...leaving(asked) };
     return buildStagesFor(shards, selected, 1, async);
   }
   if (!isPipelined(asked)) return whole;

@@ -6,6 +6,7 @@ import {
   BATCH,
   EPOCHS,
   JSON_LINES,
+  LATE_TEXT,
   MICROBATCHES_RANGE,
   MODEL_FILE,
   PRECISION,
@@ -39,6 +40,7 @@ export const COMPILE = {
   ...AHEAD,
   schedule: text('with --partition: lockstep, pipelined or async (default: what the model says, or lockstep)'),
   staleness: whole('of async: how many ticks old a neighbour’s values may be', STALENESS_RANGE),
+  late: text(LATE_TEXT),
   mesh: text(`file of machines (${nmc`mesh record`}): a shard for each, as large as it is fast`),
   from: text(
     'an older plan: pieces move only if they must, or for a tick a tenth faster; cut anew if its tiles do not fit',

@@ -43,6 +43,7 @@ import {
   askedSchedule,
   isOption,
   isPipelined,
+  leaving,
   saidShards,
   schedulesOf,
 } from '../planning/asked-schedule.ts';
@@ -239,7 +240,7 @@ function prepare(args: DeployArguments): Prepared {
       const on = ownersAsked(args.on, shards, trainers);
       const free =
         said && asked.staleness === undefined
-          ? { staleness: staleBy({ ...first, task: selected.task }, cutFirst, { trainers, codec, on }) }
+          ? { ...said, staleness: staleBy({ ...first, task: selected.task }, cutFirst, { trainers, codec, on }) }
           : said;
       const stagesOf = (of: typeof selected) => buildStages(of, undefined, parts, free);
       const before = free?.staleness === said?.staleness ? cutFirst : planned(stagesOf(selected));
@@ -261,10 +262,11 @@ function prepare(args: DeployArguments): Prepared {
 }
 
 /** @throws UserError `deploy/schedule` where there is nothing that could be late */
-function freedomOf({ schedule, staleness }: AskedSchedule, shards: number): Freedom | undefined {
+function freedomOf(asked: AskedSchedule, shards: number): Freedom | undefined {
+  const { schedule, staleness } = asked;
   if (schedule?.value !== 'async') return undefined;
   // The least, until it is known who would train.
-  if (shards > 1) return { staleness: staleness?.value ?? 1 };
+  if (shards > 1) return { staleness: staleness?.value ?? 1, ...leaving(asked) };
   // The model's settings for shards do not concern one alone.
   if (!isOption(schedule)) return undefined;
   throw new UserError(
@@ -329,11 +331,13 @@ function fromPlan(path: string, args: DeployArguments): Wanted {
   const schedule = askedSchedule(args, []).schedule?.value;
   const compiled = scheduleOfTraining(training);
   const isOther = schedule !== undefined && schedule !== compiled;
-  const isStaler = args.staleness !== undefined && args.staleness !== training.async?.staleness;
-  if ((isOther && plan.shards.length > 1) || isStaler)
+  const { late = 'wait', staleness } = training.async ?? {};
+  const isStaler = args.staleness !== undefined && args.staleness !== staleness;
+  const isOtherwise = args.late !== undefined && args.late !== late;
+  if ((isOther && plan.shards.length > 1) || isStaler || isOtherwise)
     throw new UserError(
       'deploy/schedule',
-      `${path} was compiled for --schedule ${compiled}${training.async ? ` --staleness ${training.async.staleness}` : ''}`,
+      `${path} was compiled for --schedule ${compiled}${training.async ? ` --staleness ${staleness} --late ${late}` : ''}`,
       'compile it again, with --microbatches K for pipelined, --schedule async for free ticks and without either for lockstep',
     );
   const epochs = args.epochs ?? training.epochs;

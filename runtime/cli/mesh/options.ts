@@ -8,6 +8,7 @@ import {
   DATA,
   EPOCHS,
   JSON_LINES,
+  LATE_TEXT,
   LIMIT_OF_SETS,
   MICROBATCHES_RANGE,
   SEED,
@@ -134,6 +135,7 @@ export const DEPLOY = {
     'of async: how many ticks old at most; a shard waits for what is older (default: as measured)',
     STALENESS_RANGE,
   ),
+  late: text(LATE_TEXT),
   microbatches: whole(
     'of pipelined; by default as the model says, or chosen for the trainers of the mesh',
     MICROBATCHES_RANGE,

@@ -116,8 +116,9 @@ function progressText({ epoch, epochs, batches, shards }: RunStatus): string {
   return `epoch ${epoch} of ${epochs}${within}`;
 }
 
-function scheduleText({ schedule, microbatches, ahead, staleness }: RunStatus): string {
-  const stale = staleness === undefined ? '' : `, values at most ${staleness} ticks old`;
+function scheduleText({ schedule, microbatches, ahead, staleness, late }: RunStatus): string {
+  const without = late ? ', without neighbours that do not answer' : '';
+  const stale = staleness === undefined ? '' : `, values at most ${staleness} ticks old${without}`;
   return `${schedule}${stale}${microbatches > 1 ? ` in ${microbatches}` : ''}${ahead > 0 ? `, ${ahead} ahead` : ''}`;
 }
 

@@ -18,6 +18,8 @@ export interface AskedSchedule {
   readonly schedule?: Asked<ScheduleName>;
   /** Of `async`: how many ticks old a neighbour's values may be, where somebody said it. */
   readonly staleness?: Asked<number>;
+  /** Of `async`: what becomes of a neighbour that does not answer, where somebody said it. */
+  readonly late?: Asked<Late>;
   /** Parts of a batch, where it is pipelined and somebody said how many. */
   readonly microbatches?: Asked<number>;
   /** Whether a batch begins before the weight step of the one before it: 1, where somebody said so. */
@@ -37,7 +39,12 @@ interface ScheduleArguments {
   readonly ahead: number | undefined;
   readonly schedule?: string | undefined;
   readonly staleness?: number | undefined;
+  readonly late?: string | undefined;
 }
+
+/** Frames of a neighbour that does not answer are waited for, or it counts as absent until they come. */
+export const LATE = ['wait', 'absent'] as const;
+export type Late = (typeof LATE)[number];
 
 /**
  * Options win over the model, each by itself.
@@ -56,11 +63,12 @@ export function askedSchedule(args: ScheduleArguments, schedules: readonly Sched
   const declared = declaredBy(schedules);
   const said = impliedBy(given) ?? impliedBy(declared);
   const stale = args.staleness;
-  if (stale !== undefined && said?.value !== 'async')
+  const option = (['staleness', 'late'] as const).find((name) => args[name] !== undefined);
+  if (option !== undefined && said?.value !== 'async')
     throw new UserError(
       'deploy/schedule',
-      `--staleness: only in the schedule async may values be old, and ${said ? `${said.by} asks for ${said.value}` : 'neither the command nor the model asks for it'}`,
-      'add --schedule async, or leave out --staleness',
+      `--${option}: only in the schedule async may values be old, and ${said ? `${said.by} asks for ${said.value}` : 'neither the command nor the model asks for it'}`,
+      `add --schedule async, or leave out --${option}`,
     );
   if (said?.value !== 'pipelined') {
     if (given.ahead?.value === 1)
@@ -70,7 +78,8 @@ export function askedSchedule(args: ScheduleArguments, schedules: readonly Sched
       );
     if (said?.value !== 'async') return said ? { schedule: said } : {};
     const staleness = stale === undefined ? numberIn(schedules, 'staleness') : { value: stale, by: '--staleness' };
-    return { schedule: said, ...(staleness && { staleness }) };
+    const late = lateOf(args) ?? declaredLate(schedules);
+    return { schedule: said, ...(staleness && { staleness }), ...(late && { late }) };
   }
   const microbatches = given.microbatches ?? declared.microbatches;
   // One part is lockstep: who asks for it says so of what the model has of ahead, too.
@@ -113,6 +122,26 @@ function optionOf(args: ScheduleArguments): Asked<ScheduleName> | undefined {
   if (known) return { value: known, by: '--schedule' };
   throw new UserError('deploy/schedule', `the schedule ${name} is unknown`, `use one of ${SCHEDULES.join(', ')}`);
 }
+
+function lateOf({ late: name }: ScheduleArguments): Asked<Late> | undefined {
+  if (name === undefined) return undefined;
+  const value = LATE.find((known) => known === name);
+  if (value) return { value, by: '--late' };
+  throw new UserError('deploy/schedule', `--late ${name} is unknown`, `use one of ${LATE.join(', ')}`);
+}
+
+function declaredLate(schedules: readonly ScheduleInstance[]): Asked<Late> | undefined {
+  const words = schedules.flatMap(({ name, settings: { late } }) => {
+    const word = typeof late === 'object' && late.kind === 'symbol' ? late.name : undefined;
+    const value = LATE.find((known) => known === word);
+    return value ? [{ value, by: `schedule ${name}` }] : [];
+  });
+  return words[0];
+}
+
+/** As plans have it: they say nothing of a schedule that waits. */
+export const leaving = ({ late }: AskedSchedule): { readonly late?: 'absent' } =>
+  late?.value === 'absent' ? { late: 'absent' } : {};
 
 function scheduleNamed(name: string): ScheduleName | undefined {
   return SCHEDULES.find((known) => known === name);

@@ -28,6 +28,7 @@ export const BORDERS_WORDS = BORDER_CODECS.join(', ');
 export const SHARDS_RANGE = { least: 1, most: 1_000_000 };
 export const AHEAD_RANGE = { least: 0, most: 1 };
 /** Ticks; the model's own may be as many. */
+export const LATE_TEXT = 'of async: wait for a neighbour that does not answer, or count it as absent (default: wait)';
 export const STALENESS_RANGE = { least: 0, most: 1000 };
 /** As many as a plan may have; the compiler says the same. */
 export const MICROBATCHES_RANGE = { least: 1, most: 16 };

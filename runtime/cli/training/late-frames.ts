@@ -33,13 +33,13 @@ export function networkOf(args: NetworkArguments, { async }: PlanTraining): Netw
       `add --schedule async, or leave out --${given}`,
     );
   }
-  const { staleness } = async;
+  const { staleness, late } = async;
   const { delay = staleness, loss = 0 } = args;
-  if (delay > staleness)
+  if (delay > staleness && late !== 'absent')
     throw new UserError(
       'deploy/schedule',
       `--delay ${delay}: every frame is older than the ${staleness} ticks of the staleness, so every tick would wait`,
-      `--staleness ${delay} or more`,
+      `--staleness ${delay} or more, or --late absent`,
     );
   return { delay, loss };
 }
@@ -50,5 +50,5 @@ export function lateFrames(
   network: Network | undefined,
   seed: number,
 ): FrameChooser | undefined {
-  return async && network && emulated({ ...network, seed }, async.staleness);
+  return async && network && emulated({ ...network, seed }, async.staleness, async.late);
 }

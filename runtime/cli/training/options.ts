@@ -8,6 +8,7 @@ import {
   DATA,
   DEVICE,
   JSON_LINES,
+  LATE_TEXT,
   LIMIT,
   LIMIT_OF_SETS,
   MICROBATCHES_RANGE,
@@ -55,6 +56,7 @@ export const TRAIN = {
     'with --shards: lockstep (default), pipelined, or async: ticks read what neighbours sent some ticks ago',
   ),
   staleness: whole('of async: how many ticks ago at most; a shard waits for what is older', STALENESS_RANGE),
+  late: text(LATE_TEXT),
   delay: whole('of async: as if frames took so many ticks (default: --staleness)', STALENESS_RANGE),
   loss: decimal('of async: and loses this share of them, other ones for another --seed', { least: 0, most: 0.9 }),
   microbatches: whole(

@@ -86,6 +86,18 @@ test.each<[name: string, settings: string, options: Options, expected: unknown]>
     { schedule: { value: 'async', by: 'schedule home' }, staleness: { value: 2, by: 'schedule home' } },
   ],
   [
+    'a neighbour that does not answer, as an option says',
+    '  mode = async\n  late = absent',
+    { late: 'wait' },
+    { schedule: { value: 'async', by: 'schedule home' }, late: { value: 'wait', by: '--late' } },
+  ],
+  [
+    'a neighbour that does not answer, as the model says',
+    '  mode = async\n  late = absent',
+    {},
+    { schedule: { value: 'async', by: 'schedule home' }, late: { value: 'absent', by: 'schedule home' } },
+  ],
+  [
     'asynchronous shards, as an option says',
     '  mode = pipelined',
     { schedule: 'async' },

@@ -32,6 +32,16 @@ test('frames that are later than they may be, and late ones in another schedule,
   );
 });
 
+test('a neighbour that is later than it may be is absent, where the schedule has it: what it said last stays', () => {
+  const leaving = { ...training(1), async: { staleness: 1, late: 'absent' } } as const;
+  expect(networkOf(args({ delay: 4 }), leaving)).toEqual({ delay: 4, loss: 0 });
+  const slot = { newest: 9, batch: 0, has: () => true };
+  const key = { message: 0, callIndex: 0, microbatch: 0, tick: 9 };
+  expect(lateFrames(leaving, { delay: 4, loss: 0 }, 1)?.choose(key, slot)).toBe(5);
+  expect(lateFrames(training(4), { delay: 4, loss: 1 }, 1)?.choose(key, slot)).toBe(5);
+  expect(lateFrames(leaving, { delay: 4, loss: 1 }, 1)?.choose(key, slot)).toBe(0);
+});
+
 test('a training of another schedule reads frames of the same tick', () => {
   expect(lateFrames(training(), undefined, 1)).toBeUndefined();
   expect(lateFrames(training(2), { delay: 2, loss: 0 }, 1)?.replaces).toBe(false);

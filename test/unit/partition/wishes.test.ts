@@ -112,5 +112,7 @@ test('a setting that no runtime supports yet is refused rather than ignored', ()
   expect(refusal('  mode = lockstep\n  microbatches = 1\n  ahead = 1')).toContain('only pipelined');
   expect(refusal('  mode = pipelined\n  ahead = 1')).toBe('it was cut');
   expect(refusal('  staleness = 2')).toContain('no stale borders');
+  expect(refusal('  mode = async\n  late = absent')).toBe('it was cut');
+  expect(refusal('  mode = lockstep\n  late = absent')).toContain('wait for all frames');
   expect(refusal('  mode = pipelined\n  ahead = 0')).toBe('it was cut');
 });
