@@ -6,13 +6,16 @@
 import { candidates, canPlace, dismissIfFree, placed, reassign } from './ownership.ts';
 import { placeWaiting, someoneWaits } from './queue.ts';
 import { fairSharesOf, heldByTrainer, shareOf, sharing } from './sharing.ts';
+import { moveSlow } from './slow-owner.ts';
 import type { RunState } from './synchronizer-state.ts';
 import { members, Work } from './work.ts';
 
 /** Of a trainer: for less no run is moved. */
 const WORTH = 0.2;
 
-export function rebalance(work: Work, run: RunState): void {
+export function rebalance(work: Work, saved: RunState): void {
+  const run = moveSlow(work, saved);
+  if (!run) return;
   const owners = new Set(run.owners);
   const leaving = members(work).some((m) => m.draining && owners.has(m.key));
   if (!leaving && giveWay(work, run)) return;

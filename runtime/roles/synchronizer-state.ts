@@ -170,6 +170,8 @@ export interface RunState extends StoredRun {
   readonly commits: Readonly<Record<number, { readonly calls: number; readonly hash: string }>>;
   readonly progress: Progress;
   readonly reports: Readonly<Record<number, ShardReport>>;
+  /** Of schedule `async`: the shard for which all others have waited at so many snapshots in a row, and its owner. */
+  readonly slow?: { readonly shard: number; readonly owner: string; readonly cuts: number };
   /** While halting: the call behind which each shard can stop. */
   readonly pausing: Readonly<Record<number, number>>;
   /** Its phase when it has halted. */

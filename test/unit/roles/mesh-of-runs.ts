@@ -1,12 +1,15 @@
 /** A synchronizer's state machine with several runs: what a test says is what enters it. */
 import { emptySynchronizer, synchronizer } from '../../../runtime/roles/synchronizer.ts';
 import type { RunState, SynchronizerEvent } from '../../../runtime/roles/synchronizer-state.ts';
+import type { Deployment } from '../../../runtime/wire/deployment.ts';
 import type { Message } from '../../../runtime/wire/messages.ts';
 import { chain } from '../../mesh/simulated.ts';
 
 const STATE = 'a'.repeat(64);
 /** Calls of a run whose snapshots are all of them. */
 const CALLS = 50;
+/** A batch of a shard: a millisecond of a core. */
+const WORK = { calls: 1, flops: 1e6, operations: 0, bytes: 0, values: 0, valueBytes: 0, state: 0 };
 
 export class MeshOfRuns {
   state;
@@ -46,11 +49,11 @@ export class MeshOfRuns {
   }
 
   /** @param memory of each shard */
-  deploy(run: string, shards: number, memory = 1): this {
+  deploy(run: string, shards: number, memory = 1, schedule: Deployment['schedule'] = 'lockstep'): this {
     this.now += 1;
     const plain = chain(shards, CALLS, 1, 1);
-    const needs = plain.needs.map((need) => ({ ...need, memory }));
-    return this.enter({ kind: 'deploy', deployment: { ...plain, run, needs }, hash: STATE }).load();
+    const needs = plain.needs.map((need) => ({ ...need, memory, work: WORK }));
+    return this.enter({ kind: 'deploy', deployment: { ...plain, run, needs, schedule }, hash: STATE }).load();
   }
 
   stop(run: string): this {
@@ -90,12 +93,12 @@ export class MeshOfRuns {
     return this.load();
   }
 
-  /** All shards of the run have ended so many calls. */
-  report(run: string, calls: number): this {
+  /** All shards of the run have ended so many calls. @param busy by shard: share of its time in work */
+  report(run: string, calls: number, busy: readonly number[] = []): this {
     const { term, owners } = this.run(run);
-    const nothing = { ticksPerSecond: 0, busy: 0, bytesSent: 0, bytesReceived: 0, reason: '', limit: '' };
+    const nothing = { ticksPerSecond: 0, bytesSent: 0, bytesReceived: 0, reason: '', limit: '' };
     for (const [shard, key] of owners.entries()) {
-      const shards = [{ run, term, shard, state: 'running', calls, ...nothing }];
+      const shards = [{ run, term, shard, state: 'running', calls, busy: busy[shard] ?? 0, ...nothing }];
       this.say(key, { type: 'heartbeat', shards, refused: 0 });
     }
     return this;
