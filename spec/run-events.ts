@@ -88,6 +88,7 @@ export type RunEvent =
   | AuditEvent
   | FalseAuditEvent
   | NoAuditorEvent
+  | UnsealedEvent
   /** The synchronizer has bound itself to the secret by which stretches of this term are drawn. */
   | { readonly event: 'pledge'; readonly epoch: number; readonly pledge: string }
   /** The secret itself, when nothing of that term is drawn any more. */
@@ -128,6 +129,18 @@ export type AuditEvent = {
   /** The trainer that has done it again; absent: the synchronizer alone. */
   readonly by?: string;
   readonly why?: string;
+};
+
+/** A term is over, and these stretches were signed in it and never sealed: they could not be drawn, and are not paid. */
+export type UnsealedEvent = {
+  readonly event: 'unsealed';
+  readonly epoch: number;
+  readonly key: string;
+  readonly trainer: string;
+  readonly shard: number;
+  readonly from: number;
+  readonly calls: number;
+  readonly stretches: number;
 };
 
 /** A trainer has said of a stretch of another one what is not so. */

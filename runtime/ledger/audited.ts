@@ -23,6 +23,10 @@ export function judged(state: LedgerState, { verdict, trainer, ...stretch }: Ent
       return;
     case 'inconclusive':
       return;
+    case 'unsealed':
+      // No other stretch of the key loses by it: a neighbour that goes may keep back what it is sealed with.
+      pending.doom ??= 'unsealed';
+      return;
     case 'undelivered':
       pending.doom ??= 'undelivered';
       for (const other of sinceMatch(account, pending)) other.doom ??= 'undelivered';

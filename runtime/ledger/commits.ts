@@ -2,7 +2,7 @@
 
 import { count, list, object, oneOf, optional, type TypeOf, text } from '../support/shape.ts';
 import { type StretchedRun, stretchBegin } from '../training/stretches.ts';
-import { VERDICTS } from '../wire/audit-verdict.ts';
+import { STRETCH_VERDICTS } from '../wire/audit-verdict.ts';
 import type { NewEntry } from './entry.ts';
 import type { LedgerState } from './state.ts';
 
@@ -19,7 +19,7 @@ export const KEPT_COMMIT = object({
 export const KEPT_VERDICT = object({
   audited: object({
     ...{ run: text, shard: count, term: count, from: count, to: count },
-    ...{ trainer: text, verdict: oneOf(...VERDICTS) },
+    ...{ trainer: text, verdict: oneOf(...STRETCH_VERDICTS) },
   }),
 });
 export type KeptCommit = TypeOf<typeof KEPT_COMMIT>;

@@ -16,7 +16,7 @@ import {
   text,
   variants,
 } from '../support/shape.ts';
-import { VERDICTS } from '../wire/audit-verdict.ts';
+import { STRETCH_VERDICTS } from '../wire/audit-verdict.ts';
 import { canonicalBytes, canonicalOf } from '../wire/canonical.ts';
 import { VOTES } from './charter.ts';
 import { at, digits, hash, id, key, positive, signature } from './entry-shapes.ts';
@@ -65,9 +65,9 @@ export const ENTRY = variants('type', {
   escrow: FUNDS,
   /** A stretch was committed: the trainer's own signature over its state behind it. */
   pending: { at, ...STRETCH, from: count, hash, sig: signature },
-  audited: { at, ...STRETCH, from: count, verdict: oneOf(...VERDICTS) },
+  audited: { at, ...STRETCH, from: count, verdict: oneOf(...STRETCH_VERDICTS) },
   granted: { at, ...STRETCH, tokens: count },
-  withheld: { at, ...STRETCH, reason: oneOf('mismatch', 'undelivered', 'excluded') },
+  withheld: { at, ...STRETCH, reason: oneOf('mismatch', 'undelivered', 'unsealed', 'excluded') },
   /** It is paid nothing from here on, and has nothing to spend. */
   excluded: { at, trainer: key, reason: oneOf('mismatches', 'word'), word: optional(object(WORD)) },
   /** The run is over, and so are its audits: what is pending waits for no further stretch. */

@@ -1,5 +1,5 @@
 /** What a ledger says, entry after entry: accounts of keys, runs with what they may pay, stretches that are pending. */
-import type { Verdict } from '../wire/audit-verdict.ts';
+import type { StretchVerdict } from '../wire/audit-verdict.ts';
 import type { Channel } from './channel.ts';
 import type { Coverage } from './coverage.ts';
 import type { EntryOf, FundsEntry, Seal, SignedRecord } from './entry.ts';
@@ -44,7 +44,7 @@ export interface PendingStretch {
   readonly window: number;
   matched: boolean;
   /** What audits have said of it. */
-  readonly verdicts: Set<Verdict>;
+  readonly verdicts: Set<StretchVerdict>;
   /** Why it is not going to be paid. */
   doom?: Doom;
 }

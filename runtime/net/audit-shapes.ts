@@ -20,6 +20,8 @@ export const AUDITS: Shape<RunAudits> = object({
       ...{ owners: list(text), calls: count, hashes: list(text), secret: optional(text) },
       ...{ over: optional(number), revealed: optional(flag) },
       pledges: dictionary(object({ from: count, pledge: text })),
+      unsealed: optional(dictionary(list(object({ from: count, to: count })))),
+      anew: optional(flag),
     }),
   ),
   draws: list(object({ term: count, from: count, since: number, shards: dictionary(SEAL) })),

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { SynchronizerDriver } from '../driver/synchronizer-driver.ts';
 import type { Settings } from '../ledger/charter.ts';
 import { allotmentOf, isWithin } from '../roles/allotments.ts';
-import { auditsAreOver, isUnderWay } from '../roles/auditing.ts';
+import { auditsAreOver, isUnderWay } from '../roles/audit-terms.ts';
 import { emptySynchronizer, isActive, isOver } from '../roles/synchronizer.ts';
 import {
   isSignOfLife,

@@ -68,6 +68,16 @@ export interface AuditTerm {
   readonly revealed?: boolean;
   /** By shard: of its number for the stretch that begins there. */
   readonly pledges: Readonly<Record<number, { readonly from: number; readonly pledge: string }>>;
+  /** By shard: what it has signed and not sealed, in its order. */
+  readonly unsealed?: Readonly<Record<number, readonly Unsealed[]>>;
+  /** The synchronizer has begun anew in it: which seals it had heard last is not known. */
+  readonly anew?: boolean;
+}
+
+/** Calls before a stretch, and up to the last in it that changed the state. */
+export interface Unsealed {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** Audits that a trainer was asked for and has not done, less half of those that it did; and when it left the newest one. */
@@ -119,10 +129,16 @@ export function storedAudits({ changed: _, draws, ...audits }: RunAudits): RunAu
   return { ...audits, draws: draws.slice(-STORED_DRAWS) };
 }
 
-/** Behind a restart: records of what was drawn are asked for again, and seals have the time that they had at first. */
+/**
+ * Behind a restart: records of what was drawn are asked for again, and seals have the time that they had at first. Seals that
+ * came behind what was stored are lost: what waited for one is paid as if it had come.
+ */
 export function restoredAudits(stored: RunAudits, now: number): RunAudits {
   return {
     ...stored,
+    terms: Object.fromEntries(
+      Object.entries(stored.terms).map(([number, { unsealed: _, ...term }]) => [number, { ...term, anew: true }]),
+    ),
     draws: stored.draws.map((draw) => ({ ...draw, since: now })),
     open: stored.open.map((audit) => ({ ...audit, away: true, asked: 0 })),
   };

@@ -3,6 +3,7 @@
  * all shards have brought one, each blob is looked at, and then it is a manifest.
  */
 import type { Message, Part } from '../wire/messages.ts';
+import { awaitSeals } from './audit-terms.ts';
 import { checkingOver, firstCheck } from './checking.ts';
 import { end, halted, haltTarget } from './ending.ts';
 import { exclude, fault } from './faults.ts';
@@ -35,7 +36,9 @@ export function commit(
   // Kept for audits, apart from what people read.
   const kept = { term, shard, states, key, begin: beginsBehind(run) };
   work.effects.push({ kind: 'keep', stream: `commit/${id}`, value: kept });
-  work.setRun({ ...run, commits: { ...run.commits, [shard]: newest } });
+  const known = work.setRun({ ...run, commits: { ...run.commits, [shard]: newest } });
+  const fresh = states.filter(({ calls }) => calls > before).map(({ calls }) => calls);
+  awaitSeals(work, known, shard, before, fresh);
   return undefined;
 }
 

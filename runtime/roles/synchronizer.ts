@@ -8,7 +8,7 @@
 import type { Deployment } from '../wire/deployment.ts';
 import type { Message } from '../wire/messages.ts';
 import { restoredAudits } from './audit-state.ts';
-import { audited, pledged, sealed, secretDrawn, watchAudits } from './auditing.ts';
+import { pledged, sealed, secretDrawn, watchAudits } from './auditing.ts';
 import { askProbes, borderMeasured } from './border-probes.ts';
 import { checked, firstCheck, unchecked } from './checking.ts';
 import { withoutManifest } from './damaged-manifest.ts';
@@ -36,6 +36,7 @@ import {
   type SynchronizerState,
   UNTROUBLED,
 } from './synchronizer-state.ts';
+import { audited } from './verdicts.ts';
 import { isActive, ledRuns, members, owned, Work } from './work.ts';
 
 export { isActive, isOver } from './work.ts';

@@ -82,6 +82,8 @@ function happen(state: TrainerState, event: TrainerEvent): TrainerStep {
 function bound(state: TrainerState, message: Pledge | Sealed): TrainerStep {
   if (!state.audits) return { state, effects: [] };
   if (message.type === 'pledge') return { state, effects: [say(message)] };
+  // Where the shard has gone to others its trainer may go as well: there may be no next heartbeat.
+  if (state.shards[shardName(message)]?.term !== message.term) return { state, effects: [say(message)] };
   return { state: { ...state, seals: [...(state.seals ?? []), message] }, effects: [] };
 }
 

@@ -7,7 +7,7 @@ import { emptyLedger, entryProblem, nextSeal, reduce } from '../../runtime/ledge
 import { runEntryOf } from '../../runtime/ledger/run-work.ts';
 import { signSeal } from '../../runtime/ledger/signed.ts';
 import { windowFor } from '../../runtime/ledger/window.ts';
-import { isUnderWay } from '../../runtime/roles/auditing.ts';
+import { isUnderWay } from '../../runtime/roles/audit-terms.ts';
 import type { RunState, SynchronizerEffect } from '../../runtime/roles/synchronizer-state.ts';
 import { follows } from '../../runtime/support/shape.ts';
 import { allCalls } from '../../runtime/training/calls.ts';

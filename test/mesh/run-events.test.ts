@@ -44,6 +44,7 @@ const EXAMPLES: { readonly [Kind in RunEvent['event']]: Required<Extract<RunEven
   },
   'false-audit': { event: 'false-audit', ...WHO, epoch: 1, from: 0, calls: 2, audited: 'bob', said: 'mismatch' },
   'no-auditor': { event: 'no-auditor', ...WHO, why: 'it does not answer' },
+  unsealed: { event: 'unsealed', ...WHO, epoch: 1, shard: 0, from: 4, calls: 6, stretches: 1 },
   pledge: { event: 'pledge', epoch: 1, pledge: 'abc' },
   reveal: { event: 'reveal', epoch: 1, secret: 'abc' },
   undone: { event: 'undone', from: 4, calls: 2 },

@@ -10,7 +10,7 @@ import { authorProblem, entryProblem, nextSeal } from '../../runtime/ledger/redu
 import { signFunds, signSeal } from '../../runtime/ledger/signed.ts';
 import { type LedgerState, stretchId } from '../../runtime/ledger/state.ts';
 import { LedgerReader } from '../../runtime/ledger/verify.ts';
-import type { OpenAudits, Verdict } from '../../runtime/wire/audit-verdict.ts';
+import type { OpenAudits, StretchVerdict } from '../../runtime/wire/audit-verdict.ts';
 import { signState } from '../../runtime/wire/state-signature.ts';
 
 /** The same for the same number. */
@@ -104,7 +104,7 @@ export class WrittenLedger {
     return { type: 'pending', run, shard, term, from, to, trainer: keyOf(trainer), hash, sig };
   }
 
-  audited({ run = 'run', shard, term = 1, from, to, trainer }: Stretch, verdict: Verdict): NewEntry {
+  audited({ run = 'run', shard, term = 1, from, to, trainer }: Stretch, verdict: StretchVerdict): NewEntry {
     return { type: 'audited', run, shard, term, from, to, trainer: keyOf(trainer), verdict };
   }
 

@@ -318,10 +318,13 @@ export class StretchLog implements FrameLog {
     await before;
     if (!(await finished)) return;
     this.#options.folder.complete(record.path, record.file.bytes);
-    if (record.awaited.size === 0) this.#seal(record, term);
+    this.#seal(record, term);
   }
 
-  /** Its windows are all there, and it lies on the disk: nothing of it can be changed any more. */
+  /**
+   * Its windows are all there, or the term has ended before them, and it lies on the disk: nothing of it can be changed any
+   * more. What no neighbour has signed of it is seen where it is done again.
+   */
   #seal({ from, to: calls, signed, windows, watch }: OpenRecord, term: number): void {
     const { seals, shard, deployment } = this.#options;
     if (!seals || !signed) return;

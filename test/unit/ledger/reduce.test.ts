@@ -216,6 +216,16 @@ describe('a verdict', () => {
     expect(ledger.earned(ANN)).toBe(100n);
   });
 
+  it('that could not be drawn, as it was not sealed, takes that stretch and no other one', () => {
+    const ledger = paying(1000);
+    const all = stretches(ANN, 4);
+    commit(ledger, all);
+    ledger.add(ledger.audited(all[0] as Stretch, 'unsealed'));
+    expect(ledger.settle()).toBeGreaterThan(1);
+    expect(ledger.earned(ANN)).toBe(100n);
+    expect(ledger.state.accounts.get(keyOf(ANN))?.mismatches.size).toBe(0);
+  });
+
   it('of a record that did not come withholds what is pending since the last match; the second one is a mismatch', () => {
     const ledger = paying(1000, 20);
     const all = stretches(ANN, 7);
@@ -333,7 +343,7 @@ const ACTION = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('verdict' as const),
       pick: fc.nat(1000),
-      verdict: fc.constantFrom('match', 'mismatch', 'inconclusive', 'undelivered'),
+      verdict: fc.constantFrom('match', 'mismatch', 'inconclusive', 'undelivered', 'unsealed'),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('escrow' as const), by: fc.nat(3), tokens: fc.nat(40) }) },
