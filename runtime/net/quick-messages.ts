@@ -3,8 +3,10 @@
  * makes two arrays of each, and copies, which takes as long as to open what is in them. All else is left to `ws`: pings,
  * the close, messages in pieces or with a mask, and whatever is against the rules (RFC 6455, 5.2).
  */
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { boundedCount, zeroedBytes } from '../support/bounded.ts';
+import { readInto } from './read-into.ts';
 
 /** The end of `ws` that takes bytes. */
 interface Receiver {
@@ -30,14 +32,18 @@ const LONGEST_HEAD = 14;
  * @param most bytes of a message that is taken here
  */
 export function quickMessages(socket: WebSocket, most: number): void {
-  const { _receiver: receiver } = socket as unknown as { readonly _receiver?: Receiver };
+  const { _receiver: receiver, _socket: stream } = socket as unknown as {
+    readonly _receiver?: Receiver;
+    readonly _socket?: Duplex;
+  };
   if (receiver?._bufferedBytes === undefined || receiver._state === undefined || receiver._isServer === undefined)
     throw new Error('ws takes its bytes elsewhere');
   const leave = receiver.write.bind(receiver);
   const frames = new Frames({
     most,
     isMasked: receiver._isServer,
-    leave: (bytes) => !receiver._errored && leave(bytes),
+    // It keeps what has not come whole, and the memory is used again.
+    leave: (bytes) => !receiver._errored && leave(Buffer.from(bytes)),
     take: (message) => {
       if (socket.readyState !== socket.CLOSED) socket.emit('message', message, true);
     },
@@ -46,8 +52,9 @@ export function quickMessages(socket: WebSocket, most: number): void {
   receiver.write = (chunk) => {
     // What came with the last message of before has to go its way to the end.
     begun ||= receiver._bufferedBytes === 0 && receiver._state === 0;
-    return begun ? frames.write(chunk) : leave(chunk);
+    return begun ? frames.write(chunk) : leave(Buffer.from(chunk));
   };
+  readInto(stream, roomFor(most + LONGEST_HEAD, most + LONGEST_HEAD));
 }
 
 interface FramesOptions {
@@ -81,7 +88,7 @@ class Frames {
       if (this.#left === undefined) {
         at += this.#readHead(chunk, at);
         if (this.#left === undefined) return isFree;
-        if (!this.#isOurs) isFree = this.#options.leave(Buffer.from(this.#head.subarray(0, this.#headBytes))) && isFree;
+        if (!this.#isOurs) isFree = this.#options.leave(this.#head.subarray(0, this.#headBytes)) && isFree;
         this.#headBytes = 0;
       }
       const end = Math.min(chunk.length, at + this.#left);

@@ -1,11 +1,14 @@
 /** Binary messages that are taken before `ws` sees them: those that `ws` takes, and nothing else of its work. */
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import * as ws from 'ws';
 import { quickMessages } from '../../runtime/net/quick-messages.ts';
 import { quickSend } from '../../runtime/net/quick-send.ts';
+import { readInto } from '../../runtime/net/read-into.ts';
 import { FRAME_ROOM, PacketPool } from '../../runtime/wire/packet-pool.ts';
 
 /** Parts of `ws` of which its types do not speak. */
@@ -45,7 +48,14 @@ async function heard(chunks: readonly Buffer[], isServer: boolean, isQuick: bool
   socket.on('pong', (data: Buffer) => told.push(`pong ${data.toString()}`));
   receiver.on('error', (error: Error) => told.push(`error ${error.message}`));
   if (isQuick) quickMessages(socket as unknown as ws.WebSocket, MOST);
-  for (const chunk of chunks) receiver.write(Buffer.from(chunk));
+  // All chunks come in the same memory, where they are taken before ws.
+  const memory = Buffer.alloc(Math.max(0, ...chunks.map((chunk) => chunk.length)));
+  for (const chunk of chunks) {
+    const bytes = isQuick ? memory.subarray(0, chunk.length) : Buffer.alloc(chunk.length);
+    bytes.set(chunk);
+    receiver.write(bytes);
+    if (isQuick) memory.fill(0xff);
+  }
   // An error is told a turn later.
   await nextTurn();
   return told;
@@ -114,6 +124,34 @@ test('a message that came in several chunks lies in the same memory as the one b
     for (const part of [bytes.subarray(0, 400), bytes.subarray(400)]) socket._receiver.write(part);
   }
   expect(places.size).toBe(1);
+});
+
+test('bytes of a real connection come in memory that was made once, its pauses and its end included', async () => {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [[served]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [[Socket], unknown];
+  const got: Buffer[] = [];
+  const places = new Set<ArrayBufferLike>();
+  served.on('data', (chunk: Buffer) => {
+    places.add(chunk.buffer);
+    got.push(Buffer.from(chunk));
+    // Whoever reads slowly stops it for a while.
+    served.pause();
+    setImmediate(() => served.resume());
+  });
+  expect(readInto(served, new Uint8Array(1000))).toBe(true);
+  const sent = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * i) % 251));
+  const ended = once(served, 'end');
+  client.end(sent);
+  await ended;
+  expect(Buffer.concat(got).equals(sent)).toBe(true);
+  expect(places.size).toBe(1);
+  served.end();
+  server.close();
+  // What is no connection of Node's own is left as it is.
+  expect(readInto(new PassThrough(), new Uint8Array(1))).toBe(false);
 });
 
 test('a packet with room in front goes out as the frame that ws makes of it', () => {
