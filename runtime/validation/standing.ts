@@ -111,7 +111,7 @@ export function withStretch(watch: RunWatch, sealed: SealedStretch, owners: read
     if (sender === undefined || sender === own) continue;
     const name = borderName(seen.from, sealed.shard, seen.message);
     if (!borders[name] && countOf(borders, sealed.shard) >= MAX_BORDERS) continue;
-    const found = judged(borders[name] ?? NO_HISTORY, seen);
+    const found = judged(borders[name] ?? NO_HISTORY, seen, sealed.seen.length);
     borders[name] = found.history;
     const why = found.unusual && `frames of shard ${seen.from} for shard ${sealed.shard} ${found.unusual.why}`;
     keys = suspected(keys, sender, sealed, found.unusual && { score: found.unusual.score, why: why ?? '' });
@@ -138,10 +138,10 @@ function judgedState(
 }
 
 /** No spread counts as smaller: of the steps of a weight, and of its size. */
-const MOVED_FLOOR = 0.1;
-const SIZE_FLOOR = 0.02;
+const MOVED_FLOOR = 0.06;
+const SIZE_FLOOR = 0.012;
 /** Steps of few elements differ more: of one by so much, of `n` by its `√n`-th part. */
-const ONE_MOVED = 1;
+const ONE_MOVED = 0.6;
 
 /** @param owners of the term, by shard */
 export function withWeights(watch: RunWatch, moved: MovedWeights, owners: readonly string[]): RunWatch {
@@ -153,7 +153,7 @@ export function withWeights(watch: RunWatch, moved: MovedWeights, owners: readon
     const past = weights[name] ?? [];
     const now = { moved: logOf(way / Math.max(1, calls - since)), size: logOf(size) };
     const floor = MOVED_FLOOR + ONE_MOVED / Math.sqrt(elements);
-    const unusual = judgedMoves(past, now, floor, `the weight ${tensor} of shard ${shard}`);
+    const unusual = judgedMoves(past, now, floor, 2 * tensors.length, `the weight ${tensor} of shard ${shard}`);
     keys = suspected(keys, owners[shard] ?? '', { term, from: since }, unusual);
     weights[name] = [...past, now].slice(-MAX_PAST);
   }
@@ -161,7 +161,7 @@ export function withWeights(watch: RunWatch, moved: MovedWeights, owners: readon
 }
 
 /** No spread of an energy counts as smaller. */
-const ENERGY_FLOOR = 0.1;
+const ENERGY_FLOOR = 0.06;
 
 /** What a shard says of its energy, since an earlier snapshot. */
 export interface SaidEnergy {
@@ -178,7 +178,7 @@ export function withEnergy(watch: RunWatch, said: SaidEnergy, owners: readonly s
   // Of distributions with a density it may be negative, and has no size.
   if (energy < 0) return watch;
   const [past, now] = [watch.energies[shard] ?? [], logOf(energy)];
-  const score = past.length < MIN_PAST ? 0 : scoreOf(distanceOf(past, now, ENERGY_FLOOR));
+  const score = past.length < MIN_PAST ? 0 : scoreOf(distanceOf(past, now, ENERGY_FLOOR, 1));
   const why = `the energy of shard ${shard} is ${times(now, past)} times as large as before`;
   const keys = suspected(
     watch.keys,
@@ -189,11 +189,17 @@ export function withEnergy(watch: RunWatch, said: SaidEnergy, owners: readonly s
   return { ...watch, keys, energies: { ...watch.energies, [shard]: [...past, now].slice(-MAX_PAST) } };
 }
 
-function judgedMoves(past: readonly Moves[], now: Moves, floor: number, of: string): Unusual | undefined {
+function judgedMoves(
+  past: readonly Moves[],
+  now: Moves,
+  floor: number,
+  compared: number,
+  of: string,
+): Unusual | undefined {
   if (past.length < MIN_PAST) return undefined;
   const [ways, sizes] = [past.map(({ moved }) => moved), past.map(({ size }) => size)];
-  const way = scoreOf(distanceOf(ways, now.moved, floor));
-  const size = scoreOf(distanceOf(sizes, now.size, SIZE_FLOOR));
+  const way = scoreOf(distanceOf(ways, now.moved, floor, compared));
+  const size = scoreOf(distanceOf(sizes, now.size, SIZE_FLOOR, compared));
   if (Math.max(way, size) === 0) return undefined;
   if (size > way) return { score: size, why: `${of} is ${times(now.size, sizes)} times as large as before` };
   const factor = times(now.moved, ways);

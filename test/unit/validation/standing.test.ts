@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { AUDIT_RATE, AUDIT_RATE_FLOOR } from '../../../runtime/audit/draw.ts';
 import { auditRateOf, NEW_KEY_RATE, SUSPECT_RATE } from '../../../runtime/validation/audit-rate.ts';
+import { type BorderHistory, FALSE_CHANCE, judged, MIN_PAST, NO_HISTORY } from '../../../runtime/validation/history.ts';
 import {
   bareBefore,
   NO_WATCH,
@@ -15,7 +16,23 @@ import {
   withWeights,
 } from '../../../runtime/validation/standing.ts';
 import type { SeenBorder } from '../../../runtime/wire/messages.ts';
-import { stream } from '../../../spec/random.ts';
+import { type RandomStream, stream } from '../../../spec/random.ts';
+
+/** Of which the logarithms of sizes are made, and shares; how many times the chance that is allowed each may take. */
+const NOISES = {
+  normal: { times: 1, of: (rng: RandomStream, i: number) => rng.normal(i) },
+  'exponential tails': {
+    times: 4,
+    of: (rng: RandomStream, i: number) => {
+      const u = 2 * rng.uniform(i) - 1;
+      return -Math.sign(u) * Math.log(1 - Math.abs(u) + 1e-12);
+    },
+  },
+  'a few samples in a stretch': {
+    times: 2,
+    of: (rng: RandomStream, i: number) => Math.log(1e-9 + rng.normal(2 * i) ** 2 + rng.normal(2 * i + 1) ** 2),
+  },
+} as const;
 
 const OWNERS = ['a', 'b'];
 const SKETCH = Array.from({ length: 16 }, () => 0.25);
@@ -58,6 +75,34 @@ describe('suspicion', () => {
     const { suspicion, why: said } = of(stretch(usual(20), 20, more), 'a');
     expect(suspicion).toBeGreaterThan(0.2);
     expect(said).toMatch(why);
+  });
+
+  test.each(Object.keys(NOISES))('is hardly ever of what differs by chance alone: %s', (name) => {
+    const { times, of: noise } = NOISES[name as keyof typeof NOISES];
+    let [seals, suspected] = [0, 0];
+    for (let seed = 1; seed <= 25; seed++) {
+      const rng = stream(seed, name);
+      const borders: BorderHistory[] = [NO_HISTORY, NO_HISTORY, NO_HISTORY, NO_HISTORY];
+      let i = 0;
+      for (let at = 0; at < 40; at++) {
+        let isUnusual = false;
+        for (const [message, history] of borders.entries()) {
+          const of = (size: number): number => size * Math.exp(0.5 * noise(rng, i++));
+          const sketch = SKETCH.map((n) => n + noise(rng, i++));
+          const share = (of: number): number => Math.max(0, of + 0.02 * noise(rng, i++));
+          const sizes = { rms: of(2), largest: of(9), zeros: share(0.3), repeated: share(0.2), copied: share(0.1) };
+          const found = judged(history, { ...SEEN, message, ...sizes, sketch }, borders.length);
+          borders[message] = found.history;
+          isUnusual ||= found.unusual !== undefined;
+        }
+        if (at < MIN_PAST) continue;
+        seals++;
+        if (isUnusual) suspected++;
+      }
+    }
+    // Three standard errors of what is allowed.
+    const allowed = times * FALSE_CHANCE + 3 * Math.sqrt((times * FALSE_CHANCE) / seals);
+    expect(suspected / seals, `${suspected} of ${seals}`).toBeLessThanOrEqual(allowed);
   });
 
   test('is of a state that has not moved, or was there before; not of one that never moves, or is done again', () => {
