@@ -11,6 +11,7 @@ const AUDIT: Shape<Audit> = object({
   ...{ term: count, from: count, to: count, trainer: text },
   shards: list(object({ shard: count, hash: text, windows: text })),
   ...{ since: number, asked: number, away: flag, second: flag, seed: optional(text) },
+  later: optional(flag),
   ...{ auditor: optional(text), said: optional(object({ key: text, same: flag })) },
 });
 

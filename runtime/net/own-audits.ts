@@ -120,6 +120,7 @@ export class OwnAudits {
       const code = error instanceof UserError ? error.code : '';
       const why = reasonOf(error).slice(0, MAX_REASON_CHARACTERS);
       if (code === 'record/missing' || code === 'record/damaged') return { verdict: 'undelivered', why };
+      if (code === 'record/later') return { verdict: 'away', why };
       return code === 'record/away' || code === 'mesh/busy' ? { verdict: 'away' } : { verdict: 'inconclusive', why };
     }
   }

@@ -35,8 +35,8 @@ const [MAX_OF_ONE, MAX_OF_ALL, MAX_WAITING] = [1, 8, 16];
 interface Pending {
   readonly trainer: string;
   readonly settle: (blob: string | undefined) => void;
-  /** It does not answer. */
-  readonly fail: () => void;
+  /** It does not answer, or has no memory to do it again now. */
+  readonly fail: (why?: UserError) => void;
 }
 
 export class RecordTickets {
@@ -60,7 +60,7 @@ export class RecordTickets {
 
   /**
    * @param holder of what it gets, and its key
-   * @throws UserError `ticket/forged`, `ticket/bearer`, `ticket/expired`, `record/missing`, `record/away`
+   * @throws UserError `ticket/forged`, `ticket/bearer`, `ticket/expired`, `record/missing`, `record/away`, `record/later`
    */
   async bring(
     holder: { readonly key: string },
@@ -110,7 +110,7 @@ export class RecordTickets {
   /** What a trainer says of a record that was wanted. */
   heard(trainer: string, said: Recorded): void {
     const pending = this.#pending.get(pendingName(trainer, said, said.again !== undefined));
-    if (said.again === 'later') pending?.fail();
+    if (said.again === 'later') pending?.fail(later(said));
     else pending?.settle(said.blob);
   }
 
@@ -160,12 +160,12 @@ export class RecordTickets {
         this.#pending.delete(name);
       };
       const before = this.#pending.get(name);
-      const fail = (): void => {
+      const fail: Pending['fail'] = (why = away(ticket)) => {
         end();
-        before?.fail();
-        reject(away(ticket));
+        before?.fail(why);
+        reject(why);
       };
-      const timer = setTimeout(fail, longest).unref();
+      const timer = setTimeout(() => fail(), longest).unref();
       const settle = (blob: string | undefined): void => {
         end();
         before?.settle(blob);
@@ -192,6 +192,14 @@ function missing(stretch: StretchName): UserError {
     'record/missing',
     `no trainer keeps a record of ${stretchName(stretch)}`,
     'ask for a newer stretch: the oldest records give way',
+  );
+}
+
+function later(stretch: StretchName): UserError {
+  return new UserError(
+    'record/later',
+    `the trainer of ${stretchName(stretch)} has no memory to do it again beside what it trains`,
+    'ask again in a while',
   );
 }
 

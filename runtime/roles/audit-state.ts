@@ -39,6 +39,8 @@ export interface Audit {
   readonly asked: number;
   /** Its trainer was not there when its record was asked for. */
   readonly away: boolean;
+  /** It was there, and has said that it has no memory to do it again. */
+  readonly later?: boolean;
   /** It has come out otherwise, and is done once more before that counts. */
   readonly second: boolean;
   /** The trainer that does it again; absent: the synchronizer does. */

@@ -21,6 +21,7 @@ import {
 } from './audit-terms.ts';
 import { auditorFor, withPair } from './auditors.ts';
 import { haltTarget } from './ending.ts';
+import { NO_MEMORY, unproven } from './faults.ts';
 import { commit } from './parts.ts';
 import type { Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
 import { closed, endAudits } from './verdicts.ts';
@@ -235,7 +236,8 @@ function askAgain(work: Work, run: RunState): void {
     }
     if (work.now - audit.asked < ASK_AGAIN_MS) continue;
     if (work.now - audit.since >= AWAY_MS) {
-      closed(work, run, audit, 'undelivered', { why: 'its trainer did not come back' });
+      closed(work, run, audit, 'undelivered', { why: audit.later ? NO_MEMORY : 'its trainer did not come back' });
+      if (audit.later) unproven(work, work.state.runs[run.deployment.run], audit.trainer);
       return;
     }
     const asked = { ...audit, asked: work.now, away: false };

@@ -14,6 +14,9 @@ const ACCUSED = 2;
 const FAILED_IT = 10;
 const FAILS_OFTEN = 100;
 const QUARRELS = 100;
+/** The code of a trainer that has no memory to do a drawn stretch again; others come first for so long. */
+export const UNPROVEN = 'record/later';
+export const UNPROVEN_MS = 7 * 86_400_000;
 
 export function reluctanceOf(work: Work, run: RunState): Reluctance {
   const faults = recent(run.faults, work).filter((f) => !f.beside);
@@ -24,6 +27,9 @@ export function reluctanceOf(work: Work, run: RunState): Reluctance {
     const own = faults.filter((f) => f.key === key);
     return (
       (own.length >= work.state.limits.keyFaults ? FAILS_OFTEN : 0) +
+      (run.faults.some((f) => f.key === key && f.code === UNPROVEN && work.now - f.at < UNPROVEN_MS)
+        ? FAILS_OFTEN
+        : 0) +
       (standsOut(run.disputes, key, work.now) ? QUARRELS : 0) +
       FAILED_IT * own.filter((f) => f.shard === shard).length +
       ACCUSER * disputes.filter((d) => d.accuser === key).length +

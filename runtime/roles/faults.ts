@@ -3,13 +3,13 @@
  * A lie proved by the key's own signature excludes the key from the run; an undecided dispute moves both, and excludes none.
  */
 import type { Dispute } from '../wire/messages.ts';
-import { faultsSince } from './candidates.ts';
+import { faultsSince, UNPROVEN } from './candidates.ts';
 import { end, halted } from './ending.ts';
 import { candidates, reassign, release } from './ownership.ts';
 import { sharesOf, standsOut } from './quarrels.ts';
 import { heldFor } from './sharing.ts';
 import type { Fault, Proof, Refusal, RunState } from './synchronizer-state.ts';
-import { nameOf, type Work } from './work.ts';
+import { isActive, nameOf, type Work } from './work.ts';
 
 const FAULTS_KEPT = 64;
 const DISPUTES_KEPT = 64;
@@ -39,6 +39,18 @@ export function fault(work: Work, run: RunState, happened: readonly Happened[]):
     const failed = happened.map((h) => h.shard);
     reassign(work, saved, `shard ${failed.join(', ')} has failed (${happened[0]?.code})`, undefined, failed);
   }
+}
+
+/**
+ * A trainer was there, and has said of a drawn stretch that it has no memory to do it again, whenever it was asked. That may be
+ * so, and costs it no more than its pay; but who cannot be audited can compute what it likes: its shards go to others.
+ */
+export function unproven(work: Work, run: RunState | undefined, key: string): void {
+  if (!run || !isActive(run)) return;
+  const shards = run.owners.flatMap((owner, shard) => (owner === key ? [shard] : []));
+  const reason = 'it has had no memory to do a drawn stretch again, whenever it was asked';
+  const told = shards.map((shard) => ({ key, shard, code: UNPROVEN, reason }));
+  if (told.length > 0) fault(work, run, told);
 }
 
 /** A trainer knows better than its plan what memory is left. */

@@ -57,7 +57,7 @@ function foundBy(
 function settled(work: Work, run: RunState, audit: Audit, verdict: AuditOutcome, found: Found): Refusal | undefined {
   switch (verdict) {
     case 'away':
-      changed(work, run, audit, { ...audit, away: true, asked: work.now });
+      changed(work, run, audit, { ...audit, away: true, asked: work.now, ...(found.why ? { later: true } : {}) });
       return undefined;
     case 'match':
     case 'inconclusive':

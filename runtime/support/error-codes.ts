@@ -203,6 +203,7 @@ export const ERROR_CODES = {
   'rate/auto': 'a rate cannot be found here',
   'record/away': 'the trainer that keeps the record does not answer',
   'record/damaged': 'the record of a stretch cannot be trusted',
+  'record/later': 'the trainer has no memory to do its stretch again',
   'record/missing': 'no trainer keeps this record',
   'replay/empty': 'nothing is recorded of this run',
   'run/busy': 'the run is being trained by another process',

@@ -56,7 +56,7 @@ test('a trainer without the record has nothing to show, and one without memory f
   const full = (): never => {
     throw new UserError('plan/memory', 'there is no room');
   };
-  await expect(asked({ shards: [0] }, full)).rejects.toMatchObject({ code: 'record/away' });
+  await expect(asked({ shards: [0] }, full)).rejects.toMatchObject({ code: 'record/later' });
 });
 
 test('a trainer of an earlier version is not asked', async () => {

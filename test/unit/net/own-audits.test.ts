@@ -62,16 +62,21 @@ test('all records of the stretch are brought, done again, and let go', async () 
 });
 
 test.each([
-  ['record/missing', 'undelivered'],
-  ['record/away', 'away'],
-  ['mesh/busy', 'away'],
-  ['mesh/run', 'inconclusive'],
-])('where a record does not come (%s) the outcome is %s, and what came before it is let go', async (code, verdict) => {
-  const bring = (shard: number): string => (shard === 2 ? code : 'blob');
-  const { event, letGo } = await outcome(bring, { verdict: 'match' });
-  expect(event).toMatchObject({ verdict });
-  expect(letGo).toEqual([['blob']]);
-});
+  ['record/missing', 'undelivered', 'it is so'],
+  ['record/away', 'away', undefined],
+  ['record/later', 'away', 'it is so'],
+  ['mesh/busy', 'away', undefined],
+  ['mesh/run', 'inconclusive', 'it is so'],
+] as const)(
+  'where a record does not come (%s) the outcome is %s, and what came before it is let go',
+  async (code, verdict, why) => {
+    const bring = (shard: number): string => (shard === 2 ? code : 'blob');
+    const { event, letGo } = await outcome(bring, { verdict: 'match' });
+    expect(event).toMatchObject({ verdict, ...(why === undefined ? {} : { why }) });
+    expect('why' in event).toBe(why !== undefined);
+    expect(letGo).toEqual([['blob']]);
+  },
+);
 
 test('a synchronizer that does nothing again says so', async () => {
   expect((await outcome(() => 'blob')).event).toMatchObject({ verdict: 'inconclusive' });

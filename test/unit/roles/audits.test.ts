@@ -268,6 +268,24 @@ describe('a verdict', () => {
     expect(driver.run.marks).toBeUndefined();
   });
 
+  test('moves the shards of a trainer that is there, and never has the memory to do its stretch again', () => {
+    const driver = sealedBoth(mesh(), 0);
+    const trainer = driver.run.owners[0] ?? '';
+    const later: Found = { verdict: 'away', why: 'it has no memory to do it again' };
+    answer(driver, lastOf(driver, trainer), later);
+    driver.now += AWAY_MS;
+    // Who goes at the end does not get off.
+    answer(driver, lastOf(driver, trainer), { verdict: 'away' });
+    expect(driver.run.owners).toContain(trainer);
+    driver.now += 31_000;
+    driver.enter({ kind: 'tick', full: true });
+    expect(verdicts(driver)).toMatchObject([{ trainer, verdict: 'undelivered' }]);
+    expect(driver.events('fault')).toMatchObject([{ key: trainer, code: 'record/later' }]);
+    expect(driver.run.owners).not.toContain(trainer);
+    // That is neither a mark nor an exclusion.
+    expect([driver.run.marks, driver.run.excluded, revoked(driver)]).toEqual([undefined, [], []]);
+  });
+
   test('of a record that is not delivered is that, and a mismatch when it happens again', () => {
     const driver = sealedBoth(mesh(), 0);
     const trainer = driver.run.owners[0] ?? '';
