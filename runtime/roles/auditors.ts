@@ -17,7 +17,7 @@ export const TRUSTED_LOOKS = 13;
  * A trainer that has left so many audits to the synchronizer, beyond half of those that it did, is asked no more until the
  * newest of them is so old: one that never does any costs the mesh that many in such a time, each as long as an auditor has.
  */
-export const MOST_LEFT = 3;
+export const MAX_LEFT = 3;
 export const LEFT_FORGOTTEN_MS = 7 * 86_400_000;
 const FOR_ONE_DONE = 0.5;
 
@@ -77,7 +77,7 @@ function mayAudit(work: Work, run: RunState, member: MemberState): boolean {
   if (auditor === undefined || !connected || draining || run.excluded.includes(key)) return false;
   const runs = Object.values(work.state.runs);
   if (runs.some(({ marks }) => marks?.some((mark) => mark.key === key))) return false;
-  if (leftBy(work, key) >= MOST_LEFT) return false;
+  if (leftBy(work, key) >= MAX_LEFT) return false;
   const { looked, suspicion } = standingOf(work.state, key);
   return suspicion === 0 && (vouched === true || looked >= TRUSTED_LOOKS);
 }
@@ -107,7 +107,7 @@ export function withAnswer(
   const next = did ? { count: Math.max(0, count - FOR_ONE_DONE), at } : { count: count + 1, at: work.now };
   const had = leftBy(work, auditor);
   const saved = work.setRun({ ...run, audits: { ...audits, left: { ...audits.left, [auditor]: next } } });
-  if (had < MOST_LEFT && leftBy(work, auditor) >= MOST_LEFT)
+  if (had < MAX_LEFT && leftBy(work, auditor) >= MAX_LEFT)
     work.log(run.deployment.run, {
       ...{ event: 'no-auditor', key: auditor, trainer: nameOf(work, auditor) },
       why: why ?? '',

@@ -15,6 +15,8 @@ const FAULTS_KEPT = 64;
 const DISPUTES_KEPT = 64;
 /** The code of a trainer whose memory has no room for a shard. */
 const NO_ROOM = 'plan/memory';
+/** Why a stretch has no verdict, and its trainer no shards. */
+export const NO_MEMORY = 'it has had no memory to do a drawn stretch again, whenever it was asked';
 const QUARRELSOME = 'it has many more undecided disputes with others than its borders explain';
 
 export type Happened = Pick<Fault, 'key' | 'shard' | 'code' | 'reason'>;
@@ -48,8 +50,7 @@ export function fault(work: Work, run: RunState, happened: readonly Happened[]):
 export function unproven(work: Work, run: RunState | undefined, key: string): void {
   if (!run || !isActive(run)) return;
   const shards = run.owners.flatMap((owner, shard) => (owner === key ? [shard] : []));
-  const reason = 'it has had no memory to do a drawn stretch again, whenever it was asked';
-  const told = shards.map((shard) => ({ key, shard, code: UNPROVEN, reason }));
+  const told = shards.map((shard) => ({ key, shard, code: UNPROVEN, reason: NO_MEMORY }));
   if (told.length > 0) fault(work, run, told);
 }
 

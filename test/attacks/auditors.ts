@@ -1,7 +1,7 @@
 /** Trainers that lie about stretches of others: a row for each way, with the number of audits within which it is found. */
 import { AGAIN_SHARE } from '../../runtime/audit/auditors.ts';
 import { MAX_WAITING } from '../../runtime/roles/auditor.ts';
-import { MOST_LEFT } from '../../runtime/roles/auditors.ts';
+import { MAX_LEFT } from '../../runtime/roles/auditors.ts';
 import { meanOf } from './rows.ts';
 import { attackedMesh, type MeshOptions } from './virtual-mesh.ts';
 
@@ -45,7 +45,7 @@ export const auditorAttacks: readonly AuditorAttack[] = [
     says: () => undefined,
     shown: () => 1,
     // It loses its place; some are under way meanwhile.
-    within: MOST_LEFT + MAX_WAITING,
+    within: MAX_LEFT + MAX_WAITING,
   },
 ];
 
@@ -72,12 +72,12 @@ export interface AuditorSuite {
 }
 
 /** Trainers are asked seldom in a short run: of fewer seeds none would be asked as often as is to be seen. */
-const LEAST_SEEDS = 10;
+const MIN_SEEDS = 10;
 
 export function auditorRow(attack: AuditorAttack, share: number, suite: AuditorSuite): AuditorRow {
   const { says, works, shown, within } = attack;
   const { epochs, rate } = suite;
-  const seeds = within === undefined ? suite.seeds : Math.max(LEAST_SEEDS, suite.seeds);
+  const seeds = within === undefined ? suite.seeds : Math.max(MIN_SEEDS, suite.seeds);
   const outcomes = Array.from({ length: seeds }, (_, i) =>
     attackedMesh({ seed: i + 1, epochs, rate, share, acts: 'all', says, works }),
   );

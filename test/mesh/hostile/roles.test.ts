@@ -1,11 +1,9 @@
 /** Messages of one trainer cannot end a run, nor bend it: the synchronizer's state machine, event by event. */
 import { describe, expect, test } from 'vitest';
 import { readStoredRun } from '../../../runtime/net/run-shapes.ts';
-import { chanceOfAtLeast, standsOut } from '../../../runtime/roles/quarrels.ts';
 import { restoredSynchronizer } from '../../../runtime/roles/synchronizer.ts';
-import { storedOf, type Undecided } from '../../../runtime/roles/synchronizer-state.ts';
+import { storedOf } from '../../../runtime/roles/synchronizer-state.ts';
 import type { Deployment } from '../../../runtime/wire/deployment.ts';
-import { stream } from '../../../spec/random.ts';
 import { checkedChain, Driver, hash, RUN } from './role-driver.ts';
 
 /** Shards that each exchange frames with the next one. */
@@ -125,15 +123,13 @@ describe('a dispute', () => {
     dispute(quarrel, 'undecided');
     expect([quarrel.run.excluded, quarrel.events('aside')]).toEqual([[], []]);
     // A restart knows what its borders were.
-    const stored = readStoredRun(`runs/${RUN}`, JSON.stringify(storedOf(quarrel.run)));
-    expect(stored.disputes.at(-1)).toMatchObject({ accuser, accused: 'c', shares: [1, 1] });
+    expect(readStoredRun(RUN, JSON.stringify(storedOf(quarrel.run))).disputes.at(-1)?.shares).toEqual([1, 1]);
   });
 
   test('without a proof puts one aside that has many more of them than chance gives it', () => {
     const names = ['bad', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
     const mesh = new Driver(names, inRow(6)).start();
     for (let i = 0; i < 12 && mesh.events('aside').length === 0; i++) {
-      // It quarrels wherever it is, one with the other neighbour each time.
       const others = names.filter((key) => key !== 'bad');
       const owners = [0, 1, 2, 3, 4, 5].map((shard) => (shard === 2 ? 'bad' : (others[(shard + i) % 8] ?? '')));
       mesh.state = { ...mesh.state, runs: { [RUN]: { ...mesh.run, owners, phase: 'running' } } };
@@ -143,30 +139,6 @@ describe('a dispute', () => {
     expect(mesh.events('aside')).toMatchObject([{ key: 'bad' }]);
     expect(mesh.run.owners).not.toContain('bad');
     expect(mesh.run.excluded).toEqual([]);
-    // All others are gone: it may go on.
-    for (const key of names.slice(1)) mesh.enter({ kind: 'expelled', key, reason: 'it may not' });
-    expect(new Set(mesh.run.owners)).toEqual(new Set(['bad']));
-  });
-
-  test('without a proof puts honest trainers aside only as rarely as was said, whatever is damaged on the way', () => {
-    const shards = 8;
-    let told = 0;
-    let aside = 0;
-    for (let seed = 1; seed <= 200; seed++) {
-      const rng = stream(seed, 'damage');
-      const disputes: Undecided[] = [];
-      for (let at = 0; at < 40; at++) {
-        // Each border as often as any other; each has an owner of its own at either end.
-        const border = Math.floor(rng.uniform(at) * (shards - 1));
-        const share = (shard: number): number => (shard === 0 || shard === shards - 1 ? 1 : 2) / (shards - 1);
-        const shares = [share(border), share(border + 1)];
-        disputes.push({ accuser: `${border}`, accused: `${border + 1}`, at, shares });
-        told++;
-        if (Array.from({ length: shards }, (_, key) => `${key}`).some((key) => standsOut(disputes, key, at))) aside++;
-      }
-    }
-    expect(aside / told).toBeLessThanOrEqual(0.01);
-    expect(chanceOfAtLeast(2, 3, 0.5)).toBeCloseTo(0.5, 12);
   });
 
   test('between the only two trainers ends with both shards on one of them', () => {

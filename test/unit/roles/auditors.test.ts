@@ -4,7 +4,7 @@ import { AGAIN_SHARE, type AuditorOffer, drawnAuditor, isDoneAgain, isGiven } fr
 import { pledgeOf } from '../../../runtime/audit/draw.ts';
 import { outputsHash, type ShardOutputs } from '../../../runtime/audit/outputs.ts';
 import { type AuditorState, auditor, IDLE_AUDITOR, MAX_WAITING } from '../../../runtime/roles/auditor.ts';
-import { LEFT_FORGOTTEN_MS, MOST_LEFT, TRUSTED_LOOKS } from '../../../runtime/roles/auditors.ts';
+import { LEFT_FORGOTTEN_MS, MAX_LEFT, TRUSTED_LOOKS } from '../../../runtime/roles/auditors.ts';
 import type { AskedAudit, SynchronizerEvent } from '../../../runtime/roles/synchronizer-state.ts';
 import { lastChange } from '../../../runtime/training/calls.ts';
 import { stretchEnd } from '../../../runtime/training/stretches.ts';
@@ -246,7 +246,7 @@ describe('a synchronizer', () => {
     const left = () => asked(driver).filter(({ auditor: by }) => by === lazy).length;
     const most = left();
     // Those of one draw are asked for together.
-    expect(most - MOST_LEFT).toBeLessThanOrEqual(MAX_WAITING);
+    expect(most - MAX_LEFT).toBeLessThanOrEqual(MAX_WAITING);
     from = untilLost(from);
     expect(left()).toBe(most);
     expect([driver.run.marks, driver.run.excluded, revoked(driver)]).toEqual([undefined, [], []]);
