@@ -1,11 +1,12 @@
 /** Convolutions and their gradients as ONNX nodes. */
+import { kernelGradientText } from '../../../spec/cpu-hints.ts';
 import { type Op, sizeOf } from '../../../spec/program.ts';
 import { backward, between, forward } from '../../operators/convolution.ts';
 import type { Picture, Windows } from '../../operators/window.ts';
 import type { BiasedConvolution } from './biases.ts';
 import type { OnnxEmitter } from './emitter.ts';
 import type { Lowering } from './lowering.ts';
-import { channelsFirst, finishPicture, leftOver, paged, windowAttributes } from './pictures.ts';
+import { channelsFirst, finishPicture, knownFirst, leftOver, paged, windowAttributes } from './pictures.ts';
 
 /** Below this many channels ConvTranspose is faster than a convolution with the kernel turned round (measured). */
 const TURNED_FROM = 16;
@@ -70,7 +71,8 @@ const APART_FROM = 8;
 /**
  * A product for each place of the kernel: of the picture's places that lie under it, over all pages, with the windows.
  * With channels last, since what is copied then lies together. Convolving x with y would do the same, but ONNX Runtime
- * takes two to four times as long; a product for each page does not fill its tiles.
+ * takes two to four times as long, but where it has pages in blocks: so a device with blocks is told of it. A product for
+ * each page does not fill its tiles.
  */
 const conv2dWeightGradient: Lowering = (op, e) => {
   const [x, y] = op.args as [string, string];
@@ -88,6 +90,9 @@ const conv2dWeightGradient: Lowering = (op, e) => {
     e.node('Gemm', [flat(place, [rows, picture.channels]), byWindow], { transA: 1 }),
   );
   e.node('Reshape', [e.node('Concat', products, { axis: 0 }), e.integers(op.shape)], {}, op.id);
+  const [first, second] = [knownFirst(e, x), knownFirst(e, y)];
+  if (e.standard || first === undefined || second === undefined || sizeOf(windows.stride) > 1) return;
+  e.about(kernelGradientText({ picture: first, windows: second, shape: op.shape, padding: windows.padding }));
 };
 
 const channelsBeforePages = (e: OnnxEmitter, x: string, picture: Picture): string =>

@@ -86,6 +86,12 @@ export class OnnxEmitter {
     return name;
   }
 
+  /** Says of the node that was appended last what a device may do instead. */
+  about(text: string): void {
+    const last = this.nodes.pop();
+    if (last) this.nodes.push({ ...last, about: text });
+  }
+
   /** Tells the shape of a convolution's kernel; gives its name. */
   kernel(name: string, shape: Shape): string {
     this.kernels.push({ name, type: 'float', shape });

@@ -15,6 +15,8 @@ export interface OnnxNode {
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
   readonly domain?: string;
+  /** What a device may do instead, as text that ONNX itself does not read. */
+  readonly about?: string;
 }
 
 export interface OnnxValue {
@@ -73,6 +75,7 @@ function encodeNode(node: OnnxNode): ProtoWriter {
   writer.text(4, node.op);
   for (const name of Object.keys(node.attributes).sort())
     writer.message(5, encodeAttribute(name, node.attributes[name] as OnnxAttribute));
+  if (node.about !== undefined) writer.text(6, node.about);
   return node.domain === undefined ? writer : writer.text(7, node.domain);
 }
 

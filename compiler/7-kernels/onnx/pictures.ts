@@ -29,6 +29,9 @@ export function channelsFirst(e: OnnxEmitter, id: string, picture: Picture): str
   return e.resolve(e.once(firstKey(id), make));
 }
 
+/** The same where it is there already. */
+export const knownFirst = (e: OnnxEmitter, id: string): string | undefined => e.known(firstKey(id));
+
 /** Gives `op` its value, made with channels first. */
 export function finishPicture(e: OnnxEmitter, op: Op, made: string): void {
   const { front } = pictureOf(op.shape);

@@ -1,9 +1,12 @@
 /** Convolutions in the processor's own layout give what the plain ones give, where it has one. */
 import * as ort from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
+import { lowerFunction } from '../../../compiler/7-kernels/onnx/lower.ts';
 import { encodeModel, type OnnxNode } from '../../../compiler/7-kernels/onnx/model.ts';
 import { channelBlock, withBlockedConvolutions } from '../../../runtime/device/cpu/blocked-convolutions.ts';
-import { sizeOf } from '../../../spec/program.ts';
+import { type ProgramFunction, sizeOf } from '../../../spec/program.ts';
+import { parseProgram } from '../../../spec/program-text.ts';
+import { relativeError } from '../../support/networks.ts';
 
 const DOMAIN = 'com.microsoft.nchwc';
 const pictureOf = (channels: number): readonly number[] => [2, channels, 6, 5];
@@ -98,6 +101,17 @@ function chainOf(isKnown: boolean): Uint8Array {
   });
 }
 
+const GRADIENT = parseProgram(`program gradient
+
+function f batch 16
+  input x : f32[16, 6, 5, 16] = x
+  input w : f32[3, 3, 16, 32] = w
+  block start from 0
+    %y = conv2d(x, w, padding=[1, 0]) : [16, 6, 3, 32] @0
+    %g = conv2d_weight_gradient(x, %y, kernel=[3, 3], padding=[1, 0]) : [3, 3, 16, 32] @1
+  result g = %g
+`);
+
 const count = (graph: Uint8Array, op: string): number => Buffer.from(graph).toString('latin1').split(op).length - 1;
 
 async function run(
@@ -143,6 +157,17 @@ describe('convolutions of whole blocks of channels', () => {
     if ((await channelBlock()) === undefined) return;
     // Where all sizes are known, a picture is laid back only for who asks for it.
     expect(count(blocked, 'ReorderOutput')).toBe(isKnown ? 3 : 2);
+  });
+
+  test('the gradient of a kernel is a convolution over blocks of pages, with the same result', async () => {
+    const { graph } = lowerFunction(GRADIENT, GRADIENT.functions[0] as ProgramFunction, true);
+    const plain = encodeModel(graph);
+    const blocked = await withBlockedConvolutions(plain);
+    const feeds = { 'in:x': numbers([16, 6, 5, 16]), 'in:w': numbers([3, 3, 16, 32], 0.1) };
+    const names = graph.outputs.map(({ name }) => name);
+    const [expected, made] = [await run(plain, feeds, names), await run(blocked, feeds, names)];
+    expect(relativeError(made, expected)).toBeLessThan(1e-5);
+    if ((await channelBlock()) !== undefined) expect([count(plain, 'Gemm'), count(blocked, 'Gemm')]).toEqual([9, 0]);
   });
 
   test.each([
