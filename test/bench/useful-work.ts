@@ -1,10 +1,10 @@
 /**
  * Operations that a batch of training cannot do without, and the time that ONNX Runtime takes for them alone: each once as
- * one node, with operands that are fed and a result that stays, times as often as the batch needs it, by all threads together or by two halves of
- * them beside each other, whichever is faster. A convolution counts in the layout that is fastest, its picture and its
- * kernel laid out already. Its gradients by its data and by its weights are as many operations as itself, and counted as
- * itself; what goes element by element, pooling and normalisation among it, counts as nothing, and of a softmax its
- * gradient does.
+ * one node, with operands that are fed and a result that stays in the library, times as often as the batch needs it, by all
+ * threads together or by two halves of them beside each other, whichever is faster. A convolution counts in the layout that
+ * is fastest, its picture and its kernel laid out already. Its gradients by its data and by its weights are as many
+ * operations as itself, and counted as itself; what goes element by element, pooling and normalisation among it, counts as
+ * nothing, and of a softmax its gradient does.
  */
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
