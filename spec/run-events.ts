@@ -112,6 +112,28 @@ export type RunEvent =
   | { readonly event: 'interrupted' }
   | { readonly event: 'error'; readonly code: string; readonly message: string };
 
+/**
+ * Of a stretch that was not computed as it was signed: where it first shows, and what explains it. `how` what was signed comes
+ * about, to the bit. `zeros`: in place of what the operation makes; `left-out`: what it had made before, or what it is made of;
+ * `unmoved`: of weights that did not move. `other`: none of these gives it.
+ */
+export interface FirstWrong {
+  /** The shard beyond the border where it shows, the tick, and the value; absent: no frame differs, but the state at the end. */
+  readonly border?: number;
+  readonly tick?: number;
+  readonly value?: string;
+  /** The call that the operation is of, the function of the shard's program, the value that it makes, and what it is. */
+  readonly call: number;
+  readonly run: string;
+  readonly operation: string;
+  readonly op: string;
+  /** A node, a link or a weight of the model. */
+  readonly of?: string;
+  readonly how: 'zeros' | 'left-out' | 'unmoved' | 'other';
+  /** What has to be in the frame: its first numbers. */
+  readonly right?: readonly number[];
+}
+
 /** A stretch of a trainer's shards was done again. */
 export type AuditEvent = {
   readonly event: 'audit';
@@ -126,6 +148,7 @@ export type AuditEvent = {
   readonly shard?: number;
   readonly call?: number;
   readonly what?: string;
+  readonly first?: FirstWrong;
   /** The trainer that has done it again; absent: the synchronizer alone. */
   readonly by?: string;
   readonly why?: string;

@@ -18,6 +18,7 @@ import {
 } from '../support/shape.ts';
 import type { Question } from '../wire/messages.ts';
 import type { Ticket } from '../wire/ticket.ts';
+import { FIRST_WRONG } from './audit-shapes.ts';
 import { ANY_COSTS } from './costs-shape.ts';
 import type { Amount } from './garbage.ts';
 import { KEY_FIELDS } from './key-shapes.ts';
@@ -76,7 +77,14 @@ const RUN: Shape<RunStatus> = object({
   share: optional(number),
   fairShare: optional(number),
   trainers: optional(list(text)),
-  mismatches: optional(list(object({ trainer: text, shard: count, call: count, term: count, from: count, to: count }))),
+  mismatches: optional(
+    list(
+      object({
+        ...{ trainer: text, shard: count, call: count, term: count, from: count, to: count },
+        first: optional(FIRST_WRONG),
+      }),
+    ),
+  ),
   start: optional(orNull(object({ seconds: number, at: oneOf('snapshot', 'end'), of: text }))),
   shards: list(SHARD),
 });

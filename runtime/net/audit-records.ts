@@ -9,6 +9,7 @@ import { UserError } from '../support/errors.ts';
 import { isPacked } from '../wire/codec.ts';
 import type { AuditAnswer, AuditRequest, CutRecords, StepRequest } from './auditor.ts';
 import { compareStep } from './compare-step.ts';
+import { bisected } from './records/bisect.ts';
 import { cutRecord, MAX_CUT_BYTES } from './records/cut-record.ts';
 import { openRecord, type StretchRecord } from './records/read-record.ts';
 import {
@@ -43,14 +44,14 @@ export function auditRecords(request: AuditRequest, ports: AuditPorts): Promise<
     const other = notOfClass(records, { deployment, device, version });
     const why = notTogether(records) ?? notKnown(records, knownOf(request));
     if (other !== undefined && why === undefined) return ofOtherClass(records, request, other);
-    const found = await replayStretch(records, {
-      ...{ deployment, device, version, blob, sourceOf },
-      known: knownOf(request),
-    });
+    const repeating = { deployment, device, blob, sourceOf };
+    const found = await replayStretch(records, { ...repeating, version, known: knownOf(request) });
     if (found.verdict === 'inconclusive') return found;
     if (found.verdict === 'match') return { verdict: 'match', exact: true };
     const { verdict, shard, call, what } = found;
-    return { verdict, shard, call, what, exact: true };
+    const { first, unsettled } = (await bisected(records, repeating)) ?? {};
+    if (unsettled !== undefined) return { verdict: 'inconclusive', why: unsettled };
+    return { verdict, shard, call, what, ...(first ? { first } : {}), exact: true };
   });
 }
 

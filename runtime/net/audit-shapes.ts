@@ -1,6 +1,13 @@
 /** Audits of a run, as a synchronizer keeps them and as recordings have them. */
+import type { FirstWrong } from '../../spec/run-events.ts';
 import type { Audit, RunAudits, SealedShard } from '../roles/audit-state.ts';
-import { count, dictionary, flag, list, number, object, optional, type Shape, text } from '../support/shape.ts';
+import { count, dictionary, flag, list, number, object, oneOf, optional, type Shape, text } from '../support/shape.ts';
+
+export const FIRST_WRONG: Shape<FirstWrong> = object({
+  ...{ border: optional(count), tick: optional(count), value: optional(text), call: count, run: text, operation: text },
+  ...{ op: text, of: optional(text), how: oneOf('zeros', 'left-out', 'unmoved', 'other') },
+  right: optional(list(number)),
+});
 
 const SEAL: Shape<SealedShard> = object({
   ...{ key: text, calls: count, hash: text, windows: text, nonce: text },

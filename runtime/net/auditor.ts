@@ -1,4 +1,5 @@
 /** Does stretches again from their records: a port, as it needs the plan's compiler and a device. */
+import type { FirstWrong } from '../../spec/run-events.ts';
 import type { ShardChain } from '../audit/chain.ts';
 import type { Verdict } from '../wire/audit-verdict.ts';
 import type { Deployment } from '../wire/deployment.ts';
@@ -42,6 +43,7 @@ export interface AuditAnswer {
   readonly shard?: number;
   readonly call?: number;
   readonly what?: string;
+  readonly first?: FirstWrong;
   readonly why?: string;
   /** Compared to the bit. */
   readonly exact?: boolean;

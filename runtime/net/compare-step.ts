@@ -251,7 +251,7 @@ function termsOf(shape: readonly number[]): number {
 }
 
 /** Each by another share of itself. */
-function changedTensor(values: Tensor, share: number, seed: number, name: string): Tensor {
+export function changedTensor(values: Tensor, share: number, seed: number, name: string): Tensor {
   const rng = stream(seed, name);
   return values.map((value, i) => value * (1 + share * (2 * rng.uniform(i) - 1))) as Tensor;
 }

@@ -1,5 +1,5 @@
 /** The state of a mesh, as `nmc status` shows it. */
-import type { Checked } from '../../spec/run-events.ts';
+import type { Checked, FirstWrong } from '../../spec/run-events.ts';
 import { bordersOf } from '../roles/border-probes.ts';
 import { type MeasuredLink, withLink } from '../roles/measured-link.ts';
 import { fairSharesOf, heldByTrainer, shareOf } from '../roles/sharing.ts';
@@ -93,6 +93,7 @@ export interface MismatchStatus {
   readonly shard: number;
   /** The first wrong one. */
   readonly call: number;
+  readonly first?: FirstWrong;
   readonly term: number;
   /** Calls before the stretch, and behind it. */
   readonly from: number;
@@ -304,7 +305,10 @@ function mismatchesOf({ marks = [] }: RunState): Pick<RunStatus, 'mismatches'> {
   const found = marks.filter(({ what }) => what === 'mismatch').slice(-MAX_LISTED_MISMATCHES);
   if (found.length === 0) return {};
   return {
-    mismatches: found.map(({ trainer, shard, call, term, from, to }) => ({ trainer, shard, call, term, from, to })),
+    mismatches: found.map(({ trainer, shard, call, term, from, to, first }) => ({
+      ...{ trainer, shard, call, term, from, to },
+      ...(first ? { first } : {}),
+    })),
   };
 }
 

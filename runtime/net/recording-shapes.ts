@@ -28,6 +28,7 @@ import { messageSchema } from '../wire/message-schema.ts';
 import type { Exchange, Message, ShardReport } from '../wire/messages.ts';
 import { LINES } from './allotments-entry.ts';
 import { CAPABILITY } from './answers.ts';
+import { FIRST_WRONG } from './audit-shapes.ts';
 import { DEPLOYMENT, STORED_FIELDS, STORED_RUN } from './run-shapes.ts';
 
 const MESSAGE: Shape<Message> = { schema: messageSchema };
@@ -209,6 +210,7 @@ const EVENT: Shape<SynchronizerEvent> = variants('kind', {
     ...{ run: text, term: count, from: count, trainer: text, auditor: optional(text), exact: optional(flag) },
     verdict: oneOf('match', 'mismatch', 'inconclusive', 'undelivered', 'away'),
     ...{ shard: optional(count), call: optional(count), what: optional(text), why: optional(text) },
+    first: optional(FIRST_WRONG),
   },
   drain: { name: text },
   expelled: { key: text, reason: text },

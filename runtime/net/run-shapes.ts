@@ -30,7 +30,7 @@ import {
 } from '../support/shape.ts';
 import type { Deployment } from '../wire/deployment.ts';
 import { deploymentSchema } from '../wire/message-schema.ts';
-import { AUDITS } from './audit-shapes.ts';
+import { AUDITS, FIRST_WRONG } from './audit-shapes.ts';
 
 /** Its form alone: `soundDeployment` looks at what it says. */
 export const DEPLOYMENT: Shape<Deployment> = { schema: deploymentSchema };
@@ -66,6 +66,7 @@ const FAULT: Shape<Fault> = object({
 const MARK: Shape<Mark> = object({
   ...{ key: text, trainer: text, what: oneOf('mismatch', 'undelivered', 'audit') },
   ...{ shard: count, term: count, from: count, to: count, call: count, at: number, undone: flag },
+  first: optional(FIRST_WRONG),
 });
 const UNDECIDED: Shape<Undecided> = object({
   ...{ accuser: text, accused: text, at: number },

@@ -1,4 +1,5 @@
 /** What a synchronizer knows of the audits of a run. */
+import type { FirstWrong } from '../../spec/run-events.ts';
 import type { Verdict } from '../wire/audit-verdict.ts';
 
 /** One shard of a stretch, as its trainer has bound itself to it. */
@@ -115,6 +116,7 @@ export interface Mark {
   readonly to: number;
   /** The first wrong one. */
   readonly call: number;
+  readonly first?: FirstWrong;
   readonly at: number;
   /** The run has gone back to before it. */
   readonly undone: boolean;

@@ -1,5 +1,5 @@
 /** Knowledge of a synchronizer. The part of a run that `StoredRun` names is durable before anyone is told of it. */
-import type { Checked, CheckResult, KeptEpoch, RunEvent } from '../../spec/run-events.ts';
+import type { Checked, CheckResult, FirstWrong, KeptEpoch, RunEvent } from '../../spec/run-events.ts';
 import type { MovedSince, RunWatch } from '../validation/standing.ts';
 import type { AuditsOver, AuditVerdict } from '../wire/audit-verdict.ts';
 import type { Deployment } from '../wire/deployment.ts';
@@ -312,6 +312,7 @@ export type SynchronizerEvent =
       readonly shard?: number;
       readonly call?: number;
       readonly what?: string;
+      readonly first?: FirstWrong;
       readonly why?: string;
     }
   | { readonly kind: 'drain'; readonly name: string }

@@ -1,4 +1,5 @@
 /** What audits have found, and what it costs: marks, the end of a key, the way back (spec/wire.md, 7). */
+import type { FirstWrong } from '../../spec/run-events.ts';
 import { lastChange } from '../training/calls.ts';
 import type { AuditVerdict, Verdict } from '../wire/audit-verdict.ts';
 import { type Audit, type AuditOutcome, type Finding, type Mark, NO_AUDITS } from './audit-state.ts';
@@ -22,11 +23,12 @@ export function audited(work: Work, event: SynchronizerEvent & { kind: 'audited'
     (a) => a.term === event.term && a.from === event.from && a.trainer === event.trainer,
   );
   if (!audit) return 'not-asked';
-  const { shard, call, what, why } = event;
+  const { shard, call, what, first, why } = event;
   const found: Found = {
     ...(shard === undefined ? {} : { shard }),
     ...(call === undefined ? {} : { call }),
     ...(what === undefined ? {} : { what }),
+    ...(first === undefined ? {} : { first }),
     ...(why === undefined ? {} : { why }),
   };
   if (event.auditor !== undefined) return foundBy(work, run, audit, event.auditor, event.verdict, found);
@@ -82,6 +84,7 @@ interface Found {
   readonly shard?: number;
   readonly call?: number;
   readonly what?: string;
+  readonly first?: FirstWrong;
   readonly why?: string;
 }
 
@@ -102,7 +105,7 @@ function mismatched(work: Work, run: RunState, audit: Audit, found: Found): void
   const [call, what] = [found.call ?? from, found.what ?? 'state'];
   const again = marksOf(work, key).some(isWrong);
   closed(work, marked(work, run, audit, 'mismatch', found), audit, 'mismatch', { ...found, shard, call, what });
-  work.send(key, { type: 'mismatch', run: id, term, shard, from, calls: to, call, what });
+  work.send(key, { type: 'mismatch', run: id, term, shard, from, calls: to, call, what, ...firstOf(found) });
   // What it has sealed before it was excluded still has its verdicts, and moves no run any more.
   if (!again || run.excluded.includes(key)) return;
   const evidence = `call ${call} of shard ${shard} in term ${term}, and another one before it`;
@@ -165,9 +168,13 @@ function marked(work: Work, run: RunState, audit: Audit, what: Mark['what'], fou
   const { trainer: key, term, from, to } = audit;
   const mark: Mark = {
     ...{ key, trainer: nameOf(work, key), what, term, from, to, at: work.now, undone: false },
-    ...{ shard: found.shard ?? audit.shards[0]?.shard ?? 0, call: found.call ?? from },
+    ...{ shard: found.shard ?? audit.shards[0]?.shard ?? 0, call: found.call ?? from, ...firstOf(found) },
   };
   return work.setRun({ ...run, marks: [...(run.marks ?? []), mark].slice(-MARKS_KEPT) });
+}
+
+function firstOf({ first }: Found): Pick<Found, 'first'> {
+  return first === undefined ? {} : { first };
 }
 
 /** Of a key, in all runs, that still count. */
@@ -190,7 +197,7 @@ export function closed(work: Work, run: RunState, audit: Audit, verdict: Verdict
   work.log(id, {
     ...{ event: 'audit', epoch: term, from, calls: to, key: trainer, trainer: nameOf(work, trainer), verdict },
     shards: shards.map((s) => s.shard),
-    ...(verdict === 'mismatch' ? { shard, call, what } : {}),
+    ...(verdict === 'mismatch' ? { shard, call, what, ...firstOf(found) } : {}),
     ...(by === undefined ? {} : { by: nameOf(work, by) }),
     ...(why === undefined ? {} : { why }),
   });

@@ -1,5 +1,6 @@
-/** Control messages between a synchronizer and a trainer that does a stretch of another one again (spec/wire.md, 7). */
-import type { Ticket } from './ticket.ts';
+/** Control messages of audits, between a synchronizer and a trainer (spec/wire.md, 7). */
+import type { FirstWrong } from '../../spec/run-events.ts';
+import type { StretchName, Ticket } from './ticket.ts';
 
 /** Do this stretch of another trainer again: what went into it, and nothing of what came out. */
 export interface AuditOrder {
@@ -23,4 +24,15 @@ export interface Outputs {
   readonly shards: readonly number[];
   readonly outputs?: string;
   readonly why?: string;
+}
+
+/** To the trainer of a stretch: it was done again, twice, and is not what was signed. */
+export interface Mismatch extends StretchName {
+  readonly type: 'mismatch';
+  readonly calls: number;
+  /** The first wrong one. */
+  readonly call: number;
+  /** What differs: a frame, the state, sums; or the record did not come. */
+  readonly what: string;
+  readonly first?: FirstWrong;
 }

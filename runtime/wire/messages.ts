@@ -1,6 +1,6 @@
 /** Control messages by type (spec/message.schema.json has the same as schemas). */
 import type { Costs } from '../../spec/costs.ts';
-import type { AuditOrder, Outputs } from './audit-messages.ts';
+import type { AuditOrder, Mismatch, Outputs } from './audit-messages.ts';
 import type { Away } from './away.ts';
 import type { Deployment } from './deployment.ts';
 import type { RootEvidence, ValuesEvidence } from './evidence.ts';
@@ -209,16 +209,6 @@ export interface Sealed {
   readonly term: number;
   readonly shard: number;
   readonly seals: readonly Seal[];
-}
-
-/** To the trainer of a stretch: it was done again, twice, and is not what was signed. */
-export interface Mismatch extends StretchName {
-  readonly type: 'mismatch';
-  readonly calls: number;
-  /** The first wrong one. */
-  readonly call: number;
-  /** What differs: a frame, the state, sums; or the record did not come. */
-  readonly what: string;
 }
 
 /** The record of a stretch is in the mesh, or the trainer does not keep it. */

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import type { Device } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
+import { type Bisected, bisected } from '../../runtime/net/records/bisect.ts';
 import { cutRecord } from '../../runtime/net/records/cut-record.ts';
 import {
   decodeEntryHead,
@@ -293,6 +295,27 @@ async function audited({ plan, deployment, blob }: Recorded, path: string): Prom
   }
 }
 
+/** Where it first shows that a record was not computed as it was signed. */
+async function bisectedAt(
+  { plan, deployment, blob }: Recorded,
+  path: string,
+  device: Device = referenceDevice,
+): Promise<Bisected | undefined> {
+  const record = openRecord(path);
+  try {
+    return await bisected([record], {
+      ...{ deployment, device, blob: async (hash) => blob(hash) },
+      sourceOf: async (shard) => {
+        const part = plan.shards?.[shard];
+        if (!part) throw new Error(`no shard ${shard}`);
+        return { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
+      },
+    });
+  } finally {
+    record.close();
+  }
+}
+
 async function cutBytes(record: StretchRecord): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of cutRecord(record)) pieces.push(Uint8Array.from(piece));
@@ -325,12 +348,13 @@ test('an auditor gets nothing of what came out: no hash of the end, no sums, no 
 
 test.each([
   // Batch 3 is the second one of its stretch; of weights that did not move in batch 2 the frames of batch 3 tell.
-  ['skips ticks', 'skips', 3, 3],
-  ['sends zeros', 'zeros', 3, 3],
-  ['moves no weights', 'frozen', 2, 3],
+  ['skips ticks', 'skips', 3, 3, { call: 3, how: 'left-out' }],
+  ['sends zeros', 'zeros', 3, 3, { call: 3, how: 'zeros' }],
+  ['moves no weights', 'frozen', 2, 3, { call: 2, how: 'unmoved' }],
+  ['leaves out an operation', 'operation', 3, 3, { call: 3, how: 'zeros', op: 'matmul' }],
 ] as const)(
-  'a trainer that %s is found by its first wrong call, and no other one',
-  async (_, laziness, from, first) => {
+  'a trainer that %s is found by its first wrong call, border, tick and operation, and no other one',
+  async (_, laziness, from, first, wrong) => {
     const lazy = 1;
     const run = await recordedOf(laziness, from, lazy);
     const verdicts = new Map<string, Verdict[]>();
@@ -344,8 +368,21 @@ test.each([
     expect(owner?.[1].map(({ verdict }) => verdict)).toEqual(['match', 'mismatch', 'mismatch', 'mismatch']);
     expect(owner?.[1][1]).toMatchObject({ what: 'frame', call: first });
     expect(others.flatMap(([, all]) => all.map(({ verdict }) => verdict))).toEqual(Array(8).fill('match'));
+    const paths = run.records.filter(({ trainer }) => trainer === String(lazy)).map(({ path }) => path);
+    const told = await bisectedAt(run, paths.find((path) => placeOf(path).from === 2) ?? '');
+    expect(told).toMatchObject({ first: { ...wrong, tick: 0 } });
+    expect(told?.first.right?.every((value) => value !== 0)).toBe(true);
+    expect(told).not.toHaveProperty('unsettled');
   },
 );
+
+test('what another device finds is held against the interpreter, and nothing is wrong where all is as it was signed', async () => {
+  const run = await pipelined();
+  const path = run.records.map((r) => r.path).find((p) => placeOf(p).shard === 1 && placeOf(p).from === 2) ?? '';
+  expect(await bisectedAt(run, path)).toBeUndefined();
+  const faulty = lazyDevice('zeros', 0, { ...referenceDevice, name: 'faulty' });
+  expect((await bisectedAt(run, path, faulty))?.unsettled).toMatch(/^faulty and the interpreter are too far apart in /);
+});
 
 test('a mesh draws stretches behind their seals, and excludes a trainer that has not computed two of them', async () => {
   const lazy = 1;

@@ -41,6 +41,10 @@ const EXAMPLES: { readonly [Kind in RunEvent['event']]: Required<Extract<RunEven
   audit: {
     ...{ event: 'audit', ...WHO, epoch: 1, from: 0, calls: 2, shards: [0], verdict: 'mismatch' },
     ...{ shard: 0, call: 1, what: 'frame', by: 'bob', why: 'it is so' },
+    first: {
+      ...{ border: 1, tick: 2, value: 'h', call: 1, run: 'train.tick', operation: 'h.1', op: 'mul', of: 'node h' },
+      ...{ how: 'zeros', right: [0.5, 1] },
+    },
   },
   'false-audit': { event: 'false-audit', ...WHO, epoch: 1, from: 0, calls: 2, audited: 'bob', said: 'mismatch' },
   'no-auditor': { event: 'no-auditor', ...WHO, why: 'it does not answer' },

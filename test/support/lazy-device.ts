@@ -1,12 +1,14 @@
 /** The device of a trainer that does less than it says, from some batch of the training on; and one that is only of another class. */
+
 import type { Device, DeviceSession, Tensor } from '../../runtime/device/device.ts';
-import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { referenceDevice, runOnce } from '../../runtime/device/reference/reference.ts';
+import type { Program } from '../../spec/program.ts';
 
 /**
  * `skips`: every third run gives what the one before it gave; `zeros`; `frozen`: no weight ever moves; `scaled`: each moves
- * a twentieth further than it has to.
+ * a twentieth further than it has to; `operation`: one product of each run is zeros.
  */
-export type Laziness = 'skips' | 'zeros' | 'frozen' | 'scaled';
+export type Laziness = 'skips' | 'zeros' | 'frozen' | 'scaled' | 'operation';
 
 const FURTHER = 0.05;
 
@@ -14,6 +16,8 @@ export function lazyDevice(laziness: Laziness, fromBatch: number, honest: Device
   return {
     ...honest,
     open: async (executable) => {
+      if (laziness === 'operation')
+        return withoutOneProduct(await honest.open(executable), executable.program, fromBatch);
       const session = await honest.open(executable);
       const weights = executable.program.states.map(({ id }) => id);
       const lastOf = new Map<string, Record<string, Tensor>>();
@@ -34,6 +38,26 @@ export function lazyDevice(laziness: Laziness, fromBatch: number, honest: Device
       return { ...session, run };
     },
   };
+}
+
+/** The interpreter's session, of which each run leaves out its first product. */
+function withoutOneProduct(session: DeviceSession, program: Program, fromBatch: number): DeviceSession {
+  const run: DeviceSession['run'] = async (name, inputs, position) => {
+    const f = program.functions.find((one) => one.name === name);
+    const left = f?.blocks.flatMap(({ ops }) => ops).find(({ op }) => op === 'matmul');
+    if (!left || position.batch < fromBatch) return session.run(name, inputs, position);
+    const states = new Map(
+      await statesOf(
+        session,
+        program.states.map(({ id }) => id),
+      ),
+    );
+    await session.run(name, inputs, position);
+    return runOnce(program, name, { states, inputs, position }, (op, made) =>
+      op === left ? new Float64Array(made.length) : made,
+    );
+  };
+  return { ...session, run };
 }
 
 /** @param times of the way from one to the other */

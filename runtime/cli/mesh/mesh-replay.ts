@@ -1,8 +1,11 @@
 /** `nmc mesh replay`: does stretches of a run again from the records of its trainers, and says whether they were computed. */
+import type { FirstWrong } from '../../../spec/run-events.ts';
+import { firstWrongText } from '../../audit/first-wrong.ts';
 import type { Device } from '../../device/device.ts';
 import { fetchPlan } from '../../net/fetch-plan.ts';
 import type { Link } from '../../net/link.ts';
 import { readDeployment } from '../../net/read-deployment.ts';
+import { bisected } from '../../net/records/bisect.ts';
 import { openRecord, type StretchRecord } from '../../net/records/read-record.ts';
 import { replayStretch, type Verdict } from '../../net/records/replay.ts';
 import { MAX_RECORD_BYTES, MemoryLedger } from '../../net/shard-memory.ts';
@@ -40,8 +43,10 @@ export async function replayRecords(args: MeshFileArguments): Promise<number> {
   }
 }
 
+type Bisected = Verdict & { readonly first?: FirstWrong };
+
 /** @throws UserError `record/damaged` */
-export async function verdictOf(records: readonly StretchRecord[], device: Device, link: Link): Promise<Verdict> {
+export async function verdictOf(records: readonly StretchRecord[], device: Device, link: Link): Promise<Bisected> {
   const [first] = records;
   if (!first) throw new Error('replay: no records');
   const { run, deployment: hash } = first.head;
@@ -49,16 +54,19 @@ export async function verdictOf(records: readonly StretchRecord[], device: Devic
   const deployment = readDeployment(await blob(hash, MAX_RECORD_BYTES), run);
   const { known } = await historyOf(link, run);
   const fetch = { device, blob, openPlan: openShardPlan(device), ledger: new MemoryLedger(undefined) };
-  return replayStretch(records, {
-    ...{ deployment, device, version: packageVersion(), blob, known },
-    sourceOf: (shard) => fetchPlan({ run, shard }, deployment, fetch),
-  });
+  const sourceOf = (shard: number) => fetchPlan({ run, shard }, deployment, fetch);
+  const repeating = { deployment, device, blob, sourceOf };
+  const verdict = await replayStretch(records, { ...repeating, version: packageVersion(), known });
+  if (verdict.verdict !== 'mismatch') return verdict;
+  const found = await bisected(records, repeating);
+  if (found?.unsettled !== undefined) return { verdict: 'inconclusive', why: found.unsettled };
+  return { ...verdict, ...(found ? { first: found.first } : {}) };
 }
 
 /** @returns the exit code */
 export function tell(
   records: readonly StretchRecord[],
-  verdict: Verdict,
+  verdict: Bisected,
   json: boolean,
   event: 'replayed' | 'audited' = 'replayed',
 ): number {
@@ -77,7 +85,7 @@ export function tell(
   return verdict.verdict === 'mismatch' ? EXIT.checkFailed : EXIT.environment;
 }
 
-function textOf(verdict: Verdict, shard: number): string {
+function textOf(verdict: Bisected, shard: number): string {
   switch (verdict.verdict) {
     case 'match':
       return 'computed as it was signed';
@@ -85,7 +93,7 @@ function textOf(verdict: Verdict, shard: number): string {
       return `cannot be compared: ${verdict.why}`;
     case 'mismatch':
       return verdict.shard === shard
-        ? `not computed as it was signed: another ${WORDS[verdict.what]} at call ${verdict.call}`
+        ? `not computed as it was signed: another ${WORDS[verdict.what]} at call ${verdict.call}${verdict.first ? `; ${firstWrongText(verdict.first)}` : ''}`
         : `stopped at a difference of shard ${verdict.shard}`;
   }
 }

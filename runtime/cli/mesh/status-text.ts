@@ -1,4 +1,5 @@
 /** The status of a mesh in plain words: what is going on, the one thing that limits it, and who is or was there. */
+import { firstWrongText } from '../../audit/first-wrong.ts';
 import type { MeshStatus, RunStatus, ShardStatus } from '../../net/mesh-status.ts';
 import { nmc } from '../../support/command-text.ts';
 import {
@@ -99,10 +100,11 @@ function runLines(run: RunStatus, all: boolean): string[] {
 }
 
 function mismatchLines({ run, mismatches = [] }: RunStatus): string[] {
-  return mismatches.flatMap(({ trainer, shard, call, from, to }) =>
+  return mismatches.flatMap(({ trainer, shard, call, from, to, first }) =>
     wrapped(
       [
         `  mismatch: ${trainer} has not computed shard ${shard} as it signed it, first in call ${call} (${from} to ${to - 1})`,
+        ...(first ? [firstWrongText(first)] : []),
         `do it again: ${nmc`audit ${run} ${shard} ${call}`}`,
       ],
       4,

@@ -64,11 +64,41 @@ function openReference(program: Program): DeviceSession {
   };
 }
 
+/** Sees what an operation has made of its arguments, and says what it has made. */
+type Made = (op: Op, made: Float64Array, args: readonly Float64Array[]) => Float64Array;
+
+export interface OneRun {
+  readonly states: ReadonlyMap<string, ArrayLike<number>>;
+  readonly inputs: Readonly<Record<string, RunInput>>;
+  readonly position: Position;
+}
+
+/** One run of a function from given states, which stay as they are. @returns its results */
+export function runOnce(
+  { functions, states: all }: Program,
+  name: string,
+  { states, inputs, position }: OneRun,
+  made?: Made,
+): Record<string, Float64Array> {
+  const f = functions.find((g) => g.name === name);
+  if (!f) throw new Error(`no function ${name}`);
+  const begun: Values = new Map(
+    all.map(({ id, shape }) => [id, { shape, data: Float64Array.from(states.get(id) ?? []) }]),
+  );
+  const work = runFunction(f, begun, inputs, position, made);
+  for (let step = work.next(); ; step = work.next())
+    if (step.done === true) {
+      const { value } = step;
+      return Object.fromEntries(f.results.map((r) => [r.name, read(value, r.value).data.slice()]));
+    }
+}
+
 function* runFunction(
   f: ProgramFunction,
   states: Values,
   inputs: Readonly<Record<string, RunInput>>,
   position: Position,
+  made?: Made,
 ): Generator<void, Values> {
   const values: Values = new Map(states);
   for (const input of f.inputs) {
@@ -77,18 +107,20 @@ function* runFunction(
       throw new Error(`${f.name} needs ${sizeOf(input.shape)} elements of ${input.field}`);
     values.set(input.id, { shape: input.shape, data: Float64Array.from(data) });
   }
-  for (const block of f.blocks) yield* runBlock(block, values, position);
+  for (const block of f.blocks) yield* runBlock(block, values, position, made);
   return values;
 }
 
-function* runBlock(block: Block, values: Values, position: Position): Generator<void> {
+function* runBlock(block: Block, values: Values, position: Position, made?: Made): Generator<void> {
   for (const carry of block.carries) values.set(carry.id, read(values, carry.init));
   for (let i = 0; i < block.repeat; i++) {
     const scope = { ...position, tick: (position.tick ?? 0) + block.firstTick + i };
     for (const s of block.scalars)
       values.set(s.id, { shape: [], data: Float64Array.of(evaluateScalar(s.expr, scope)) });
     for (const op of block.ops) {
-      values.set(op.id, runOp(op, values));
+      const tensor = runOp(op, values);
+      const args = made && op.op !== 'constant' ? op.args.map((a) => read(values, a).data) : [];
+      values.set(op.id, made ? { ...tensor, data: made(op, tensor.data, args) } : tensor);
       yield;
     }
     const next = block.carries.map((c) => read(values, c.next));

@@ -48,6 +48,8 @@ export interface RepeatObserver {
   readonly begin?: (shard: number, device: DeviceSession) => Promise<void>;
   /** A frame that came, as the shard gets it. */
   readonly taken?: (shard: number, frame: Frame) => Frame;
+  /** Runs of the device, in place of its own. */
+  readonly running?: (shard: number, device: DeviceSession) => DeviceSession['run'] | undefined;
   /** A value that a run of the device reads which another one has made, as the device gets it. */
   readonly read?: (shard: number, values: Tensor) => Tensor;
 }
@@ -123,7 +125,9 @@ async function memberOf(record: CutRecord, options: RepeatOptions): Promise<Memb
     return Object.fromEntries(Object.entries(inputs).map(made));
   };
   // All results are copied here, for the same reason.
-  const run: DeviceSession['run'] = (name, inputs, position) => device.run(name, asRead(inputs), position);
+  const watched = observer?.running?.(record.head.shard, device);
+  const run: DeviceSession['run'] = (name, inputs, position) =>
+    watched ? watched(name, asRead(inputs), position) : device.run(name, asRead(inputs), position);
   const session = openSession(source.schedule, source.executable, { run });
   const { from: call, totals } = record.head;
   const comparisons: Comparisons = new Map();

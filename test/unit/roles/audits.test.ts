@@ -240,15 +240,28 @@ describe('a verdict', () => {
     answer(driver, lastOf(driver, trainer), { verdict: 'match' });
     expect(verdicts(driver)).toMatchObject([{ verdict: 'match' }]);
     expect(driver.run.marks).toBeUndefined();
-    mismatch(sealedBoth(driver, 1), trainer, 1);
+    sealedBoth(driver, 1);
+    const first = {
+      border: 1,
+      tick: 2,
+      value: 'h',
+      call: 1,
+      run: 'train.tick',
+      operation: 'h.1',
+      op: 'mul',
+      how: 'zeros',
+    } as const;
+    const wrong: Found = { verdict: 'mismatch', shard: 0, call: 1, what: 'frame', first };
+    answer(answer(driver, lastOf(driver, trainer), wrong), lastOf(driver, trainer), wrong);
     expect(verdicts(driver).at(-1)).toMatchObject({ verdict: 'mismatch', from: 1, to: 2, trainer });
+    expect(driver.events('audit').at(-1)).toMatchObject({ verdict: 'mismatch', first });
     expect(driver.sent.filter(({ message }) => message.type === 'mismatch')).toMatchObject([
       {
         to: trainer,
-        message: { type: 'mismatch', run: RUN, term: 1, shard: 0, from: 1, calls: 2, call: 1, what: 'frame' },
+        message: { type: 'mismatch', run: RUN, term: 1, shard: 0, from: 1, calls: 2, call: 1, what: 'frame', first },
       },
     ]);
-    expect(driver.run.marks).toMatchObject([{ key: trainer, what: 'mismatch', call: 1 }]);
+    expect(driver.run.marks).toMatchObject([{ key: trainer, what: 'mismatch', call: 1, first }]);
     expect([revoked(driver), driver.run.excluded]).toEqual([[], []]);
   });
 
