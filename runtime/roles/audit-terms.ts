@@ -8,7 +8,7 @@ import { isOver, nameOf, type Work } from './work.ts';
 
 /** Behind the end of a run: seals come with heartbeats, when the disk has taken the record. */
 export const LAST_SEALS_MS = 5000;
-/** Behind it, or behind the first seal of a stretch, nobody is waited for any more. */
+/** Behind it, or behind the first seal of a stretch, no further seal is waited for. */
 export const DRAW_PATIENCE_MS = 60_000;
 /** Of one shard: what was signed so many stretches ago is not sealed any more. */
 const MAX_UNSEALED = 4096;

@@ -376,7 +376,7 @@ test.each([
   },
 );
 
-test('what another device finds is held against the interpreter, and nothing is wrong where all is as it was signed', async () => {
+test('a finding of another device is held against the interpreter, and there is none where all is as it was signed', async () => {
   const run = await pipelined();
   const path = run.records.map((r) => r.path).find((p) => placeOf(p).shard === 1 && placeOf(p).from === 2) ?? '';
   expect(await bisectedAt(run, path)).toBeUndefined();

@@ -78,7 +78,7 @@ class Found extends Error {
 const MAX_TRIED = 300;
 /** Weights times samples: beyond that the interpreter would take minutes. */
 const MAX_SETTLED = 2e8;
-const DRAWS = 4;
+const DRAWS = [0, 1, 2, 3] as const;
 
 /**
  * @param records of one stretch that was found to differ, all shards of its trainer
@@ -277,7 +277,7 @@ function wrongOperation(
       explains(
         runOnce(program, run.name, run, (one, made, args) => (one === op ? (change(made, args) ?? made) : made)),
       );
-    if (tried((made) => new Float64Array(made.length))) return { op, how: 'zeros' };
+    if (tried((made) => made.map(() => 0))) return { op, how: 'zeros' };
     const of = last.get(op.id);
     if (of && tried(() => of)) return { op, how: 'left-out' };
     if (tried((made, args) => args.find(({ length }) => length === made.length))) return { op, how: 'left-out' };
@@ -338,7 +338,7 @@ async function problemOfReference(
   const unlike = device.precision !== undefined && device.precision !== 'f32';
   if (unlike || weights * deployment.batch > MAX_SETTLED) return undefined;
   const right = runOnce(program, run.name, run);
-  const changed = Array.from({ length: DRAWS }, (_, draw) => {
+  const changed = DRAWS.map((draw) => {
     const other = <T extends RunInput>(name: string, values: T): T =>
       values instanceof Float32Array || values instanceof Float64Array
         ? (changedTensor(

@@ -448,52 +448,6 @@ describe('a run that has ended', () => {
   });
 });
 
-describe('a stretch that was signed and not sealed', () => {
-  const stretches = { batches: 1, bytes: 1e9, keep: 1e9 };
-  /** Both shards have signed three stretches, and sealed the first of them. */
-  const signed = (): Driver => {
-    const trainers = ['a', 'b', 'c'];
-    const driver = new Driver(trainers, { ...checkedChain(), stretches }, { auditRate: 1, newKeyRate: 1 });
-    for (const name of trainers) driver.join(name, { audits: true });
-    driver.start();
-    const states = [1, 2, 3].map((calls) => ({ calls, hash: hash('a'), sig: '' }));
-    for (const shard of [0, 1]) driver.ofShard(shard, { type: 'commit', states });
-    return sealedBoth(driver, 0);
-  };
-  const waits = (driver: Driver, shard: number) =>
-    [0, 1, 2].map((from) => isUnderWay(driver.run, { run: RUN, shard, term: 1, from }));
-  const never = (driver: Driver) =>
-    verdicts(driver).flatMap(({ shard, from, to, verdict }) => (verdict === 'unsealed' ? [[shard, from, to]] : []));
-
-  test('is not paid while its seal may come, and never when its term is over', () => {
-    const driver = signed();
-    for (const audit of asked(driver)) answer(driver, audit, { verdict: 'match' });
-    expect(waits(driver, 1)).toEqual([false, true, true]);
-    const [first, second] = driver.run.owners;
-    driver.enter({ kind: 'expelled', key: second ?? '', reason: 'it is gone' });
-    expect(driver.run.term).toBe(2);
-    // The last ones come when the term is over: as far as they were signed.
-    const state = { calls: 2, hash: hash('a'), sig: '' };
-    const seals = [{ from: 1, calls: 2, state, windows: hash('b'), nonce: nonceOf(0, 1), next: hash('c') }];
-    driver.say(first ?? '', { type: 'sealed', run: RUN, term: 1, shard: 0, seals });
-    expect(waits(driver, 0)).toEqual([false, true, true]);
-    expect(never(driver)).toEqual([]);
-    driver.start().pass(DRAW_PATIENCE_MS + 2000);
-    for (const audit of asked(driver).filter(({ from }) => from === 1)) answer(driver, audit, { verdict: 'match' });
-    expect(never(driver)).toEqual([
-      [0, 2, 3],
-      [1, 1, 2],
-      [1, 2, 3],
-    ]);
-    expect(driver.events('unsealed')).toMatchObject([
-      { epoch: 1, shard: 0, from: 2, calls: 3, stretches: 1 },
-      { epoch: 1, shard: 1, key: second, from: 1, calls: 3, stretches: 2 },
-    ]);
-    expect([...waits(driver, 0), ...waits(driver, 1)]).toEqual(Array(6).fill(false));
-    expect(driver.run.marks).toBeUndefined();
-  });
-});
-
 describe('in a mesh whose trainers come and go', () => {
   const CHURN = { latency: 40, jitter: 30, loss: 0.002, lives: 8_000, away: 1_500, synchronizerLives: 12_000 };
   /** `NMC_SEEDS=1000` for the long form. */
