@@ -23,12 +23,15 @@ import { atLeast, atMost, type Figure, told } from '../figure.ts';
 import { nmc, runProcess } from '../processes.ts';
 import { calmRounds, median, wereDisturbed } from '../statistics.ts';
 import { writeDigits } from './digits-on-disk.ts';
+import { sealedAndOpened, thereAndBack } from './packet-floor.ts';
 
 const WANTED = { rounds: 3, patience: 90_000 };
 const [SAMPLES, BATCH, TICKS] = [12_800, 128, 8];
 /** Of all but the first the quickest counts: threads compile what they do often, and that takes cores for some of them. */
 const EPOCHS = 10;
 const [WARM, CALLS] = [40, 40];
+/** Of a frame: 128 values of 128 samples. */
+const FRAME_BYTES = 4 * 128 * BATCH;
 const MOST_OVERHEAD_MS = 0.5;
 const LEAST_SHARE = 0.5;
 
@@ -40,6 +43,7 @@ export async function meshTickFigures(folder: string): Promise<readonly Figure[]
       devices: await longestWay(sources),
       one: await alone(folder, model, round),
       two: perTick(quickestEpoch(await mesh.deploy(model, lengths(folder), names))),
+      floor: { way: await thereAndBack(FRAME_BYTES), sealed: sealedAndOpened(FRAME_BYTES) },
     }));
     const of = (pick: (value: (typeof rounds)[number]['value']) => number): number =>
       median(rounds.map(({ value }) => pick(value)));
@@ -66,7 +70,20 @@ export async function meshTickFigures(folder: string): Promise<readonly Figure[]
         1,
       ),
     ];
-    return figures.map((figure) => ({ ...figure, disturbed: wereDisturbed(rounds) }));
+    const packet = `a packet of ${FRAME_BYTES / 1024} KiB on a direct border`;
+    const floor = [
+      told(
+        `${packet}: there and back between two processes`,
+        of((v) => v.floor.way),
+        'ms',
+      ),
+      told(
+        `${packet}: sealed and opened`,
+        of((v) => v.floor.sealed),
+        'ms',
+      ),
+    ];
+    return [...figures, ...floor].map((figure) => ({ ...figure, disturbed: wereDisturbed(rounds) }));
   } finally {
     await mesh.stop();
   }
