@@ -22,7 +22,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   roles: ['wire', 'training', 'audit', 'validation'],
   // What runs the roles: the ports it is given make it real or not.
   driver: ['training', 'wire', 'shard', 'roles'],
-  simulation: ['training', 'wire', 'shard', 'roles', 'driver', 'audit'],
+  simulation: ['support', 'training', 'wire', 'shard', 'roles', 'driver', 'audit'],
   serve: ['support', 'device', 'data', 'http', 'shard', 'training', 'driver'],
   net: [
     ...['support', 'store', 'identity', 'device', 'data', 'http', 'wire', 'backplane', 'shard', 'training', 'plan'],

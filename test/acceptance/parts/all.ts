@@ -1,6 +1,7 @@
 /** All parts of `npm run accept`, in its order. */
 import type { Part } from '../row.ts';
 import { asyncPart } from './async.ts';
+import { asyncTimePart } from './async-time.ts';
 import { attackParts } from './attacks.ts';
 import { auditCostsPart } from './audit-costs.ts';
 import { auditsPart } from './audits.ts';
@@ -80,6 +81,7 @@ export const parts: readonly Part[] = [
   deepPart,
   deepMeshPart,
   asyncPart,
+  asyncTimePart,
   resnetPart,
   linksPart,
   dryRunPart,
