@@ -1,6 +1,6 @@
 /**
  * Shards that really train, on a clock and a network that are made up: the sessions of a mesh, each on a machine of its
- * own, whose work takes the time that it is told. What a tick of the schedule `async` reads is what has arrived by then,
+ * own, whose work takes the time that it is told. A tick of the schedule `async` reads the newest frames that have arrived,
  * so the numbers are those of such a network, and the same on every machine however busy that is.
  */
 import { isTraining } from '../../spec/names.ts';
@@ -114,7 +114,7 @@ export class TimedShards {
       this.#now = next.at;
       await next.what();
     }
-    if (this.#left > 0) throw new Error(`${this.#left} calls of shards wait for frames that nobody sends`);
+    if (this.#left > 0) throw new Error(`${this.#left} calls of shards wait for frames that no shard sends`);
     return this.#results.slice(first);
   }
 

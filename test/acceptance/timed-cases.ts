@@ -138,7 +138,7 @@ export function small(of: TimedCase): TimedCase {
 export function builtFor(
   of: TimedCase,
   root: string,
-  { shards, microbatches = 1, staleness }: TimedSchedule,
+  { shards, microbatches = 1, isWhole, staleness }: TimedSchedule,
 ): BuiltPlan {
   const ticks = of.ticks(staleness ?? 0);
   const folder = join(root, '.cache', 'acceptance', 'async-time');

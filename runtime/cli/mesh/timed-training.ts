@@ -1,6 +1,6 @@
 /**
- * A training in shards with real numbers and made-up times: each shard on a machine of its own, which takes what is
- * counted for it, over a network with a delay. Says how good the model is after so many virtual seconds.
+ * A training in shards with real numbers and made-up times: each shard on a machine of its own, with the costs of
+ * a machine, over a network with a delay. Says how good the model is after so many virtual seconds.
  */
 import type { BuiltPlan } from '../../../compiler/8-plan/build.ts';
 import { type Costs, runningApart, secondsOfCounted, secondsOfFrame } from '../../../spec/costs.ts';

@@ -20,7 +20,7 @@ function trained(built: BuiltPlan, network: Partial<TimedNetwork> = {}): Promise
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, n) => all + n, 0);
 
-test('what is learnt in a strict schedule is that of one process, whatever the network does', async () => {
+test('a strict schedule learns the same as one process, over any network', async () => {
   for (const plan of [planOf(3, 0), freePlanOf(3, 0)]) {
     const { checks } = await trainHere(plan, data, 1);
     const lossy = { way: 3, loss: { share: 0.2, again: 7, seed: 1 } };
