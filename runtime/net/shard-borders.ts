@@ -50,7 +50,7 @@ export interface BordersOptions {
   readonly carry: (packet: Uint8Array, to: string, left?: () => void) => void;
   /** @returns why the shard refuses it */
   readonly deliver: (frame: Frame, from: number) => string | undefined;
-  /** A sound packet of a neighbour has come, with or without values; absent: nobody asks. */
+  /** A sound packet of a neighbour has come, with or without values; absent: it is not asked for. */
   readonly heard?: ((from: number) => void) | undefined;
   /** Where the shard's time is counted. */
   readonly times?: TickTimes;
