@@ -408,6 +408,20 @@ function indexings(seed: number): OperatorCase[] {
     cases.push(make(seed, 'embed', [table, ids], {}, false));
     cases.push(make(seed, 'embed_gradient', [ids, [[...shape, 3], normal]], { rows: 5 }, false));
   }
+  // So many rows that a table of who goes where is too large.
+  const many = { rows: 40_000 };
+  cases.push(
+    make(
+      seed,
+      'embed_gradient',
+      [
+        [[7], id],
+        [[7, 3], normal],
+      ],
+      many,
+      false,
+    ),
+  );
   return cases;
 }
 
