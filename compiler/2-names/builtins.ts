@@ -34,6 +34,8 @@ export const WORDS: ReadonlySet<string> = new Set([
   'lockstep',
   'pipelined',
   'async',
+  'wait',
+  'absent',
 ]);
 
 export const CONSTANTS: Readonly<Record<string, number | boolean>> = { true: true, false: false, pi: Math.PI };

@@ -35,6 +35,8 @@ export interface DeploymentSource {
   };
   readonly on?: readonly string[];
   readonly stretches?: NonNullable<Deployment['stretches']>;
+  /** Of `async`: as `Deployment.tick`. */
+  readonly tick?: number | undefined;
 }
 
 export interface MadeDeployment {
@@ -100,6 +102,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     ...(source.stretches === undefined || training.async ? {} : { stretches: source.stretches }),
     schedule: scheduleOfTraining(training),
     ...(training.async ? { ...training.async } : {}),
+    ...(training.async && source.tick !== undefined ? { tick: source.tick } : {}),
     microbatches: training.microbatches ?? 1,
     ...(training.ahead === undefined ? {} : { ahead: training.ahead }),
     codec,

@@ -1,6 +1,7 @@
 /** The state of a mesh, as `nmc status` shows it. */
 import type { Checked, FirstWrong } from '../../spec/run-events.ts';
 import { bordersOf } from '../roles/border-probes.ts';
+import { lateTicks } from '../roles/late-frames.ts';
 import { type MeasuredLink, withLink } from '../roles/measured-link.ts';
 import { fairSharesOf, heldByTrainer, shareOf } from '../roles/sharing.ts';
 import { startEstimate } from '../roles/start-estimate.ts';
@@ -52,6 +53,8 @@ export interface RunStatus {
   /** Of `async`: ticks that may lie between a value and the tick that reads it. */
   readonly staleness?: number;
   readonly late?: 'absent';
+  /** Of `async`: ticks for which frames are on their way by what is measured now; absent: it cannot be told. */
+  readonly lateTicks?: number;
   /** Of one batch in flight; 1 in lockstep. */
   readonly microbatches: number;
   /** Batches that begin before the weight step of the one before them. */
@@ -266,6 +269,18 @@ function linkStatus({ at, ...link }: MeasuredLink, now: number): LinkStatus {
   return { ...link, age: Math.max(0, now - at) / 1000 };
 }
 
+function lateNow(state: SynchronizerState, { deployment, owners }: RunState): Pick<RunStatus, 'lateTicks'> {
+  const ticks = lateTicks(
+    deployment,
+    owners.map((key) => {
+      const member = state.members[key];
+      const capability = member && withLink(member.capability, member.measured);
+      return capability && { key, capability, borders: bordersOf(state, key) };
+    }),
+  );
+  return ticks === undefined ? {} : { lateTicks: ticks };
+}
+
 export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStatus, 'shards'> {
   const { deployment, manifests, rows, phase, reason } = run;
   const last = rows.at(-1);
@@ -284,6 +299,7 @@ export function runHeader(state: SynchronizerState, run: RunState): Omit<RunStat
     schedule: deployment.schedule,
     ...(deployment.staleness === undefined ? {} : { staleness: deployment.staleness }),
     ...(deployment.late && { late: deployment.late }),
+    ...lateNow(state, run),
     microbatches: deployment.microbatches,
     ahead: deployment.ahead ?? 0,
     ownersEpoch: run.term,

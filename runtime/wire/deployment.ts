@@ -128,6 +128,8 @@ export interface Deployment {
   readonly schedule: 'lockstep' | 'pipelined' | 'async';
   /** Of `async`: so many ticks old may be what a tick reads; past that it waits. */
   readonly staleness?: number;
+  /** Of `async`: seconds of a tick of the slowest shard, as the deployer has counted them; absent: nothing was measured. */
+  readonly tick?: number;
   /** Of `async`: a neighbour that does not answer is absent, and is not waited for; absent: it is. */
   readonly late?: 'absent';
   /** Microbatches of one batch in flight; 1 in lockstep. */

@@ -4,6 +4,7 @@ import type { Freedom } from '../../../compiler/5-program/free-ticks.ts';
 import { pipelineProblem } from '../../../compiler/5-program/pipeline.ts';
 import { type BuiltPlan, planBytes } from '../../../compiler/8-plan/build.ts';
 import type { Staged } from '../../../compiler/compile.ts';
+import type { PlanTraining } from '../../../spec/plan.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import { ask } from '../../net/ask.ts';
 import { askStatus } from '../../net/ask-status.ts';
@@ -49,7 +50,7 @@ import {
 } from '../planning/asked-schedule.ts';
 import { chooseCodec } from '../planning/choose-codec.ts';
 import { chooseShards, fittingShards } from '../planning/choose-shards.ts';
-import { measuredStaleness } from '../planning/measured-staleness.ts';
+import { delaysOf, measuredStaleness, staleText, type TickDelays } from '../planning/measured-staleness.ts';
 import { openPlan } from '../planning/open-plan.ts';
 import { placementNeeds } from '../planning/placement-needs.ts';
 import type { RatedTrainer } from '../planning/predict-rate.ts';
@@ -122,10 +123,9 @@ export default async function (args: DeployArguments): Promise<number> {
     tellChoice(said, plan.shards.length, trainers.length, args.json);
     const data = await openTrainingData(plan, training, dataOpener(chosen));
     assertTrainable(plan, training, data);
+    const delays = training.async && delaysOf({ plan, shards: divided, trainers, codec, ...(on ? { on } : {}) });
     const { deployment, blobs } = makeDeployment({
-      verified,
-      training,
-      data,
+      ...{ verified, training, data, tick: delays?.tick },
       statistics: statisticsOf(
         programs.flatMap((program) => program.states),
         data.train,
@@ -156,12 +156,21 @@ export default async function (args: DeployArguments): Promise<number> {
       emit({ event: 'deployed', run: deployment.run, shards: deployment.shards, ...(values ? { values } : {}) });
     else
       process.stdout.write(
-        printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n${values ? `  ${valuesText(values)}\n` : ''}  ${nmc`status ${mesh}`}\n  ${nmc`logs ${deployment.run} ${mesh}`}\n  ${nmc`fetch ${deployment.run} ${mesh}`}\n`,
+        printed`${deployment.run} is deployed in ${deployment.shards} shard${deployment.shards === 1 ? '' : 's'}\n${values ? `  ${valuesText(values)}\n` : ''}${lateLine(training, said, delays)}  ${nmc`status ${mesh}`}\n  ${nmc`logs ${deployment.run} ${mesh}`}\n  ${nmc`fetch ${deployment.run} ${mesh}`}\n`,
       );
     return EXIT.done;
   } finally {
     link.close();
   }
+}
+
+/** How old values of others may be, and why. */
+function lateLine(
+  { async: free }: Pick<PlanTraining, 'async'>,
+  { staleness: by = MEASURED }: SaidBy,
+  delays: TickDelays | undefined,
+): string {
+  return free ? `  values of others ${staleText(free.staleness, by, delays)}\n` : '';
 }
 
 /** Nothing where they are not here, which planning can do without. */

@@ -118,9 +118,10 @@ function progressText({ epoch, epochs, batches, shards }: RunStatus): string {
   return `epoch ${epoch} of ${epochs}${within}`;
 }
 
-function scheduleText({ schedule, microbatches, ahead, staleness, late }: RunStatus): string {
+function scheduleText({ schedule, microbatches, ahead, staleness = 0, late, lateTicks = 0 }: RunStatus): string {
   const without = late ? ', without neighbours that do not answer' : '';
-  const stale = staleness === undefined ? '' : `, values at most ${staleness} ticks old${without}`;
+  const now = lateTicks > staleness ? ` where frames are ${lateTicks} ticks on their way now` : '';
+  const stale = schedule === 'async' ? `, values at most ${staleness} ticks old${now}${without}` : '';
   return `${schedule}${stale}${microbatches > 1 ? ` in ${microbatches}` : ''}${ahead > 0 ? `, ${ahead} ahead` : ''}`;
 }
 

@@ -82,13 +82,18 @@ interface Cut {
 }
 
 /** The bound by what was measured, within what the ticks of the training allow. */
-export function measuredStaleness({ graph, task, plan, shards, trainers, codec, on }: Cut): number {
+export function measuredStaleness({ graph, task, ...cut }: Cut): number {
+  const delays = delaysOf(cut);
+  return mostStale(graph, task, cut.plan, delays ? staleFor(delays) : USUAL_STALENESS);
+}
+
+/** Where the mesh would place the shards, if it had nothing else to do. */
+export function delaysOf({ plan, shards, trainers, codec, on }: Omit<Cut, 'graph' | 'task'>): TickDelays | undefined {
   const { needs, pace } = placementNeeds(shards, codec);
   const memoryOf = (i: number): number => plan.shards[i]?.memory ?? 0;
   const placed = needs.map((need, i) => ({ ...need, memory: memoryOf(i), flops: need.work.flops, bytes: 0 }));
   const { owners, problem } = placeOn(placed, trainers, { pace, ...(on ? { on } : {}) });
-  const delays = problem === undefined ? tickDelays({ shards, owners, trainers, codec }) : undefined;
-  return mostStale(graph, task, plan, delays ? staleFor(delays) : USUAL_STALENESS);
+  return problem === undefined ? tickDelays({ shards, owners, trainers, codec }) : undefined;
 }
 
 function secondsBetween(from: RatedTrainer, to: RatedTrainer, bytes: number): number {

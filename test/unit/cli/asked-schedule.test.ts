@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { DEPLOY } from '../../../runtime/cli/mesh/options.ts';
 import { askedSchedule, askedShards } from '../../../runtime/cli/planning/asked-schedule.ts';
 import { readOptions } from '../../../runtime/cli/shell/options.ts';
-import { checked } from '../../support/check-source.ts';
+import { checked, codesOf } from '../../support/check-source.ts';
 import { tinyModel } from '../../support/nmc.ts';
 
 type Options = Readonly<Record<string, string>>;
@@ -114,6 +114,13 @@ test('lockstep together with microbatches is refused, whether an option or the m
   expect(() => asked('', { schedule: 'async', microbatches: '4' })).toThrow('asks for async, which does not divide');
   expect(() => asked('', { schedule: 'async', ahead: '1' })).toThrow('--schedule asks for async');
   expect(() => asked('', { schedule: 'serial' })).toThrow('the schedule serial is unknown');
+});
+
+test('the language knows the words of a schedule', () => {
+  const codes = (word: string): string[] =>
+    codesOf(`${tinyModel()}\nschedule home of tiny {\n  mode = async\n  late = ${word}\n}\n`);
+  for (const word of ['wait', 'absent']) expect(codes(word)).not.toContain('name/unknown');
+  expect(codes('never')).toContain('name/unknown');
 });
 
 test('the number of shards is that of --partition, else that of the model, else one', () => {

@@ -7,8 +7,9 @@ import {
   staleText,
   tickDelays,
 } from '../../../runtime/cli/planning/measured-staleness.ts';
-import { predictPlaced, type RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
+import { predictPlaced, type RatedTrainer, wayEnd } from '../../../runtime/cli/planning/predict-rate.ts';
 import { rated } from '../../../runtime/cli/planning/rated-shard.ts';
+import { lateTicks } from '../../../runtime/roles/late-frames.ts';
 import { type Costs, FREE } from '../../../spec/costs.ts';
 import { staged } from '../../mesh/chain-model.ts';
 import { builtPlan } from '../../support/built-plans.ts';
@@ -68,4 +69,19 @@ test('it is told with what it answers', () => {
   );
   expect(staleText(1, '--staleness', { tick: 0.01, way: 0.03 })).toMatch(/; frames come 3 ticks late, so shards wait$/);
   expect(staleText(2, 'measured', undefined)).toMatch(/: how late they come was not measured$/);
+});
+
+test('while a run goes on, frames that have become later are told from what is measured now', () => {
+  const sends = [{ to: 1, bytes: 1000, frames: 10, hops: 10 }];
+  const needs = [
+    { memory: 1, flops: 1, bytes: 0, sends },
+    { memory: 1, flops: 1, bytes: 0 },
+  ];
+  const ends = (roundTrip: number) => trainers(roundTrip, 0.01).map(wayEnd);
+  const late = (roundTrip: number, tick?: number): number | undefined =>
+    lateTicks({ needs, ...(tick === undefined ? {} : { tick }) }, ends(roundTrip));
+  expect(late(40, 0.02)).toBe(2);
+  expect(late(400, 0.02)).toBe(20);
+  expect(late(400)).toBeUndefined();
+  expect(lateTicks({ needs, tick: 0.02 }, [ends(40)[0], undefined])).toBeUndefined();
 });
