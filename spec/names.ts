@@ -212,6 +212,10 @@ export const deltaName = (node: string): string => `delta.${node}`;
 export const isValueInside = (id: string): boolean =>
   [VALUE, DEVIATION].some((kind) => id.startsWith(`${INSIDE}${kind}`));
 
+/** Whether a carry, inside the loop or behind it, is a node's values, or a tile of them: not what they deviate by. */
+export const isCarriedValue = (id: string): boolean =>
+  [insideName(VALUE), afterName(VALUE)].some((k) => id.startsWith(k));
+
 // Leaves of expressions: what a clamp, a start or a read is made of.
 
 /** Members of a node that a read may ask for. */

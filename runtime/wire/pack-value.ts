@@ -8,8 +8,11 @@ import type { PackedWriter } from './packed-bytes.ts';
 import {
   type Base,
   baseOf,
+  FIXED_LEVELS,
+  headOf,
   LEVELS,
   LONG_SPACE,
+  MAX_FIXED_SCALE,
   MAX_SCALE,
   MAX_THRESHOLD_BYTE,
   MODES,
@@ -28,12 +31,39 @@ const THRESHOLD_SHARE = 1.22;
 const LARGEST_HALF = 65_504;
 const WITHOUT_SIGN = 0x7fffffff;
 
+/** What a value goes on from. */
+export interface Nearest {
+  /** As its byte counts it; 0: nothing. */
+  readonly base: number;
+  /** Sums of the squares of its numbers, and of what they have changed by. */
+  readonly squares: number;
+  readonly changed: number;
+}
+
+/**
+ * Of all that was sent before and that it may go on from, what it has changed least from; itself wherever it was sent.
+ * @param value finite
+ */
+export function nearestOf(value: Tensor, { own, bases }: ValueForm, sent: ReadonlyMap<string, Float32Array>): Nearest {
+  let squares = 0;
+  for (let i = 0; i < value.length; i++) squares += Math.fround(value[i] as number) ** 2;
+  let nearest: Nearest = { base: 0, squares, changed: squares };
+  for (const [i, name] of bases.entries()) {
+    const before = sent.get(name);
+    if (!before) continue;
+    let changed = 0;
+    for (let k = 0; k < before.length; k++) changed += (Math.fround(value[k] as number) - (before[k] as number)) ** 2;
+    if (changed < nearest.changed) nearest = { base: i + 1, squares, changed };
+    if (name === own) break;
+  }
+  return nearest.changed > NEW_SHARE * squares ? { base: 0, squares, changed: squares } : nearest;
+}
+
 /**
  * Writes one value. A change that is not sent stays a difference to `memory`, and is sent when it counts: none is lost.
- * Whole values are exact, however few bits changes have: what settles is small beside them, and a receiver would take
- * their rounding for an error.
+ * A value that is like none before it goes whole, or where it may be rounded, as a change from nothing.
  * @param value finite
- * @param memory what its receiver has; becomes what it has then
+ * @param memory what its receiver goes on from: by `nearest`, zeros where that is nothing; becomes what it has then
  */
 export function packValue(
   out: PackedWriter,
@@ -41,30 +71,57 @@ export function packValue(
   memory: Float32Array,
   form: ValueForm,
   codec: PackedCodec,
+  { base, changed }: Nearest,
 ): void {
-  const base = baseOf(codec);
-  const changes = zeroed(Float32Array, ofPresent(value.length));
-  let [squares, changed] = [0, 0];
-  for (let i = 0; i < changes.length; i++) {
-    const now = Math.fround(value[i] as number);
-    const change = now - (memory[i] as number);
-    changes[i] = change;
-    squares += now * now;
-    changed += change * change;
+  const sizes = baseOf(codec);
+  const isKept = form.isOfSamples && base > 0;
+  if (changed === 0 || (isKept && sizes === 'int8' && isTold(value, memory, form))) out.byte(headOf(MODES.same, base));
+  else if (!form.isOfSamples || (sizes === 'f32' && form.isNarrow)) packWhole(out, value, memory);
+  else if (!isKept && sizes !== 'int8') packWhole(out, value, memory);
+  else if (!isKept && !form.mayBeRounded) packFixed(out, value, memory, form);
+  else {
+    const changes = changesOf(value, memory);
+    if (!isKept || form.isNarrow || codec === 'int8') packDense(out, changes, memory, form, sizes, base);
+    else if (codec === 'ternary') packTernary(out, changes, memory, form, base);
+    else packChanges(out, changes, memory, sizes, base);
   }
-  if (changed === 0) out.byte(MODES.same);
-  else if (!form.isOfSamples || changed > NEW_SHARE * squares || (form.isNarrow && base === 'f32'))
-    packWhole(out, value, memory);
-  else if (form.isNarrow || codec === 'int8') packDense(out, changes, memory, form, base);
-  else if (codec === 'ternary') packTernary(out, changes, memory, form);
-  else packChanges(out, changes, memory, base);
+}
+
+/** No number is so far from what its receiver has that a whole frame would say more. */
+function isTold(value: Tensor, memory: Float32Array, { row }: ValueForm): boolean {
+  for (let from = 0; from < memory.length; from += row) {
+    const step = mostOf(value, from, from + row) / FIXED_LEVELS;
+    for (let i = from; i < from + row; i++)
+      if (Math.abs((value[i] as number) - (memory[i] as number)) > step) return false;
+  }
+  return true;
+}
+
+function changesOf(value: Tensor, memory: Float32Array): Float32Array {
+  const changes = zeroed(Float32Array, ofPresent(value.length));
+  for (let i = 0; i < changes.length; i++) changes[i] = Math.fround(value[i] as number) - (memory[i] as number);
+  return changes;
 }
 
 function packWhole(out: PackedWriter, value: Tensor, memory: Float32Array): void {
-  out.byte(MODES.whole);
+  out.byte(headOf(MODES.whole, 0));
   for (let i = 0; i < memory.length; i++) {
     memory[i] = value[i] as number;
     out.float(memory[i] as number);
+  }
+}
+
+/** Every number to what f32 has of the largest of its row. */
+function packFixed(out: PackedWriter, value: Tensor, memory: Float32Array, { row }: ValueForm): void {
+  out.byte(headOf(MODES.fixed, 0));
+  for (let from = 0; from < memory.length; from += row) {
+    const scale = Math.min(MAX_FIXED_SCALE, Math.fround(mostOf(value, from, from + row) / FIXED_LEVELS));
+    out.float(scale);
+    for (let i = from; i < from + row; i++) {
+      const level = levelOf(value[i] as number, scale, FIXED_LEVELS);
+      out.level(level);
+      memory[i] = level * scale;
+    }
   }
 }
 
@@ -74,14 +131,15 @@ function packDense(
   changes: Float32Array,
   memory: Float32Array,
   { row }: ValueForm,
-  base: Base,
+  sizes: Base,
+  base: number,
 ): void {
-  out.byte(MODES.dense);
+  out.byte(headOf(MODES.dense, base));
   for (let from = 0; from < changes.length; from += row) {
-    const scale = base === 'int8' ? scaleOf(changes, from, from + row) : 1;
-    if (base === 'int8') out.float(scale);
+    const scale = sizes === 'int8' ? scaleOf(changes, from, from + row) : 1;
+    if (sizes === 'int8') out.float(scale);
     for (let i = from; i < from + row; i++)
-      memory[i] = moved(memory[i] as number, packNumber(out, changes[i] as number, scale, base));
+      memory[i] = moved(memory[i] as number, packNumber(out, changes[i] as number, scale, sizes));
   }
 }
 
@@ -96,28 +154,36 @@ function packNumber(out: PackedWriter, value: number, scale: number, base: Base)
     out.half(half);
     return fromHalf(half);
   }
-  const level = scale === 0 ? 0 : Math.max(-LEVELS, Math.min(LEVELS, Math.round(value / scale)));
+  const level = levelOf(value, scale, LEVELS);
   out.byte(level & 0xff);
   return Math.fround(level * scale);
 }
 
+function levelOf(value: number, scale: number, levels: number): number {
+  return scale === 0 ? 0 : Math.max(-levels, Math.min(levels, Math.round(value / scale)));
+}
+
 function scaleOf(values: Tensor, from: number, to: number): number {
+  return Math.min(MAX_SCALE, Math.fround(mostOf(values, from, to) / LEVELS));
+}
+
+function mostOf(values: Tensor, from: number, to: number): number {
   let most = 0;
   for (let i = from; i < to; i++) most = Math.max(most, Math.abs(values[i] as number));
-  return Math.min(MAX_SCALE, Math.fround(most / LEVELS));
+  return most;
 }
 
 /** The largest changes, by their places. */
-function packChanges(out: PackedWriter, changes: Float32Array, memory: Float32Array, base: Base): void {
+function packChanges(out: PackedWriter, changes: Float32Array, memory: Float32Array, sizes: Base, base: number): void {
   const places = largestChanges(changes, Math.ceil(changes.length / SENT_OF));
   const isMarked = places.length * 8 > changes.length;
-  out.byte(isMarked ? MODES.marked : MODES.spaced);
+  out.byte(headOf(isMarked ? MODES.marked : MODES.spaced, base));
   out.count(places.length);
-  const scale = base === 'int8' ? scaleOfPlaces(changes, places) : 1;
-  if (base === 'int8') out.float(scale);
+  const scale = sizes === 'int8' ? scaleOfPlaces(changes, places) : 1;
+  if (sizes === 'int8') out.float(scale);
   if (isMarked) writeMarks(out, places, changes.length);
   else writeSpaces(out, places);
-  for (const i of places) memory[i] = moved(memory[i] as number, packNumber(out, changes[i] as number, scale, base));
+  for (const i of places) memory[i] = moved(memory[i] as number, packNumber(out, changes[i] as number, scale, sizes));
 }
 
 /** In their order; where several are alike, the first ones. None that is zero. */
@@ -168,8 +234,14 @@ function writeSpaces(out: PackedWriter, places: Uint32Array): void {
  * Of each row a threshold, a power of two that halves as its changes do; of each of its numbers whether it is added,
  * taken, or neither: the nearest.
  */
-function packTernary(out: PackedWriter, changes: Float32Array, memory: Float32Array, { row }: ValueForm): void {
-  out.byte(MODES.ternary);
+function packTernary(
+  out: PackedWriter,
+  changes: Float32Array,
+  memory: Float32Array,
+  { row }: ValueForm,
+  base: number,
+): void {
+  out.byte(headOf(MODES.ternary, base));
   const rows: { readonly from: number; readonly threshold: number }[] = [];
   for (let from = 0; from < changes.length; from += row) {
     const byte = thresholdByte(changes, from, row);

@@ -21,6 +21,12 @@ export class PackedWriter {
     this.#at += 2;
   }
 
+  /** @param value a whole number from -2^23 to 2^23 - 1 */
+  level(value: number): void {
+    this.half(value & 0xffff);
+    this.byte((value >> 16) & 0xff);
+  }
+
   count(value: number): void {
     this.#view.setUint32(this.#at, value, true);
     this.#at += 4;
@@ -60,6 +66,11 @@ export class PackedReader {
 
   half(): number {
     return this.#has(2) ? this.#view.getUint16(this.#at - 2, true) : 0;
+  }
+
+  level(): number {
+    const low = this.half();
+    return ((this.byte() << 24) >> 8) | low;
   }
 
   count(): number {

@@ -1,13 +1,25 @@
 /** What packed values look like, as both ends have to know it (spec/wire.md, 5). Pure. */
 import { MAX_BORDER_VALUE } from './border-values.ts';
 import type { PackedCodec } from './codec.ts';
+import type { PackedReader } from './packed-bytes.ts';
 import type { ValueForm } from './value-forms.ts';
 
 /**
- * Byte in front of a value. `same`: nothing, it is what was sent last, or zero; `whole`: each of its numbers, in f32; `dense`: each of its changes; `marked` and
- * `spaced`: some changes, and a bit for each place, or the space before each; `ternary`: a threshold added, taken or not.
+ * Low bits of the byte in front of a value. `same`: nothing, it is what it goes on from; `whole`: each of its numbers, in
+ * f32; `fixed`: each as a level of 24 bits, with a scale for each row; `dense`: each of its changes; `marked` and `spaced`: some changes, and a bit for each place, or the space before
+ * each; `ternary`: a threshold added, taken or not.
  */
-export const MODES = { same: 0, whole: 1, marked: 2, spaced: 3, ternary: 4, dense: 5 } as const;
+export const MODES = { same: 0, whole: 1, marked: 2, spaced: 3, ternary: 4, dense: 5, fixed: 6 } as const;
+
+const MODE_BITS = 3;
+
+/** @param base what the value goes on from: 0 nothing, that is zeros; else one more than its place in `ValueForm.bases` */
+export const headOf = (mode: number, base: number): number => (base << MODE_BITS) | mode;
+
+export function readHead(input: PackedReader): { readonly mode: number; readonly base: number } {
+  const byte = input.byte();
+  return { mode: byte & (2 ** MODE_BITS - 1), base: byte >> MODE_BITS };
+}
 
 /** How the sizes of changes lie in it. */
 export type Base = 'f32' | 'f16' | 'int8';
@@ -29,6 +41,9 @@ export const THRESHOLD_BIAS = 150;
 /** The largest f32 that may cross, and the scale that gives no larger one. */
 export const MAX_PACKED = 999_999_995_904;
 export const MAX_SCALE = Math.fround(Math.floor(MAX_PACKED / LEVELS) - 1024);
+/** Of a level of 24 bits: of the largest of its row it has what f32 has. */
+export const FIXED_LEVELS = 2 ** 23 - 1;
+export const MAX_FIXED_SCALE = Math.fround(MAX_PACKED / FIXED_LEVELS - 1);
 /** 2^40 is more than any value: no row changes by it. */
 export const MAX_THRESHOLD_BYTE = THRESHOLD_BIAS + 40;
 

@@ -6,35 +6,41 @@ import type { ShardSchedule } from '../../spec/schedule.ts';
 import { ofPresent, zeroed } from '../support/bounded.ts';
 import type { Frame, FrameKey } from '../training/frame.ts';
 import type { PackedCodec, Tensor } from './codec.ts';
-import { packValue } from './pack-value.ts';
+import { nearestOf, packValue } from './pack-value.ts';
 import { PackedReader, PackedWriter } from './packed-bytes.ts';
-import { mostBytes } from './packed-form.ts';
+import { mostBytes, readHead } from './packed-form.ts';
 import { unpackValue } from './unpack-value.ts';
 import { messageForms, type ValueForm } from './value-forms.ts';
 
 /** Two calls may be under way at once. */
 const CALLS_KEPT = 2;
 
-class Memories {
-  readonly #calls = new Map<number, Map<string, Float32Array>>();
+/** What was sent last of each value, in one part of one call. */
+type Sent = Map<string, Float32Array>;
 
-  of({ callIndex, microbatch }: FrameKey, values: readonly ValueForm[]): readonly Float32Array[] {
+class Memories {
+  readonly #calls = new Map<number, Map<number, Sent>>();
+
+  of({ callIndex, microbatch }: FrameKey): Sent {
     let call = this.#calls.get(callIndex);
     if (!call) {
       for (const before of this.#calls.keys()) if (before <= callIndex - CALLS_KEPT) this.#calls.delete(before);
-      call = new Map<string, Float32Array>();
+      call = new Map<number, Sent>();
       this.#calls.set(callIndex, call);
     }
-    const kept = call;
-    return values.map(({ memory, length }) => {
-      const name = `${memory}/${microbatch}`;
-      const known = kept.get(name);
-      if (known !== undefined) return known;
-      const made = zeroed(Float32Array, ofPresent(length));
-      kept.set(name, made);
-      return made;
-    });
+    const known = call.get(microbatch) ?? new Map<string, Float32Array>();
+    call.set(microbatch, known);
+    return known;
   }
+}
+
+/** What is kept of a value from now on: at first what it goes on from. */
+function goOnFrom(sent: Sent, { own, bases, length }: ValueForm, base: number): Float32Array {
+  const made = zeroed(Float32Array, ofPresent(length));
+  const from = base === 0 ? undefined : sent.get(bases[base - 1] ?? '');
+  if (from) made.set(from);
+  sent.set(own, made);
+  return made;
 }
 
 export interface PackedFrame {
@@ -57,11 +63,13 @@ export class FramePacker {
   pack(frame: Frame): PackedFrame {
     const form = this.#forms.get(frame.message);
     if (!form) throw new Error(`no message ${frame.message}`);
-    const memories = this.#memories.of(frame, form);
+    const sent = this.#memories.of(frame);
     const out = new PackedWriter(form.reduce((sum, value) => sum + mostBytes(value), 0));
     const values = form.map((value, i) => {
-      const memory = memories[i] as Float32Array;
-      packValue(out, frame.values[i] as Tensor, memory, value, this.#codec);
+      const given = frame.values[i] as Tensor;
+      const nearest = nearestOf(given, value, sent);
+      const memory = goOnFrom(sent, value, nearest.base);
+      packValue(out, given, memory, value, this.#codec, nearest);
       return memory.slice();
     });
     return { payload: out.written, values };
@@ -90,10 +98,16 @@ export class FrameUnpacker {
   unpack(key: FrameKey, payload: Uint8Array): Float32Array[] | undefined {
     const form = this.#forms.get(key.message);
     if (!form) return undefined;
-    const memories = this.#memories.of(key, form);
+    const sent = this.#memories.of(key);
     const input = new PackedReader(payload);
-    for (const [i, value] of form.entries())
-      if (!unpackValue(input, memories[i] as Float32Array, value, this.#codec)) return undefined;
-    return input.left === 0 ? memories.map((memory) => memory.slice()) : undefined;
+    const values: Float32Array[] = [];
+    for (const value of form) {
+      const { mode, base } = readHead(input);
+      if (base > 0 && !sent.has(value.bases[base - 1] ?? '')) return undefined;
+      const memory = goOnFrom(sent, value, base);
+      if (!unpackValue(input, mode, base, memory, value, this.#codec)) return undefined;
+      values.push(memory.slice());
+    }
+    return input.left === 0 ? values : undefined;
   }
 }

@@ -5,9 +5,11 @@ import type { PackedReader } from './packed-bytes.ts';
 import {
   type Base,
   baseOf,
+  FIXED_LEVELS,
   isSound,
   LEVELS,
   LONG_SPACE,
+  MAX_FIXED_SCALE,
   MAX_SCALE,
   MAX_THRESHOLD_BYTE,
   MAX_TRITS_BYTE,
@@ -19,19 +21,30 @@ import {
 import type { ValueForm } from './value-forms.ts';
 
 /**
- * Reads one value into what its receiver has of it.
+ * Reads one value, behind its byte, into what it goes on from.
+ * @param base 0 where that is nothing
  * @returns whether it could be: else `memory` is of no use
  */
-export function unpackValue(input: PackedReader, memory: Float32Array, form: ValueForm, codec: PackedCodec): boolean {
-  const base = baseOf(codec);
-  const mode = input.byte();
+export function unpackValue(
+  input: PackedReader,
+  mode: number,
+  base: number,
+  memory: Float32Array,
+  form: ValueForm,
+  codec: PackedCodec,
+): boolean {
+  const sizes = baseOf(codec);
   if (input.isOver) return false;
   if (mode === MODES.same) return true;
-  if (mode === MODES.whole) return readWhole(input, memory);
+  if (mode === MODES.whole) return base === 0 && readWhole(input, memory);
   if (!form.isOfSamples) return false;
-  if (form.isNarrow || codec === 'int8') return mode === MODES.dense && readDense(input, memory, form, base);
+  if (mode === MODES.fixed) return base === 0 && sizes === 'int8' && readFixed(input, memory, form);
+  const isRounded = base === 0 && sizes === 'int8' && form.mayBeRounded;
+  if (form.isNarrow || codec === 'int8' || (isRounded && mode === MODES.dense))
+    return mode === MODES.dense && (base > 0 || isRounded) && readDense(input, memory, form, sizes);
+  if (base === 0) return false;
   if (codec === 'ternary') return mode === MODES.ternary && readTernary(input, memory, form);
-  return (mode === MODES.marked || mode === MODES.spaced) && readChanges(input, memory, base, mode === MODES.marked);
+  return (mode === MODES.marked || mode === MODES.spaced) && readChanges(input, memory, sizes, mode === MODES.marked);
 }
 
 function readWhole(input: PackedReader, memory: Float32Array): boolean {
@@ -39,6 +52,19 @@ function readWhole(input: PackedReader, memory: Float32Array): boolean {
     const value = input.float();
     if (!isSound(value)) return false;
     memory[i] = value;
+  }
+  return !input.isOver;
+}
+
+function readFixed(input: PackedReader, memory: Float32Array, { row }: ValueForm): boolean {
+  for (let from = 0; from < memory.length; from += row) {
+    const scale = input.float();
+    if (!(scale >= 0 && scale <= MAX_FIXED_SCALE)) return false;
+    for (let i = from; i < from + row; i++) {
+      const level = input.level();
+      if (level < -FIXED_LEVELS) return false;
+      memory[i] = level * scale;
+    }
   }
   return !input.isOver;
 }

@@ -100,12 +100,13 @@ export async function isOfThisProgram(
 
 /**
  * What a plan says of a program, whatever device it was made for: a run in one piece on the CPU keeps no kernels. Nor does
- * the text count that it was made from: of another one, with other comments and tasks, the same files may come.
+ * the text count that it was made from: of another one, with other comments and tasks, the same files may come; nor how
+ * fast it is to go, on machines as they were known then.
  *
  * @param plan text of `plan.json`
  */
 export function programOf(plan: string): string {
-  const { files, shards, source: _text, ...rest } = JSON.parse(plan) as PlanText;
+  const { files, shards, source: _text, predicted: _rate, ...rest } = JSON.parse(plan) as PlanText;
   const kept = files.filter(({ path }) => !/(^|\/)kernels\//.test(path));
   return JSON.stringify({ ...rest, files: kept, shards: shards.map(({ kernels: _, ...shard }) => shard) });
 }
@@ -115,6 +116,7 @@ interface PlanText {
   readonly files: readonly { readonly path: string }[];
   readonly shards: readonly { readonly kernels?: unknown }[];
   readonly source: unknown;
+  readonly predicted?: unknown;
 }
 
 function nmc(root: string, args: readonly string[], onLine: (line: string) => void = () => undefined): Promise<Ended> {

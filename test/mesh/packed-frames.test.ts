@@ -5,22 +5,27 @@ import { BORDER_CODECS, isPacked, type PackedCodec } from '../../runtime/wire/co
 import { bitsOfLargest } from '../../runtime/wire/largest.ts';
 import { FramePacker, FrameUnpacker } from '../../runtime/wire/packer.ts';
 import { messageForms } from '../../runtime/wire/value-forms.ts';
+import { afterName, deviationName, insideName, valueName } from '../../spec/names.ts';
 import { stream } from '../../spec/random.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 
 const CODECS = BORDER_CODECS.filter(isPacked);
 const [BATCH, WIDTH, NARROW] = [4, 40, 10];
+/** In the byte of a value that goes on from itself. */
+const OWN = 8;
 const value = (name: string, ...shape: number[]) => ({ name, shape });
 
-/** Message 0 before the ticks, 1 in each, 2 behind them: a wide value, a narrow one, and a sum of no samples. */
+/** Before the ticks, in each, and behind them. */
+const NAMES = ['sweep', insideName(valueName('h')), afterName(deviationName('h'))];
+/** A message of each: a wide value, a narrow one, and a sum of no samples. */
 const schedule: ShardSchedule = {
   shard: 0,
   messages: [0, 1, 2].map((id) => ({
     ...{ id, from: 0, to: 1 },
     values: [
       ...(id === 0 ? [value('other', BATCH, 33)] : []),
-      value(`wide${id}`, BATCH, WIDTH),
-      value(`narrow${id}`, BATCH, NARROW),
+      value(NAMES[id] ?? '', BATCH, WIDTH),
+      value(NAMES[id] ?? '', BATCH, NARROW),
       value(`sum${id}`),
     ],
   })),
@@ -45,10 +50,30 @@ const frameOf = (tick: number, values: readonly Float32Array[], message = 1, cal
   values,
 });
 
-test('values go on from stage to stage, by their shape and place', () => {
+const isExact = (codec: PackedCodec): boolean => codec === 'changes' || codec === 'changes+f16';
+
+/** Each number exactly, or to what f32 has of the largest: at most the half of a step of 2^-23. */
+function expectWhole(found: readonly Float32Array[], values: readonly Float32Array[], codec: PackedCodec): void {
+  for (const [i, all] of values.entries()) {
+    const largest = Math.max(...all.map(Math.abs));
+    const most = isExact(codec) || all.length === 1 ? 0 : largest * 2 ** -23;
+    for (const [k, x] of all.entries()) expect(Math.abs((found[i]?.[k] ?? Number.NaN) - x)).toBeLessThanOrEqual(most);
+  }
+}
+
+test('values go on from any of their shape, the same place and the latest stage first', () => {
   const forms = [0, 1, 2].map((id) => messageForms(schedule).get(id));
-  expect(forms[1]?.map(({ memory }) => memory)).toEqual(forms[2]?.map(({ memory }) => memory));
-  expect(forms[0]?.slice(1)).toEqual(forms[1]);
+  expect(forms[1]?.map(({ bases }) => bases)).toEqual([
+    ['1.0', '2.0', '0.1'],
+    ['1.1', '2.1', '0.2'],
+    ['1.2', '2.2', '0.3'],
+  ]);
+  expect(forms[2]?.[0]?.bases).toEqual(['2.0', '1.0', '0.1']);
+  expect(forms.map((form) => form?.map(({ mayBeRounded }) => mayBeRounded))).toEqual([
+    [false, false, false, false],
+    [false, false, true],
+    [true, true, true],
+  ]);
   expect(forms[1]?.map(({ row, isNarrow, isOfSamples }) => [row, isNarrow, isOfSamples])).toEqual([
     [WIDTH, false, true],
     [NARROW, true, true],
@@ -66,7 +91,7 @@ test.each(CODECS)('%s: both ends have the same, and values that stay are reached
     const packed = packer.pack(frame);
     expect(unpacker.unpack(frame, packed.payload)).toEqual(packed.values);
     // The first one is whole, and what is no value of samples is exact.
-    if (tick === 0) expect(packed.values).toEqual(start);
+    if (tick === 0) expectWhole(packed.values, start, codec);
     expect(packed.values[2]).toEqual(frame.values[2]);
     if (tick === 1) bytes = packed.payload.length;
     if (tick < 49) continue;
@@ -80,11 +105,38 @@ test.each(CODECS)('%s: what does not change takes a byte, and each call begins f
   const packer = new FramePacker(codec, schedule);
   const values = SIZES.map((size) => drawnValues(size, 1));
   const whole = packer.pack(frameOf(0, values)).payload;
-  expect(packer.pack(frameOf(1, values)).payload).toEqual(new Uint8Array(SIZES.length));
+  expect(packer.pack(frameOf(1, values)).payload).toEqual(new Uint8Array(SIZES.length).fill(OWN));
+  // Another message has it from the first one.
+  expect(packer.pack(frameOf(0, values, 2)).payload).toEqual(new Uint8Array(SIZES.length).fill(2 * OWN));
   expect(packer.pack(frameOf(0, values, 1, 1)).payload).toEqual(whole);
   const zeros = SIZES.map((size) => new Float32Array(size));
   expect(packer.pack(frameOf(0, zeros, 1, 2)).payload).toEqual(new Uint8Array(SIZES.length));
 });
+
+test.each(CODECS)(
+  '%s: behind the sweep, what is like nothing before it is rounded, but for values of nodes',
+  (codec) => {
+    const [packer, unpacker] = [new FramePacker(codec, schedule), new FrameUnpacker(codec, schedule)];
+    const send = (message: number, values: readonly Float32Array[]) => {
+      const frame = frameOf(0, values, message);
+      const packed = packer.pack(frame);
+      expect(unpacker.unpack(frame, packed.payload)).toEqual(packed.values);
+      return { values: packed.values.slice(0, 2), wholes: packed.payload.length > 3 * BATCH * (WIDTH + NARROW) };
+    };
+    for (const message of [0, 1]) {
+      const values = (message === 0 ? [BATCH * 33, ...SIZES] : SIZES).map((size) => drawnValues(size, 10 ** message));
+      const sent = send(message, values);
+      expect(sent.wholes).toBe(true);
+      expectWhole(sent.values, values.slice(0, 2), codec);
+    }
+    // Far below what went before: its own rows say how it is rounded.
+    const small = SIZES.map((size) => drawnValues(size, 1e-9));
+    const { values, wholes } = send(2, small);
+    expect(wholes).toBe(isExact(codec));
+    for (const [i, all] of values.entries())
+      for (const [k, x] of all.entries()) expect(Math.abs(x - (small[i]?.[k] ?? 0))).toBeLessThan(2e-11);
+  },
+);
 
 test.each(CODECS)('%s: the largest amounts that may cross do not grow', (codec) => {
   const [packer, unpacker] = [new FramePacker(codec, schedule), new FrameUnpacker(codec, schedule)];
@@ -152,24 +204,33 @@ const f32 = (number: number): number[] => [...new Uint8Array(Float32Array.of(num
 const zerosBehind = Array.from({ length: 1000 }, () => 0);
 
 test.each<[string, PackedCodec, number[]]>([
-  ['more changes than numbers', 'changes+int8', [3, ...u32(2 ** 32 - 1), ...f32(1), ...zerosBehind]],
-  ['a change behind the last number', 'changes+int8', [3, ...u32(1), ...f32(1), 255, 1, ...zerosBehind]],
-  ['more marks than changes', 'changes+int8', [2, ...u32(1), ...f32(1), 255, ...zerosBehind]],
-  ['a scale that is no number', 'changes+int8', [3, ...u32(1), ...f32(Number.NaN), ...zerosBehind]],
-  ['a scale below zero', 'int8', [5, ...f32(-1), ...zerosBehind]],
-  ['a scale that is too large', 'int8', [5, ...f32(1e30), ...zerosBehind]],
-  ['a level that no sender has', 'int8', [5, ...f32(1), 128, ...zerosBehind]],
-  ['an infinite change', 'changes+f16', [3, ...u32(1), 0, 0, 0x7c, ...zerosBehind]],
-  ['a change that is no number', 'changes', [3, ...u32(1), 0, ...f32(Number.NaN), ...zerosBehind]],
-  ['a threshold above all numbers', 'ternary', [4, 255, ...zerosBehind]],
-  ['trits that there are not', 'ternary', [4, 150, 0, 0, 0, 243, ...zerosBehind]],
+  ['more changes than numbers', 'changes+int8', [OWN + 3, ...u32(2 ** 32 - 1), ...f32(1), ...zerosBehind]],
+  ['a change behind the last number', 'changes+int8', [OWN + 3, ...u32(1), ...f32(1), 255, 1, ...zerosBehind]],
+  ['more marks than changes', 'changes+int8', [OWN + 2, ...u32(1), ...f32(1), 255, ...zerosBehind]],
+  ['a scale that is no number', 'changes+int8', [OWN + 3, ...u32(1), ...f32(Number.NaN), ...zerosBehind]],
+  ['a scale below zero', 'int8', [OWN + 5, ...f32(-1), ...zerosBehind]],
+  ['a scale that is too large', 'int8', [OWN + 5, ...f32(1e30), ...zerosBehind]],
+  ['a level that no sender has', 'int8', [OWN + 5, ...f32(1), 128, ...zerosBehind]],
+  ['a whole level that no sender has', 'int8', [6, ...f32(1), 0, 0, 128, ...zerosBehind]],
+  ['a scale that is too large for whole levels', 'int8', [6, ...f32(119_209), ...zerosBehind]],
+  ['whole levels of another codec', 'changes', [6, ...f32(1), ...zerosBehind]],
+  ['whole levels of changes', 'int8', [OWN + 6, ...f32(1), ...zerosBehind]],
+  ['an infinite change', 'changes+f16', [OWN + 3, ...u32(1), 0, 0, 0x7c, ...zerosBehind]],
+  ['a change that is no number', 'changes', [OWN + 3, ...u32(1), 0, ...f32(Number.NaN), ...zerosBehind]],
+  ['a threshold above all numbers', 'ternary', [OWN + 4, 255, ...zerosBehind]],
+  ['trits that there are not', 'ternary', [OWN + 4, 150, 0, 0, 0, 243, ...zerosBehind]],
   ['a value that is no number', 'ternary', [1, ...f32(Number.NaN), ...zerosBehind]],
-  ['a form of another codec', 'ternary', [5, ...f32(1), ...zerosBehind]],
-  ['no form at all', 'ternary', [9]],
+  ['a form of another codec', 'changes+f16', [OWN + 5, ...f32(1), ...zerosBehind]],
+  ['a value of a node that is rounded', 'ternary', [5, ...f32(1), ...zerosBehind]],
+  ['changes of nothing', 'changes+int8', [3, ...u32(1), ...f32(1), 0, 1, ...zerosBehind]],
+  ['changes of what was never sent', 'int8', [3 * OWN + 5, ...f32(1), ...zerosBehind]],
+  ['changes of what there is not', 'int8', [31 * OWN, ...zerosBehind]],
+  ['no form at all', 'ternary', [OWN + 7]],
   ['nothing', 'ternary', []],
 ])('%s is refused', (_what, codec, bytes) => {
   for (const length of [bytes.length, 200, 60]) {
     const unpacker = new FrameUnpacker(codec, schedule);
+    expect(unpacker.unpack({ ...READ, tick: 0 }, new Uint8Array(SIZES.length))).toBeDefined();
     expect(unpacker.unpack(READ, Uint8Array.from(bytes.slice(0, length)))).toBeUndefined();
   }
 });

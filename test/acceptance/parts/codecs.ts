@@ -1,5 +1,6 @@
 /** Codecs of borders: what a batch sends beside backpropagation in a pipeline over the same cut, and what a full training reaches. */
-import { BORDER_CODECS, type BorderCodec } from '../../../runtime/wire/codec.ts';
+import { BY_LOSS } from '../../../runtime/cli/planning/choose-codec.ts';
+import type { BorderCodec } from '../../../runtime/wire/codec.ts';
 import { bytesOfBackpropagation, bytesOfBatch } from '../border-bytes.ts';
 import { type KeptRun, runFolder, trainKept } from '../kept-run.ts';
 import { type Context, dataWith, noData, notRun, type Part, type Row } from '../row.ts';
@@ -10,6 +11,8 @@ const MAX_BYTES = 2;
 const MAX_POINTS = 0.3;
 const MAX_PERPLEXITY = 1.003;
 const SEED = 1;
+/** Of each kind one: with all their compositions it would be hours. */
+const MEASURED = ['f32', 'f16', 'int8', 'ternary'] as const satisfies readonly BorderCodec[];
 /** That are counted, behind those that the training has made. */
 const COUNTED = 3;
 
@@ -56,7 +59,7 @@ interface Measured {
 export const codecsPart: Part = {
   name: 'codecs',
   what: 'bytes of a batch and accuracy by codec of borders, beside backpropagation in a pipeline',
-  takes: 'up to half an hour a codec of mnist; kept and resumed',
+  takes: 'three quarters of an hour; kept and resumed',
   run: measure,
 };
 
@@ -73,7 +76,7 @@ async function measure(context: Context): Promise<readonly Row[]> {
       continue;
     }
     const all: Measured[] = [];
-    for (const codec of BORDER_CODECS) all.push(await measured(model, codec, data, context));
+    for (const codec of MEASURED) all.push(await measured(model, codec, data, context));
     const exact = all.find(({ codec }) => codec === 'f32');
     if (!exact) throw new Error('f32 was not measured');
     cells.push(
@@ -85,6 +88,7 @@ async function measure(context: Context): Promise<readonly Row[]> {
       context.trial
         ? notRun(name, what, target, `a trial with tiny settings gave ${found}`)
         : { name, what, target, measured: found, holds: meeting.length > 0 },
+      autoRow(model, all, context),
     );
   }
   if (!context.trial && cells.length > 0)
@@ -94,6 +98,20 @@ async function measure(context: Context): Promise<readonly Row[]> {
       rows: cells,
     });
   return rows;
+}
+
+/** What `--borders auto` may take beside f16 has to lose no more and to send no more, or to be exact. */
+function autoRow({ name: model, file, shards }: Model, all: readonly Measured[], { trial }: Context): Row {
+  const name = `codecs-${model}-auto`;
+  const what = `${file} in ${shards} shards: what --borders auto may take`;
+  const target = 'none is worse than f16: f32 exact, others with no more bytes and no lower result';
+  const half = all.find(({ codec }) => codec === 'f16');
+  if (!half) throw new Error('f16 was not measured');
+  const taken = all.filter(({ codec }) => BY_LOSS.some((one) => one === codec));
+  const found = taken.map((one) => `${one.codec} ${one.bytes.toFixed(2)} times, ${valueText(one)}`).join('; ');
+  if (trial) return notRun(name, what, target, `a trial with tiny settings gave ${found}`);
+  const holds = taken.every((one) => one.codec === 'f32' || (one.bytes <= half.bytes && isClose(one, half)));
+  return { name, what, target, measured: found, holds };
 }
 
 async function measured(

@@ -3,12 +3,13 @@ import { expect, test } from 'vitest';
 import { countMemory } from '../../../compiler/5-program/cost.ts';
 import { buildStages, checkModel, requireTask, selectTask } from '../../../runtime/cli/compiling/compile-model.ts';
 import { assertPlanFits } from '../../../runtime/cli/mesh/deploy-fit.ts';
-import { chooseCodec } from '../../../runtime/cli/planning/choose-codec.ts';
+import { BY_LOSS, chooseCodec, rateOf, WORTH } from '../../../runtime/cli/planning/choose-codec.ts';
 import { chooseShards, fittingShards } from '../../../runtime/cli/planning/choose-shards.ts';
 import type { RatedTrainer } from '../../../runtime/cli/planning/predict-rate.ts';
 import { rated } from '../../../runtime/cli/planning/rated-shard.ts';
 import { neededMemory } from '../../../runtime/net/needed-memory.ts';
 import { wholeSchedule } from '../../../runtime/shard/whole.ts';
+import type { BorderCodec } from '../../../runtime/wire/codec.ts';
 import type { Costs } from '../../../spec/costs.ts';
 import { builtPlan } from '../../support/built-plans.ts';
 import { temporaryFolder, writeTiny } from '../../support/nmc.ts';
@@ -99,7 +100,16 @@ test('borders send all bits where links have room, and fewer where an uplink has
     trainers(2, 0.01).map((t) => ({ ...t, capability: { ...t.capability, upload } })),
   );
   expect(chooseCodec(divided, wide ?? [], ['k0', 'k1'], false)).toBe('f32');
-  // Of few ticks: in more of them int8 has fewer bytes.
-  expect(chooseCodec(divided, narrow ?? [], ['k0', 'k1'], false)).toBe('f16');
+  const chosen = chooseCodec(divided, narrow ?? [], ['k0', 'k1'], false);
+  expect(['int8', 'f16']).toContain(chosen);
   expect(chooseCodec(divided, narrow ?? [], ['k0', 'k1'], true)).toBe('f32');
+});
+
+test.each([0, 2e5, 1e6, 4e6, 1.6e7])('auto takes none that is worse than f16, at %d bytes a second', (upload) => {
+  const divided = (builtPlan(staged, { shards: 2 }).shards ?? []).map(rated);
+  const lent = trainers(2, 0.01).map((t) => ({ ...t, capability: { ...t.capability, upload } }));
+  const rate = (codec: BorderCodec): number => rateOf(codec, divided, lent, ['k0', 'k1']) ?? Number.NaN;
+  const chosen = chooseCodec(divided, lent, ['k0', 'k1'], false);
+  expect(BY_LOSS.indexOf(chosen)).toBeLessThanOrEqual(BY_LOSS.indexOf('f16'));
+  for (const codec of BY_LOSS) expect(rate(codec)).toBeLessThanOrEqual(WORTH * rate(chosen));
 });
