@@ -5,14 +5,17 @@ import { cellName, type HonestCell, honestAudits } from './honest-audits.ts';
 vi.setConfig({ testTimeout: 60_000 });
 
 const CELLS: readonly HonestCell[] = [
-  { device: 'reference', auditor: 'reference', codec: 'f16', schedule: 'pipelined', disturbed: true },
-  { device: 'reference', auditor: 'reference', codec: 'ternary', schedule: 'ahead', disturbed: true },
-  { device: 'cpu 1', auditor: 'reference', codec: 'f32', schedule: 'pipelined', disturbed: false },
+  { device: 'reference', auditors: ['reference'], codec: 'f16', schedule: 'pipelined', disturbed: true },
+  { device: 'reference', auditors: ['reference'], codec: 'ternary', schedule: 'ahead', disturbed: true },
+  { device: 'cpu 1', auditors: ['reference', 'cpu 1'], codec: 'f32', schedule: 'pipelined', disturbed: false },
 ];
 
 test.each(CELLS.map((cell) => [cellName(cell), cell] as const))('%s: all match', async (_name, cell) => {
-  const { audits, match, punished, inconclusive, why } = await honestAudits(cell, 1, 1);
-  expect(audits).toBeGreaterThan(8);
-  expect({ punished, matches: match + inconclusive }, why.join('\n')).toEqual({ punished: 0, matches: audits });
-  expect(inconclusive, why.join('\n')).toBeLessThanOrEqual(cell.disturbed ? 3 : 0);
+  const found = await honestAudits(cell, 1, 1, 2);
+  expect(found.length).toBe(cell.auditors.length);
+  for (const { audits, match, punished, inconclusive, why } of found) {
+    expect(audits).toBeGreaterThan(8);
+    expect({ punished, matches: match + inconclusive }, why.join('\n')).toEqual({ punished: 0, matches: audits });
+    expect(inconclusive, why.join('\n')).toBeLessThanOrEqual(cell.disturbed ? 3 : 0);
+  }
 });

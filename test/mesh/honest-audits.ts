@@ -3,25 +3,30 @@
  * their borders, in some schedule, with trainers that die and come back and packets that are lost; every stretch is drawn.
  */
 import { lowerEachToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
+import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { openHere } from '../../runtime/device/cpu/here.ts';
 import type { Device } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
+import { openSession as openGpuSession } from '../../runtime/device/webgpu/session.ts';
 import { makeTemporaryFolder, removeAll } from '../../runtime/support/safe-files.ts';
 import type { Verdict } from '../../runtime/wire/audit-verdict.ts';
 import { type BorderCodec, isPacked } from '../../runtime/wire/codec.ts';
+import { softwareGpu } from '../support/webgpu.ts';
 import { planOf, points } from './chain-model.ts';
-import { trainHosted } from './hosted.ts';
+import { type HostedResult, trainHosted } from './hosted.ts';
+import type { AuditedEvent } from './hosted-options.ts';
 
-export const DEVICES = ['reference', 'cpu 1', 'cpu 2'] as const;
+/** `swiftshader`: the WebGPU device on a driver that is a program. */
+export const DEVICES = ['reference', 'cpu 1', 'cpu 2', 'swiftshader'] as const;
 export const CODECS = ['f32', 'f16'] as const satisfies readonly BorderCodec[];
 export const SCHEDULES = ['lockstep', 'pipelined', 'ahead'] as const;
 
 /** What is trained how. */
 export interface HonestCell {
-  /** Of the trainers, and of the auditor. */
+  /** Of the trainers, and of those that do each of their stretches again from the same records. */
   readonly device: (typeof DEVICES)[number];
-  readonly auditor: (typeof DEVICES)[number];
+  readonly auditors: readonly (typeof DEVICES)[number][];
   readonly codec: BorderCodec;
   readonly schedule: (typeof SCHEDULES)[number];
   /** A trainer dies and comes back, another one dies for good, and packets are lost. */
@@ -39,28 +44,36 @@ export interface HonestCounts extends Readonly<Record<Verdict, number>> {
 /** Of packets on borders. */
 const LOSS = 0.01;
 const [SHARDS, TRAINERS] = [3, 5];
-const BATCHES = 2;
 const EVERYTHING = { auditRate: 1 };
 
-export function cellName({ device, auditor, codec, schedule, disturbed }: HonestCell): string {
-  const devices = device === auditor ? device : `${device} by ${auditor}`;
-  return `${devices}, ${codec}, ${schedule}${disturbed ? ', disturbed' : ''}`;
+export function cellName({ device, auditors, codec, schedule, disturbed }: HonestCell): string {
+  return `${device} by ${auditors.join(' and ')}, ${codec}, ${schedule}${disturbed ? ', disturbed' : ''}`;
 }
 
 /** All of them, those that differ most first. */
-export function honestCells(pairs: readonly (readonly [HonestCell['device'], HonestCell['auditor']])[]): HonestCell[] {
+export function honestCells(devices: readonly Pick<HonestCell, 'device' | 'auditors'>[]): HonestCell[] {
   return [true, false].flatMap((disturbed) =>
     SCHEDULES.flatMap((schedule) =>
-      CODECS.flatMap((codec) => pairs.map(([device, auditor]) => ({ device, auditor, codec, schedule, disturbed }))),
+      CODECS.flatMap((codec) => devices.map((of) => ({ ...of, codec, schedule, disturbed }))),
     ),
   );
 }
 
-/** @param epochs of 7 batches and an evaluation: 4 stretches of each of 3 shards, or more where a term ends */
-export async function honestAudits(cell: HonestCell, seed: number, epochs: number): Promise<HonestCounts> {
+/**
+ * @param epochs of 7 batches and an evaluation: 7 stretches of each of 3 shards, or more where a term ends
+ * @param batches of a stretch
+ * @returns of each auditor
+ */
+export async function honestAudits(
+  cell: HonestCell,
+  seed: number,
+  epochs: number,
+  batches = 1,
+): Promise<HonestCounts[]> {
   const undisturbed = { ...cell, disturbed: false };
-  if (!cell.disturbed) return countsOf(await trained(undisturbed, seed, epochs));
-  const milliseconds = epochLengths.get(cellName(cell)) ?? (await trained(undisturbed, seed, 1)).milliseconds;
+  if (!cell.disturbed) return countsOf(await trained(undisturbed, seed, { epochs, batches }));
+  const milliseconds =
+    epochLengths.get(cellName(cell)) ?? (await trained(undisturbed, seed, { epochs: 1, batches })).milliseconds;
   epochLengths.set(cellName(cell), milliseconds);
   const at = (share: number): number => Math.round(share * milliseconds * epochs);
   const first = (0.1 + 0.05 * (seed % 8)) as number;
@@ -68,40 +81,82 @@ export async function honestAudits(cell: HonestCell, seed: number, epochs: numbe
     { at: at(first), trainer: seed % TRAINERS, back: at(first) + 3000 },
     { at: at(first + 0.3), trainer: (seed + 1) % TRAINERS },
   ];
-  return countsOf(await trained(cell, seed, epochs, kills));
+  return countsOf(await trained(cell, seed, { epochs, batches }, kills));
 }
 
 /** Virtual milliseconds of an epoch that nothing disturbs. */
 const epochLengths = new Map<string, number>();
 
-type Trained = Awaited<ReturnType<typeof trainHosted>>;
+interface Trained extends HostedResult {
+  /** Of each auditor but the first: what it has found, by stretch and trainer. */
+  readonly others: readonly ReadonlyMap<string, AuditedEvent>[];
+}
+
 type Kills = NonNullable<Parameters<typeof trainHosted>[0]['kills']>;
 
-async function trained(cell: HonestCell, seed: number, epochs: number, kills: Kills = []): Promise<Trained> {
+interface Length {
+  readonly epochs: number;
+  readonly batches: number;
+}
+
+async function trained(
+  cell: HonestCell,
+  seed: number,
+  { epochs, batches }: Length,
+  kills: Kills = [],
+): Promise<Trained> {
   const { plan, files } = planOfCell(cell);
   const folder = makeTemporaryFolder('nmc-audits-');
   try {
-    return await trainHosted({
+    const [first, ...auditors] = cell.auditors;
+    const others = auditors.map(() => new Map<string, AuditedEvent>());
+    const result = await trainHosted({
       ...{ plan, files, train: points, checks: [points], epochs, seed, kills, codec: cell.codec },
-      ...{ trainers: TRAINERS, snapshotEvery: 5, stretches: { batches: BATCHES, bytes: 2 ** 30, keep: 2 ** 30 } },
+      ...{ trainers: TRAINERS, snapshotEvery: 5, stretches: { batches, bytes: 2 ** 30, keep: 2 ** 30 } },
       ...{ records: folder, audits: true, limits: EVERYTHING, loss: cell.disturbed ? LOSS : 0 },
-      ...{ device: () => deviceOf(cell.device), auditor: deviceOf(cell.auditor) },
+      ...{ device: () => deviceOf(cell.device), auditor: deviceOf(first ?? cell.device) },
+      alsoBy: {
+        devices: auditors.map(deviceOf),
+        found: (i, event) => others[i]?.set(auditName(event), event),
+      },
     });
+    return { ...result, others };
   } finally {
     removeAll(folder);
   }
 }
 
-function countsOf({ verdicts, revoked, run, log }: Trained): HonestCounts {
+function auditName({ term, from, trainer }: Pick<AuditedEvent, 'term' | 'from' | 'trainer'>): string {
+  return `${term}/${from}/${trainer}`;
+}
+
+function countsOf({ verdicts, revoked, run, log, others }: Trained): HonestCounts[] {
   // Of a trainer's shards there is one audit, and a verdict for each.
-  const audits = new Map(verdicts.map((v) => [`${v.term}/${v.from}/${v.trainer}`, v.verdict]));
-  const of = (verdict: Verdict): number => [...audits.values()].filter((v) => v === verdict).length;
+  const audits = new Map(
+    verdicts.flatMap((v) => (v.verdict === 'unsealed' ? [] : [[auditName(v), v.verdict] as const])),
+  );
   const excluded = new Set([...revoked, ...(run?.excluded ?? [])]);
   const why = log.flatMap((event) => (event.event === 'audit' && typeof event.why === 'string' ? [event.why] : []));
+  return [
+    counted([...audits.values()], why, excluded.size),
+    ...others.map((found) => {
+      const events = [...found.values()];
+      const reasons = events.flatMap((event) => event.why ?? []);
+      return counted(
+        events.map(({ verdict }) => verdict),
+        reasons,
+        0,
+      );
+    }),
+  ];
+}
+
+function counted(verdicts: readonly AuditedEvent['verdict'][], why: readonly string[], excluded: number): HonestCounts {
+  const of = (verdict: Verdict): number => verdicts.filter((v) => v === verdict).length;
   const [mismatch, undelivered] = [of('mismatch'), of('undelivered')];
   return {
-    ...{ audits: audits.size, match: of('match'), mismatch, undelivered, inconclusive: of('inconclusive') },
-    punished: Math.max(mismatch + undelivered, excluded.size),
+    ...{ audits: verdicts.length, match: of('match'), mismatch, undelivered, inconclusive: of('inconclusive') },
+    punished: Math.max(mismatch + undelivered, excluded),
     why: [...new Set(why)],
   };
 }
@@ -128,6 +183,11 @@ function planOfCell({ schedule, codec }: HonestCell): Compiled {
 
 function deviceOf(name: HonestCell['device']): Device {
   if (name === 'reference') return referenceDevice;
+  if (name === 'swiftshader') {
+    const open: Device['open'] = async ({ program }) =>
+      openGpuSession(await softwareGpu(), kernelFiles(lowerToWgsl(program)));
+    return { name: 'webgpu', description: 'SwiftShader', open };
+  }
   const threads = name === 'cpu 1' ? 1 : 2;
   const description = `ONNX Runtime, ${threads} thread${threads === 1 ? '' : 's'}`;
   return { name: 'cpu', description, open: async (executable) => openHere(executable, threads) };

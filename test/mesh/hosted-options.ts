@@ -5,7 +5,7 @@ import type { Device, Tensor } from '../../runtime/device/device.ts';
 import type { KeyPair } from '../../runtime/identity/ed25519.ts';
 import type { Repeated } from '../../runtime/roles/auditor.ts';
 import type { Limits } from '../../runtime/roles/limits.ts';
-import type { StoredRun } from '../../runtime/roles/synchronizer-state.ts';
+import type { StoredRun, SynchronizerEvent } from '../../runtime/roles/synchronizer-state.ts';
 import type { SafePath } from '../../runtime/support/safe-path.ts';
 import type { RunWatch } from '../../runtime/validation/standing.ts';
 import type { AuditOrder } from '../../runtime/wire/audit-messages.ts';
@@ -13,6 +13,9 @@ import type { AuditVerdict } from '../../runtime/wire/audit-verdict.ts';
 import type { BorderCodec } from '../../runtime/wire/codec.ts';
 import type { Deployment } from '../../runtime/wire/deployment.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
+
+/** What comes of one audit. */
+export type AuditedEvent = SynchronizerEvent & { readonly kind: 'audited' };
 
 export interface HostedOptions {
   readonly plan: BuiltPlan;
@@ -48,6 +51,11 @@ export interface HostedOptions {
   readonly device?: (trainer: number) => Device;
   /** On which stretches are done again; absent: the reference. */
   readonly auditor?: Device;
+  /** Other devices on which each of them is done again as well, and what one of these finds: nothing else comes of it. */
+  readonly alsoBy?: {
+    readonly devices: readonly Device[];
+    readonly found: (device: number, event: AuditedEvent) => void;
+  };
   /** Trainers do stretches of each other again; what one of them says of it. Absent: the synchronizer does all. */
   readonly auditing?: (trainer: number, found: Repeated, order: AuditOrder) => Repeated;
   /** Compiled forms of each shard, for a device that needs them. */

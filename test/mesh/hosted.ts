@@ -44,7 +44,7 @@ import { hex, sha256 } from '../../runtime/wire/hash.ts';
 import type { Message } from '../../runtime/wire/messages.ts';
 import type { Program } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
-import { audited, auditing, repeatedBy } from './hosted-audits.ts';
+import { auditedByAll, auditing, type HostedAudit, repeatedBy } from './hosted-audits.ts';
 import { bytesOf, sourceOf } from './hosted-blobs.ts';
 import { type HostedOptions, type HostedResult, mostOf } from './hosted-options.ts';
 import { seeded } from './networked.ts';
@@ -428,10 +428,11 @@ class HostedMesh {
   /** From the records as they lie with their trainer. */
   async #audit(asked: AskedAudit): Promise<SynchronizerEvent> {
     const i = this.#nodes.findIndex(({ key }) => key === asked.trainer);
-    return audited(asked, {
+    const { auditor = referenceDevice, alsoBy } = this.#options;
+    const audit: HostedAudit = {
       ...{ isThere: this.#nodes[i]?.alive ?? false, deployment: this.#made.deployment },
       folder: join(this.#options.records ?? '', String(i), asked.run),
-      ...{ device: this.#deviceOf(i), auditor: this.#options.auditor ?? referenceDevice },
+      ...{ device: this.#deviceOf(i), auditor },
       blob: async (hash) => this.#blob(hash),
       put: (bytes) => this.#put(bytes),
       ask: (trainer, order) => this.#asked(trainer, order),
@@ -440,7 +441,8 @@ class HostedMesh {
         if (!part) throw new Error(`no shard ${shard}`);
         return { schedule: part.schedule, executable: this.#executable(shard, part.program) };
       },
-    });
+    };
+    return auditedByAll(asked, audit, alsoBy);
   }
 
   /** On its own device, if it is there. */

@@ -8,23 +8,18 @@ const TRIAL_AUDITS = 60;
 const EPOCHS = 10;
 const MAX_INCONCLUSIVE = 0.01;
 
-type Devices = readonly [HonestCell['device'], HonestCell['auditor']];
-/** Of trainer and auditor. */
-const SAME: readonly Devices[] = [
-  ['reference', 'reference'],
-  ['cpu 1', 'cpu 1'],
-  ['cpu 2', 'cpu 2'],
-];
-const OTHER: readonly Devices[] = [
-  ['cpu 1', 'reference'],
-  ['reference', 'cpu 1'],
-  ['cpu 1', 'cpu 2'],
+/** Trainers, and the auditors of all that they compute. */
+const DEVICES: readonly Pick<HonestCell, 'device' | 'auditors'>[] = [
+  { device: 'reference', auditors: ['reference', 'cpu 1', 'swiftshader'] },
+  { device: 'cpu 1', auditors: ['cpu 1', 'reference', 'cpu 2'] },
+  { device: 'cpu 2', auditors: ['cpu 2'] },
+  { device: 'swiftshader', auditors: ['swiftshader', 'reference', 'cpu 1'] },
 ];
 
 export const auditsPart: Part = {
   name: 'audits',
   what: 'no honest trainer is punished in 10,000 audits, on and between devices, with trainers that come and go',
-  takes: '30 minutes',
+  takes: 'a quarter of an hour',
   run: measured,
 };
 
@@ -33,34 +28,43 @@ interface CellCounts extends HonestCounts {
   readonly apart: number;
 }
 
+/** What one auditor has found of a cell. */
+interface PairCounts {
+  readonly cell: HonestCell;
+  readonly auditor: HonestCell['device'];
+  readonly counts: CellCounts;
+}
+
 async function measured(context: Context): Promise<readonly Row[]> {
-  const cells = honestCells([...SAME, ...OTHER]);
+  const cells = honestCells(DEVICES);
   const all = context.trial ? TRIAL_AUDITS : AUDITS;
-  const kept = new KeptRows<CellCounts>(context, 'audits');
-  const found = new Map<HonestCell, CellCounts>();
+  const pairs = cells.reduce((sum, { auditors }) => sum + auditors.length, 0);
+  const kept = new KeptRows<readonly CellCounts[]>(context, 'audits');
+  const found: PairCounts[] = [];
   for (const cell of cells) {
     const name = cellName(cell);
-    const counts = kept.get(name) ?? (await audited(cell, Math.ceil(all / cells.length), context));
+    const counts = kept.get(name) ?? (await audited(cell, Math.ceil(all / pairs), context));
     if (!context.trial) kept.keep(name, counts);
-    found.set(cell, counts);
+    found.push(...counts.map((of, i) => ({ cell, auditor: cell.auditors[i] ?? cell.device, counts: of })));
+    const sum = (of: (counts: CellCounts) => number): number => counts.reduce((n, c) => n + of(c), 0);
     context.progress(
-      `${name}: ${counts.audits} audits, ${counts.inconclusive} inconclusive, ${counts.punished} punished`,
+      `${name}: ${sum((c) => c.audits)} audits, ${sum((c) => c.inconclusive)} inconclusive, ${sum((c) => c.punished)} punished`,
     );
   }
   if (!context.trial) kept.done();
   context.table({
     name: 'audits',
     head: ['trainer by auditor', 'audits', 'match', 'inconclusive', 'punished', 'most of what is allowed'],
-    rows: [...SAME, ...OTHER].map((pair) => rowOf(pair, found)),
+    rows: DEVICES.flatMap(({ device, auditors }) => auditors.map((auditor) => rowOf(device, auditor, found))),
   });
-  const counts = [...found.values()];
+  const counts = found.map((pair) => pair.counts);
   const sum = (of: (counts: CellCounts) => number): number => counts.reduce((n, c) => n + of(c), 0);
   const [audits, punished, inconclusive] = [sum((c) => c.audits), sum((c) => c.punished), sum((c) => c.inconclusive)];
   const share = inconclusive / Math.max(1, audits);
   return [
     {
       name: 'audits-honest',
-      what: `${audits} audits of honest work: ${cells.length} settings of devices, borders, schedules and disturbances`,
+      what: `${audits} audits of honest work: ${pairs} settings of devices, borders, schedules and disturbances`,
       target: `0 punished, inconclusive <= ${percentText(MAX_INCONCLUSIVE)}`,
       measured: `${punished} punished, ${percentText(share)} inconclusive`,
       ...(context.trial ? {} : { holds: punished === 0 && share <= MAX_INCONCLUSIVE && audits >= AUDITS }),
@@ -68,15 +72,16 @@ async function measured(context: Context): Promise<readonly Row[]> {
   ];
 }
 
-async function audited(cell: HonestCell, wanted: number, context: Context): Promise<CellCounts> {
-  let counts: CellCounts = {
+async function audited({ auditors, ...rest }: HonestCell, wanted: number, context: Context): Promise<CellCounts[]> {
+  const cell: HonestCell = { auditors, ...rest };
+  let counts: CellCounts[] = auditors.map(() => ({
     ...{ audits: 0, match: 0, mismatch: 0, undelivered: 0, inconclusive: 0, punished: 0, apart: 0 },
     why: [],
-  };
-  for (let seed = 1; counts.audits < wanted; seed++) {
+  }));
+  for (let seed = 1; counts.some(({ audits }) => audits < wanted); seed++) {
     const more = await honestAudits(cell, seed, context.trial ? 1 : EPOCHS);
-    if (more.audits === 0) throw new Error(`${cellName(cell)}: nothing was audited`);
-    counts = added(counts, more);
+    if (more.some(({ audits }) => audits === 0)) throw new Error(`${cellName(cell)}: nothing was audited`);
+    counts = counts.map((of, i) => added(of, more[i] ?? of));
   }
   return counts;
 }
@@ -96,10 +101,8 @@ function added(a: CellCounts, b: HonestCounts): CellCounts {
   };
 }
 
-function rowOf([device, auditor]: Devices, found: ReadonlyMap<HonestCell, CellCounts>): string[] {
-  const own = [...found].flatMap(([cell, counts]) =>
-    cell.device === device && cell.auditor === auditor ? [counts] : [],
-  );
+function rowOf(device: HonestCell['device'], auditor: HonestCell['device'], found: readonly PairCounts[]): string[] {
+  const own = found.flatMap((of) => (of.cell.device === device && of.auditor === auditor ? [of.counts] : []));
   const sum = (of: (counts: CellCounts) => number): string => String(own.reduce((n, c) => n + of(c), 0));
   const apart = Math.max(...own.map((c) => c.apart));
   return [
