@@ -49,7 +49,7 @@ test('values may be no older than the ticks of the training let errors be', () =
   if (!task) throw new Error('no task');
   // Nine ticks, three links for an error to go, two of them over borders.
   expect(mostStale(graph, task, plan, 8)).toBe(3);
-  const training = { graph, task, plan, shards: divided, codec: 'f32' } as const;
+  const training = { graph, task, plan, shards: divided, codec: 'f32', on: OWNERS } as const;
   expect(measuredStaleness({ ...training, trainers: trainers(20, 0.01) })).toBe(1);
   expect(measuredStaleness({ ...training, trainers: trainers(1000, 0.01) })).toBe(3);
 });
