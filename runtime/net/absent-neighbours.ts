@@ -161,6 +161,12 @@ export class AbsentNeighbours {
     return this.#away.has(this.#options.schedule.shard);
   }
 
+  /** Whether a neighbour that this shard reads is stood in for. */
+  get hasAbsentSender(): boolean {
+    const { shard } = this.#options.schedule;
+    return [...this.#target].some(([id, to]) => to === shard && this.#absent.has(this.#source.get(id) ?? -1));
+  }
+
   /** Whose frames are stood in for. */
   get #absent(): ReadonlySet<number> {
     return this.#rests ? this.#lost : new Set([...this.#away, ...this.#silent]);

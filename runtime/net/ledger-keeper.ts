@@ -127,11 +127,11 @@ export class LedgerKeeper {
   async fund(funds: SignedFunds): Promise<void> {
     const known = this.#options.run(funds.run);
     if (!known) throw new UserError('mesh/run', `there is no run ${funds.run}`);
-    if (known.deployment.schedule === 'async')
+    if (known.deployment.schedule === 'async' && !known.deployment.stretches)
       throw new UserError(
         'ledger/refused',
-        `${funds.run} trains asynchronously: which values its ticks have read is in no record, so its work cannot be done again, and nothing of it is paid`,
-        'deploy it again with --schedule lockstep or pipelined to pay for it',
+        `${funds.run} trains asynchronously, and goes on without late neighbours or was deployed by an earlier version: no record shows what its ticks have read, so its work cannot be done again, and nothing of it is paid`,
+        'deploy it again, without `late`, to pay for it',
       );
     await this.#enter(async (book) => {
       if (!book) throw notHere();

@@ -97,9 +97,8 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     epochs,
     seed,
     snapshotEvery: source.snapshotEvery ?? usualSnapshots(batches),
-    // Which frames a free tick has read is in no record yet: none is kept, and nothing is audited. A shard that goes on
-    // without a neighbour (`late`) does what no record of its frames shows: none may be kept of that run in any case.
-    ...(source.stretches === undefined || training.async ? {} : { stretches: source.stretches }),
+    // A shard that goes on without a neighbour (`late`) does what no record of its frames shows: of such a run none is kept.
+    ...(source.stretches === undefined || training.async?.late ? {} : { stretches: source.stretches }),
     schedule: scheduleOfTraining(training),
     ...(training.async ? { ...training.async } : {}),
     ...(training.async && source.tick !== undefined ? { tick: source.tick } : {}),

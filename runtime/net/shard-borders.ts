@@ -8,8 +8,9 @@ import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Neighbour } from '../driver/ports.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
 import { NO_TICK_TIMES, type TickTimes } from '../support/tick-times.ts';
-import { allCalls } from '../training/calls.ts';
-import type { Frame } from '../training/frame.ts';
+import { allCalls, callAt } from '../training/calls.ts';
+import type { Frame, FrameKey } from '../training/frame.ts';
+import { freeRepeats } from '../training/free-ticks.ts';
 import type { Broken } from '../wire/bad-frame.ts';
 import {
   borderKeys,
@@ -27,8 +28,10 @@ import type { Deployment } from '../wire/deployment.ts';
 import type { FrameLog } from '../wire/frame-log.ts';
 import { fromHex } from '../wire/hash.ts';
 import type { Exchange, Listen } from '../wire/messages.ts';
+import { CallReads, encodeReads } from '../wire/reads.ts';
 import { runTag } from '../wire/run-tag.ts';
 import { SlotChannel } from '../wire/slot-channel.ts';
+import { sendersOf } from './absent-neighbours.ts';
 import type { Beyond } from './records/stretch-log.ts';
 
 /** Why a border cannot go on in this term, and with whom. */
@@ -82,7 +85,11 @@ export class ShardBorders {
   readonly #agreed = new Map<number, string>();
   /** Whose frames are handed over in this process. */
   readonly #local = new Set<number>();
+  /** Of each of them, what ticks have read of its frames. */
+  readonly #localReads = new Map<number, CallReads>();
   readonly #lengths: ReadonlyMap<number, readonly number[]>;
+  /** Where records are kept: how often in a call each message comes that a newer frame may replace. */
+  readonly #told: ReadonlyMap<number, number> | undefined;
   readonly #repeats: ReadonlyMap<number, number>;
   /** Owners of neighbouring shards in other processes, as of the term in which they were told. */
   #owners: { readonly term: number; readonly of: ReadonlyMap<number, Neighbour> } = { term: 0, of: new Map() };
@@ -100,6 +107,7 @@ export class ShardBorders {
       schedule.messages.filter((m) => m.to === schedule.shard).map((m) => [m.id, m.values.map((v) => sizeOf(v.shape))]),
     );
     this.#repeats = repeatsOf(schedule);
+    if (options.free && options.deployment.stretches) this.#told = freeRepeats(schedule);
   }
 
   /** A new term: what was agreed before it is forgotten. */
@@ -110,6 +118,7 @@ export class ShardBorders {
     this.#newest.clear();
     this.#agreed.clear();
     this.#local.clear();
+    this.#localReads.clear();
     this.#exchange = undefined;
     this.#disputes = undefined;
   }
@@ -248,8 +257,11 @@ export class ShardBorders {
     if (slot.bytesReceived > known) this.#options.heard?.(from);
     this.#carrySlots(from, received.packets);
     let taken = false;
-    for (const frame of received.frames)
-      if ((this.#outsideSchedule(frame) ?? this.#options.deliver(frame, from)) === undefined) taken = true;
+    for (const frame of received.frames) {
+      if (this.#outsideSchedule(frame) !== undefined) continue;
+      slot.keep(frame);
+      if (this.#options.deliver(frame, from) === undefined) taken = true;
+    }
     if (received.refused !== undefined || (received.frames.length > 0 && !taken)) this.refused++;
     if (taken || (was && !slot.blocked)) this.#options.news();
   }
@@ -267,9 +279,37 @@ export class ShardBorders {
     return tick < (this.#repeats.get(message) ?? 0) ? undefined : 'no-such-tick';
   }
 
+  /** A tick of the shard has read the frame of tick `taken` (schedule `async`). */
+  hasRead(key: FrameKey, taken: number): void {
+    const [from] = this.#told ? sendersOf(this.#options.schedule, [key]) : [];
+    if (from === undefined) return;
+    if (!this.#local.has(from)) {
+      this.#slot(from).hasRead(key, taken);
+      return;
+    }
+    const reads = this.#localReads.get(from) ?? new CallReads();
+    this.#localReads.set(from, reads);
+    reads.read(key, taken);
+  }
+
   /** The call is over. */
   closeWindows(call: number): void {
-    for (const [peer, channel] of this.#channels) this.#carry(peer, channel.closeWindow(call));
+    for (const [peer, channel] of this.#channels) {
+      const told = this.#isRead(call, peer, 'in') ? this.#slot(peer).readsOf(call) : undefined;
+      if (told) this.#carry(peer, channel.tellReads(call, told));
+      this.#carry(peer, channel.closeWindow(call));
+    }
+    for (const peer of this.#local)
+      if (this.#isRead(call, peer, 'in'))
+        this.#options.log?.reads(call, peer, encodeReads(this.#localReads.get(peer)?.end(call)));
+  }
+
+  /** Whether the receiver tells behind the call what its ticks have read: of a training, where it reads of this way. */
+  #isRead(call: number, peer: number, way: 'in' | 'out'): boolean {
+    const { deployment, schedule } = this.#options;
+    const told = this.#told;
+    if (!told || call >= allCalls(deployment) || callAt(deployment, call).kind !== 'train') return false;
+    return schedule.messages.some((m) => told.has(m.id) && (way === 'in' ? m.from : m.to) === peer);
   }
 
   /** Nothing else is to be done now. */
@@ -286,7 +326,7 @@ export class ShardBorders {
       if (done.broken && this.#disputes === undefined) this.#dispute({ peer, ...done.broken });
       return true;
     }
-    return false;
+    return [...this.#slots.values()].some((slot) => slot.settleOne());
   }
 
   /** So much can wait that some of it has to be done. @param over windows that are to be closed */
@@ -339,6 +379,10 @@ export class ShardBorders {
       ...{ run, keys, ...this.#between(peer) },
       ...(times ? { times } : {}),
       log: this.#options.log,
+      reads: {
+        isRead: (call, way) => this.#isRead(call, peer, way),
+        told: (call, payload) => this.#slot(peer).told(call, payload),
+      },
     });
     this.#channels.set(peer, made);
     return made;
@@ -347,9 +391,17 @@ export class ShardBorders {
   #slot(peer: number): SlotChannel {
     const known = this.#slots.get(peer);
     if (known) return known;
-    const { codec } = this.#options;
+    const { codec, deployment, schedule, log } = this.#options;
     if (isPacked(codec)) throw new Error(`${codec}: a newer frame cannot replace one that it goes on from`);
-    const made = new SlotChannel({ ...this.#between(peer), codec, free: this.#options.free ?? new Set() });
+    const told = this.#told;
+    const mine = new Set(schedule.messages.flatMap(({ id, to }) => (to === peer ? [id] : [])));
+    const bounds = {
+      staleness: deployment.staleness ?? 0,
+      microbatches: Math.max(1, deployment.microbatches),
+      repeatOf: (message: number) => (mine.has(message) ? told?.get(message) : undefined),
+    };
+    const free = this.#options.free ?? new Set();
+    const made = new SlotChannel({ ...this.#between(peer), codec, free, log, ...(told ? { bounds } : {}) });
     this.#slots.set(peer, made);
     return made;
   }

@@ -11,7 +11,7 @@ import { freeMessages, newestWithin } from '../training/free-ticks.ts';
 import { endsStretch } from '../training/stretches.ts';
 import type { Totals } from '../training/totals.ts';
 import { rangesFor, withinRange } from '../validation/within-range.ts';
-import { type Carrier, carrierOf } from '../wire/carrier.ts';
+import { type Carrier, carried, carrierOf } from '../wire/carrier.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Codec } from '../wire/codec.ts';
 import type { Deployment } from '../wire/deployment.ts';
@@ -101,7 +101,7 @@ export class ShardHost {
     this.#inputs = new NextInputs(deployment, data);
     this.#times = tickTimes(`shard ${shard}`);
     const { schedule, staleness = 0 } = deployment;
-    const chooser = schedule === 'async' ? newestWithin(staleness) : undefined;
+    const chooser = schedule === 'async' ? newestWithin(staleness, (...of) => this.#borders.hasRead(...of)) : undefined;
     this.#session = openSession(
       plan.schedule,
       plan.executable,
@@ -206,22 +206,25 @@ export class ShardHost {
   goOn(term: number): void {
     this.#borders.begin(term);
     this.#neighbours?.rekeyed();
+    this.#commits.length = 0;
+    this.#log?.leaveOut(term);
   }
 
   /** Calls under way are given up, and the checks of the epoch begin anew behind these calls. */
-  rewind(_calls: number): void {
-    this.#giveUp();
+  rewind(calls: number): void {
+    this.#giveUp(calls);
     this.#session.reset();
     this.#totals = { ...this.#beforeChecks };
   }
 
   /** It makes no call before this one. */
   skip(calls: number): void {
-    this.#giveUp();
+    this.#giveUp(calls);
     this.#session.skipTo?.(calls);
   }
 
-  #giveUp(): void {
+  #giveUp(calls: number): void {
+    this.#log?.leaveOut(this.term, calls);
     this.#begins.forget();
     this.#inputs.forget();
     this.#calls.clear();
@@ -231,6 +234,7 @@ export class ShardHost {
 
   setAway(shards: readonly number[], lost: readonly number[]): void {
     this.#neighbours?.setAway(shards, lost);
+    this.#log?.setBlind(this.#neighbours?.hasAbsentSender === true);
     this.#meanwhile.hear();
   }
 
@@ -434,6 +438,7 @@ export class ShardHost {
     this.#calls.delete(callIndex);
     this.#over.push(callIndex);
     const calls = callIndex + 1;
+    this.#log?.done(calls);
     // All that has come is in the record before what is said of it there. Else the next call goes first.
     if (call?.kind !== 'train' || endsStretch(this.deployment, calls)) this.#settle();
     this.#neighbours?.askSilent();
@@ -465,8 +470,8 @@ export class ShardHost {
     const { hash } = state;
     const place = { run: deployment.run, term, shard };
     const signed = signState(place, { calls: lastChange(deployment, calls), hash }, this.#options.keys);
-    // Where a shard goes on from term to term, its part alone is signed.
-    if (!this.#neighbours) this.#commits.push(signed);
+    // Where a shard goes on from term to term, what cannot be done again is not said.
+    if (!this.#neighbours || this.#log?.has(calls - 1)) this.#commits.push(signed);
     this.#log?.end(calls, signed, totals, this.#borders.beyond);
     await this.#beginRecord({ calls, hash, signed, totals: this.#totals }, state);
   }
@@ -484,14 +489,9 @@ export class ShardHost {
       this.#borders.send(frame, to);
       return;
     }
-    const refusal = this.#options.handOver(to, this.#carried(frame), this.term);
+    const handed = carried(frame, this.#carrier, this.#device.held !== undefined);
+    const refusal = this.#options.handOver(to, handed, this.term);
     if (refusal !== undefined) throw new Error(`shard ${to} refused a frame: ${refusal}`);
-  }
-
-  #carried(frame: Frame): Frame {
-    if (this.#carrier) return this.#carrier(frame);
-    // Memory that is used again keeps nothing for another shard.
-    return this.#device.held === undefined ? frame : { ...frame, values: frame.values.map((v) => v.slice()) };
   }
 
   #codec(): Codec {

@@ -9,7 +9,7 @@ import { haltTarget } from './ending.ts';
 import { beginsBehind } from './ownership.ts';
 import type { RunState } from './synchronizer-state.ts';
 
-type Brought = Pick<Part, 'shard' | 'calls' | 'hash' | 'totals'>;
+type Brought = Pick<Part, 'shard' | 'calls' | 'hash' | 'totals'> & { readonly term?: number };
 
 export interface Lie {
   readonly what: string;
@@ -30,18 +30,26 @@ export function isExpected(run: RunState, { shard, calls }: Brought): boolean {
  */
 export function commitmentProblem(
   run: RunState,
-  { shard, calls, hash }: Brought,
+  { shard, calls, hash, term }: Brought,
 ): Lie | 'missing' | 'later' | undefined {
-  // Where shards go on from term to term, the part alone is signed.
-  if (run.deployment.schedule === 'async') return undefined;
   const steps = lastChange(run.deployment, calls);
+  // Where shards go on from term to term, the part alone may be signed; where both are, they are of the same state.
+  if (run.deployment.schedule === 'async') {
+    const said = term === run.term ? run.commits[shard] : undefined;
+    return said?.calls === steps && said.hash !== hash ? otherState(said, hash) : undefined;
+  }
   const known = steps <= beginsBehind(run) ? beganWith(run, shard) : run.commits[shard];
   // A manifest of an older version says no hashes.
   if (known === 'unknown') return undefined;
   if (!known || known.calls < steps) return 'missing';
   if (known.calls > steps) return 'later';
   if (known.hash === hash) return undefined;
-  return { what: 'part/commitment', evidence: `signed ${known.hash} after ${steps} calls, brought ${hash}` };
+  return otherState(known, hash);
+}
+
+function otherState(signed: { readonly calls: number; readonly hash: string }, hash: string): Lie {
+  const evidence = `signed ${signed.hash} after ${signed.calls} calls, brought ${hash}`;
+  return { what: 'part/commitment', evidence };
 }
 
 function beganWith(run: RunState, shard: number): { readonly calls: number; readonly hash: string } | 'unknown' {

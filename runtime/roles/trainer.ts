@@ -398,7 +398,8 @@ function isUnderWay({ phase, deployment }: HostedShard): boolean {
 /** Others have come or gone. Checks need all shards: they begin anew, where the epoch has not ended on all. */
 function goOn(shard: HostedShard, term: number): ShardStep {
   const at = { ...idOf(shard), term };
-  const { dispute: _settled, ...rest } = shard;
+  // What it has signed is of the term before.
+  const { dispute: _settled, newest: _signed, ...rest } = shard;
   const going: HostedShard = { ...rest, term, commits: [] };
   const effects: TrainerEffect[] = [
     { kind: 'go-on', at },

@@ -62,6 +62,7 @@ export class Slots {
     if (!chosen) return undefined;
     const { frames } = this.#heldFor(key);
     for (const tick of frames.keys()) if (tick < chosen.tick) frames.delete(tick);
+    this.#chooser.took?.(key, chosen.tick);
     const { message, microbatch, tick } = key;
     if (chosen.tick !== tick) {
       const list = this.#taken.get(key.callIndex) ?? [];

@@ -25,6 +25,8 @@ export interface FrameChooser {
   choose(key: FrameKey, slot: Slot): number | undefined;
   /** Whether a newer frame takes the place of an older one: latest wins. Else all are kept until they are passed. */
   readonly replaces: boolean;
+  /** Told which tick's frame a tick has read. */
+  readonly took?: (key: FrameKey, tick: number) => void;
 }
 
 /** That in a tick of one part another tick's frame was read: what a replay needs to do the same again. */
@@ -35,13 +37,23 @@ export interface Taken {
   readonly taken: number;
 }
 
+/** What the ticks of one call have read of one message. */
+export interface TicksRead {
+  readonly message: number;
+  readonly microbatch: number;
+  /** By tick: that of the frame that it read. */
+  readonly taken: readonly number[];
+}
+
 /**
  * Latest wins, and nothing older than `staleness` ticks is read: the shard waits instead. A neighbour may be ahead, too,
  * as far as its own bound lets it; with a bound of 0 nothing but the tick itself is read, which is lockstep.
  */
-export function newestWithin(staleness: number): FrameChooser {
-  if (staleness === 0) return asTaken([]);
+export function newestWithin(staleness: number, took?: FrameChooser['took']): FrameChooser {
+  const told = took ? { took } : {};
+  if (staleness === 0) return { ...asTaken([]), ...told };
   return {
+    ...told,
     replaces: true,
     choose: ({ tick }, { newest }) =>
       newest !== undefined && newest >= Math.max(0, tick - staleness) ? newest : undefined,
@@ -96,11 +108,38 @@ export function asTaken(taken: readonly Taken[]): FrameChooser {
   };
 }
 
+/** The same choices once more, of every call and tick. @param readsOf a call: a message that it does not name waits */
+export function asRecorded(readsOf: (callIndex: number) => readonly TicksRead[]): FrameChooser {
+  const calls = new Map<number, ReadonlyMap<string, readonly number[]>>();
+  const callOf = (callIndex: number): ReadonlyMap<string, readonly number[]> => {
+    const known = calls.get(callIndex);
+    if (known) return known;
+    const made = new Map(readsOf(callIndex).map((r) => [`${r.message}/${r.microbatch}`, r.taken]));
+    calls.set(callIndex, made);
+    return made;
+  };
+  return {
+    replaces: false,
+    choose: ({ message, callIndex, microbatch, tick }, slot) => {
+      const wanted = callOf(callIndex).get(`${message}/${microbatch}`)?.[tick];
+      return wanted !== undefined && slot.has(wanted) ? wanted : undefined;
+    },
+  };
+}
+
 /** Messages whose older frames a receiver may read: those in the ticks of a training. All others are strict. */
-export function freeMessages({ functions }: Pick<ShardSchedule, 'functions'>): ReadonlySet<number> {
+export function freeMessages(schedule: Pick<ShardSchedule, 'functions'>): ReadonlySet<number> {
+  return new Set(freeRepeats(schedule).keys());
+}
+
+/** How often in a call each of them comes, by their ids. */
+export function freeRepeats({ functions }: Pick<ShardSchedule, 'functions'>): ReadonlyMap<number, number> {
   const settling = functions.filter(({ name }) => isTraining(name));
   const ticks = settling.flatMap(({ stages }) => stages.filter(({ repeat }) => repeat > 1));
-  return new Set(ticks.flatMap(({ segments }) => segments.flatMap(({ receive, send }) => [...receive, ...send])));
+  const ids = ticks.flatMap(({ repeat, segments }) =>
+    segments.flatMap(({ receive, send }) => [...receive, ...send].map((id) => [id, repeat] as const)),
+  );
+  return new Map(ids);
 }
 
 /**

@@ -1,9 +1,12 @@
 /** A frame with values that may not cross a border: what is said of it, and what proves who has sent it. */
 import { valueProblem } from './border-values.ts';
 import { CODEC_BYTES, decodeValues, isPacked } from './codec.ts';
-import { type Accusation, type RootEvidence, type ValuesEvidence, valuesEvidence } from './evidence.ts';
+import { type Accusation, type RootEvidence, rootEvidence, type ValuesEvidence, valuesEvidence } from './evidence.ts';
 import type { CallPackets } from './frame-chain.ts';
+import { hex } from './hash.ts';
 import { decodePacket, type Header } from './header.ts';
+import { rootOf } from './merkle.ts';
+import type { Window } from './window.ts';
 
 /** The border cannot go on in this term: why not, and what proves it, if anything does. */
 export interface Broken extends Pick<Accusation, 'call' | 'what'> {
@@ -26,6 +29,19 @@ export interface BadFrame {
 export function brokenWindow(call: number, why: string, evidence?: RootEvidence): Broken {
   const reason = `window of call ${call}: ${why}`;
   return { what: evidence ? 'root' : 'border', call, reason, ...(evidence ? { evidence } : {}) };
+}
+
+/**
+ * A window over other packets than have come. Over fewer than its sender has signed it proves that.
+ * @param read leaves of what was read of slots, which are not signed by themselves
+ */
+export function brokenRoot(window: Window, taken: CallPackets, read: readonly Uint8Array[]): Broken | undefined {
+  const { leaves, signature } = taken;
+  const all = [...leaves, ...read];
+  if (window.packets === all.length && window.root === hex(rootOf(all))) return undefined;
+  const isShort = window.packets <= leaves.length;
+  const evidence = isShort && signature ? rootEvidence(leaves, signature, window) : undefined;
+  return brokenWindow(window.call, 'it is over other packets', evidence);
 }
 
 /** Of a packed frame: what is in it depends on those before it, so it proves nothing. */

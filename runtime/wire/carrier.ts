@@ -19,3 +19,9 @@ export function carrierOf(codec: Codec, schedule: ShardSchedule): Carrier | unde
     return { ...key, values: decodeValues(encodeValues(values, 'f16'), lengths, 'f16') };
   };
 }
+
+/** @param isKept their memory is used again: another shard gets copies */
+export function carried(frame: Frame, carrier: Carrier | undefined, isKept: boolean): Frame {
+  if (carrier) return carrier(frame);
+  return isKept ? { ...frame, values: frame.values.map((v) => v.slice()) } : frame;
+}

@@ -7,15 +7,14 @@ import type { KeyPair } from '../identity/ed25519.ts';
 import { keyBytes } from '../identity/key-text.ts';
 import { NO_TICK_TIMES, type TickRow, type TickTimes } from '../support/tick-times.ts';
 import type { Frame } from '../training/frame.ts';
-import { type BadFrame, type Broken, brokenBy, brokenWindow, unreadable, unsignedBy } from './bad-frame.ts';
+import { type BadFrame, type Broken, brokenBy, brokenRoot, brokenWindow, unreadable, unsignedBy } from './bad-frame.ts';
+import { headerFor, isFromPeer } from './border-headers.ts';
 import { type BorderKeys, TAG_BYTES } from './border-keys.ts';
 import { valueProblem } from './border-values.ts';
 import { dataProblem } from './data-problem.ts';
-import { type RootEvidence, rootEvidence } from './evidence.ts';
 import { CallPackets, SIGNATURE_BYTES } from './frame-chain.ts';
 import { type ContentOptions, FrameContents } from './frame-content.ts';
 import type { FrameLog } from './frame-log.ts';
-import { hex } from './hash.ts';
 import { HashQueue } from './hash-queue.ts';
 import {
   decodePacket,
@@ -28,11 +27,12 @@ import {
   SIGN,
   writeHeader,
 } from './header.ts';
-import { rootOf } from './merkle.ts';
 import { FRAME_ROOM, PacketPool } from './packet-pool.ts';
 import { ends, NOTHING, type Received, refuse } from './received.ts';
 import { BORDER_HEAD, decodeHead, writeBorderHead } from './routing.ts';
+import type { ToldReads } from './slot-frames.ts';
 import { directionOf, parseWindow, signSame, signWindow, type Window, windowBytes, windowHolds } from './window.ts';
+import { type ReadsOptions, WindowReads } from './window-reads.ts';
 
 export interface ChannelOptions extends ContentOptions {
   readonly run: string;
@@ -45,6 +45,8 @@ export interface ChannelOptions extends ContentOptions {
   readonly keys: KeyPair;
   /** Told of every data packet, and of every window that the peer has signed. */
   readonly log?: FrameLog | undefined;
+  /** Of schedule `async`: windows are over what was read of the slots, too. */
+  readonly reads?: ReadsOptions | undefined;
   /** Where the shard's time is counted. */
   readonly times?: TickTimes;
 }
@@ -91,6 +93,7 @@ export class BorderChannel {
   #lastCall = 0;
   readonly #callsOut = new Map<number, CallPackets>();
   readonly #callsIn = new Map<number, CallPackets>();
+  readonly #reads: WindowReads;
   /** Closed and not yet answered. */
   readonly #unanswered = new Map<number, Window>();
   #forgotten = 0;
@@ -104,6 +107,7 @@ export class BorderChannel {
     this.#options = options;
     this.#times = options.times ?? NO_TICK_TIMES;
     this.#contents = new FrameContents(options);
+    this.#reads = new WindowReads(options.reads);
   }
 
   /** More is waiting here than the other end has room for: make no more yet. */
@@ -147,7 +151,7 @@ export class BorderChannel {
       const plain = this.#plain.take(HEADER_BYTES + length);
       const sequence = this.#first + this.#kept.length;
       const fields = { border, batch, microbatch, tick, sequence, chunk, chunks, phase };
-      writeHeader(plain, { ...this.#headerOf('data'), ...fields }, length);
+      writeHeader(plain, { ...headerFor(this.#options, 'data', this.#expected), ...fields }, length);
       write(plain.subarray(HEADER_BYTES), from);
       this.#times.leave(encoding);
       // Hashed when there is nothing else to do, and signed with the call: its reader need not wait for either.
@@ -202,14 +206,28 @@ export class BorderChannel {
   /** The call is over: the other end gets the root of what it was sent, and signs it too. */
   closeWindow(call: number): Uint8Array[] {
     const sent = this.#callsOut.get(call);
-    if (!sent) return [];
+    const read = sent && this.#reads.closing(call);
+    if (!read) return [];
     this.#callsOut.delete(call);
     this.#sign(call, sent);
     const window = this.#in('signing', () =>
-      signWindow(this.#options, call, this.#direction(), sent.leaves, this.#options.keys),
+      signWindow(
+        this.#options,
+        call,
+        directionOf(this.#options.own, this.#options.peer),
+        [...sent.leaves, ...read],
+        this.#options.keys,
+      ),
     );
     this.#unanswered.set(call, window);
     this.#kept.push(this.#packet('window', windowBytes(window), { batch: call }));
+    return this.#flush();
+  }
+
+  /** The call is over: the other end is told what this shard's ticks have read of its slots, and closes the window then. */
+  tellReads(call: number, told: ToldReads): Uint8Array[] {
+    this.#reads.tell(call, told);
+    this.#kept.push(this.#packet('reads', told.payload, { batch: call }));
     return this.#flush();
   }
 
@@ -240,7 +258,7 @@ export class BorderChannel {
     );
     if (!plain) return this.#nack('it was not sealed by the other end');
     const packet = decodePacket(plain);
-    if (!packet || !this.#isOurs(packet.header)) return this.#nack('its header is of something else');
+    if (!packet || !isFromPeer(packet.header, this.#options)) return this.#nack('its header is of something else');
     if (head.counter <= this.#seen[way]) return refuse('it was here before');
     this.#seen[way] = head.counter;
     this.bytesReceived += message.length;
@@ -260,7 +278,7 @@ export class BorderChannel {
     if (header.sequence < this.#expected) return NOTHING;
     if (header.sequence > this.#expected) return this.#nack('packets before it are missing', false);
     this.#lastCall = header.batch;
-    if (header.kind === 'window' || header.kind === 'signature') return this.#takeSigned(header, payload, busy);
+    if (header.kind !== 'data' && header.kind !== 'slot') return this.#takeSigned(header, payload, busy);
     const problem = this.#dataProblem(header, payload);
     if (problem !== undefined) return this.#nack(problem);
     const call = this.#callOf(this.#callsIn, header.batch, this.#options.peer, this.#options.own);
@@ -334,7 +352,15 @@ export class BorderChannel {
   }
 
   #read(header: Header, payload: Uint8Array): Received {
+    if (header.kind === 'reads') return this.#readTold(header.batch, payload);
     return header.kind === 'window' ? this.#readWindow(header, payload) : this.#readSignature(header, payload);
+  }
+
+  #readTold(call: number, payload: Uint8Array): Received {
+    const problem = this.#reads.told(call, payload);
+    if (problem !== undefined) return ends(brokenWindow(call, problem));
+    const closed = this.#reads.isOver(call) ? this.closeWindow(call) : [];
+    return { frames: [], packets: [...closed, ...this.#acks()] };
   }
 
   /** The other end has closed a window: its root has to be ours; then it gets our signature. */
@@ -342,20 +368,20 @@ export class BorderChannel {
     const { batch: call } = header;
     const window = parseWindow(payload);
     const key = this.#peerKey;
-    const broken = (why: string, evidence?: RootEvidence): Received => ends(brokenWindow(call, why, evidence));
+    const broken = (why: string): Received => ends(brokenWindow(call, why));
     if (!window || !key || window.call !== call || !windowHolds(this.#options, window, key))
       return broken('its signature is wrong');
     if (header.phase === 1) return this.#takeAnswer(window) ?? broken('its answer is not what was sent');
     const taken = this.#callsIn.get(call);
     this.#callsIn.delete(call);
-    if (!taken || window.direction === this.#direction()) return broken('nothing of it has come');
+    if (!taken || window.direction === directionOf(this.#options.own, this.#options.peer))
+      return broken('nothing of it has come');
     // One look at the newest signature is one at all: from here on what was taken is proved to be the sender's.
     if (!taken.isSignedBy(key)) return broken('its frames are not signed by their sender');
-    const { leaves, signature } = taken;
-    if (window.packets !== leaves.length || window.root !== hex(rootOf(leaves))) {
-      const short = window.packets <= leaves.length && signature;
-      return broken('it is over other packets', short ? rootEvidence(leaves, signature, window) : undefined);
-    }
+    const read = this.#reads.takenOf(call);
+    if (!read) return broken('it came before it was told what was read');
+    const other = brokenRoot(window, taken, read);
+    if (other) return ends(other);
     this.#windows.push(window);
     this.#options.log?.window(this.#options.peer, window);
     const signed = signSame(this.#options, window, this.#options.keys);
@@ -456,18 +482,13 @@ export class BorderChannel {
 
   /** `sequence` of a control packet is what is expected next. */
   #control(kind: Kind, phase: number, batch = 0): Uint8Array {
-    return encodePacket({ ...this.#headerOf(kind), phase, batch, sequence: this.#expected }, new Uint8Array(0));
+    const header = headerFor(this.#options, kind, this.#expected);
+    return encodePacket({ ...header, phase, batch, sequence: this.#expected }, new Uint8Array(0));
   }
 
   #packet(kind: Kind, payload: Uint8Array, fields: Partial<Header>): Uint8Array {
     const sequence = this.#first + this.#kept.length;
-    return encodePacket({ ...this.#headerOf(kind), ...fields, sequence }, payload);
-  }
-
-  #headerOf(kind: Kind): Header {
-    const { runTag: run, plan, term, codec } = this.#options;
-    const rest = { border: 0, batch: 0, microbatch: 0, tick: 0, sequence: 0, chunk: 0, chunks: 1, phase: 0 };
-    return { kind, codec, direction: this.#direction(), run, plan, term, consumed: this.#expected, ...rest };
+    return encodePacket({ ...headerFor(this.#options, kind, this.#expected), ...fields, sequence }, payload);
   }
 
   #in<T>(row: TickRow, work: () => T): T {
@@ -475,17 +496,5 @@ export class BorderChannel {
     const result = work();
     this.#times.leave(before);
     return result;
-  }
-
-  #direction(): number {
-    return directionOf(this.#options.own, this.#options.peer);
-  }
-
-  #isOurs(header: Header): boolean {
-    const { runTag, plan, term } = this.#options;
-    const theirs = header.direction !== this.#direction() && header.direction <= 1;
-    if (!theirs || header.term !== term) return false;
-    // Of every packet: a call for each byte would take as long as its seal.
-    return Buffer.compare(header.run, runTag) === 0 && Buffer.compare(header.plan, plan) === 0;
   }
 }

@@ -10,8 +10,8 @@ import { WIRE_MAJOR, WIRE_MINOR } from './version.ts';
 
 /** `data`: values; `ack`: credit alone; `resume`: what is expected next, after new keys; `nack`: the same after a
  * refusal; `window`: the root over all packets of one batch; `signature`: the sender's over those of them so far; `slot`:
- * values that a newer packet may replace (schedule `async`). */
-export const KINDS = ['data', 'ack', 'resume', 'nack', 'window', 'signature', 'slot'] as const;
+ * values that a newer packet may replace (schedule `async`); `reads`: which of those the ticks of one call have read. */
+export const KINDS = ['data', 'ack', 'resume', 'nack', 'window', 'signature', 'slot', 'reads'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Header {

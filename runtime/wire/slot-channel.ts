@@ -5,6 +5,7 @@
  */
 import type { Frame, FrameKey } from '../training/frame.ts';
 import { supersedes } from '../training/free-ticks.ts';
+import { headerFor, isFromPeer } from './border-headers.ts';
 import { type BorderKeys, TAG_BYTES } from './border-keys.ts';
 import { valueProblem } from './border-values.ts';
 import type { ChannelOptions } from './channel.ts';
@@ -22,15 +23,19 @@ import {
   writePosition,
 } from './header.ts';
 import { FRAME_ROOM, PacketPool } from './packet-pool.ts';
+import type { ReadBounds } from './reads.ts';
 import { NOTHING, type Received, refuse } from './received.ts';
 import { BORDER, BORDER_HEAD, decodeHead, writeBorderHead } from './routing.ts';
-import { directionOf } from './window.ts';
+import { FramesRead, FramesSent, type ToldReads } from './slot-frames.ts';
 
-export interface SlotOptions extends Pick<ChannelOptions, 'runTag' | 'plan' | 'term' | 'own' | 'peer' | 'lengthsOf'> {
+export interface SlotOptions
+  extends Pick<ChannelOptions, 'runTag' | 'plan' | 'term' | 'own' | 'peer' | 'lengthsOf' | 'log'> {
   /** A frame that goes on from one before it could not take its place. */
   readonly codec: PlainCodec;
   /** Messages of which a newer frame replaces an older one. */
   readonly free: ReadonlySet<number>;
+  /** What ticks may read, where it is told and signed; absent: nothing of it is. */
+  readonly bounds?: ReadBounds | undefined;
 }
 
 /** Packets on their way that the other end has not said to have: what is newer waits in its slot. */
@@ -44,6 +49,8 @@ interface Held {
   /** Plain, in memory of the pool. */
   readonly packets: readonly Uint8Array[];
   sent: boolean;
+  /** It has left before, whether it has to go once more or not. */
+  hasGone: boolean;
 }
 
 export class SlotChannel {
@@ -62,6 +69,10 @@ export class SlotChannel {
   /** Packets with values since it was last told. */
   #untold = 0;
   #coming: { readonly first: Header; readonly packets: Uint8Array[] } | undefined;
+  /** Of the frame that came last. */
+  #came: readonly Uint8Array[] = [];
+  readonly #read: FramesRead | undefined;
+  readonly #sent: FramesSent | undefined;
   /** Frames that gave their place to a newer one before they had left. */
   replaced = 0;
   bytesSent = 0;
@@ -69,6 +80,10 @@ export class SlotChannel {
 
   constructor(options: SlotOptions) {
     this.#options = options;
+    const { peer, log, bounds } = options;
+    if (!bounds) return;
+    this.#read = new FramesRead(peer, log);
+    this.#sent = new FramesSent(peer, log, bounds);
   }
 
   /** A neighbour that does not read: more would only lie here. */
@@ -103,13 +118,42 @@ export class SlotChannel {
     this.#held = this.#held.filter((held) => {
       if (!this.#isReplaced(held, frame)) return true;
       if (!held.sent) this.replaced++;
+      if (held.hasGone) this.#sent?.went(held.frame, held.packets);
       for (const packet of held.packets) this.#plain.give(packet);
       return false;
     });
     const { message, callIndex, microbatch, tick } = frame;
     const key = { message, callIndex, microbatch, tick };
-    this.#held.push({ frame: key, packets: this.#packets(frame), sent: false });
+    this.#held.push({ frame: key, packets: this.#packets(frame), sent: false, hasGone: false });
     return this.#flush();
+  }
+
+  /** The frame that came last is one that the shard may read. */
+  keep(frame: FrameKey): void {
+    this.#read?.came(frame, this.#came);
+    this.#came = [];
+  }
+
+  /** A tick of the shard has read the frame of tick `taken`. */
+  hasRead(key: FrameKey, taken: number): void {
+    this.#read?.read(key, taken);
+  }
+
+  /** The call is over: what its ticks have read, where that is told. */
+  readsOf(call: number): ToldReads | undefined {
+    return this.#read?.end(call);
+  }
+
+  /** The other end has told what it has read. @returns why that cannot be, or leaves */
+  told(call: number, payload: Uint8Array): ToldReads | string {
+    for (const { frame, packets, hasGone } of this.#held)
+      if (hasGone && frame.callIndex === call) this.#sent?.went(frame, packets);
+    return this.#sent?.told(call, payload) ?? 'nothing is told here';
+  }
+
+  /** A packet of what can wait. @returns whether there was one */
+  settleOne(): boolean {
+    return this.#read?.settleOne() === true;
   }
 
   /** Nothing has come for long: the other end is to send the last of each slot once more. */
@@ -132,7 +176,8 @@ export class SlotChannel {
     const plain = keys.receive.open(head.counter, message.subarray(0, BORDER_HEAD), message.subarray(BORDER_HEAD));
     if (!plain) return refuse('it was not sealed by the other end');
     const packet = decodePacket(plain);
-    if (!packet || !this.#isOurs(packet.header)) return refuse('its header is of something else');
+    if (packet?.header.kind !== 'slot' || !isFromPeer(packet.header, this.#options))
+      return refuse('its header is of something else');
     this.bytesReceived += message.length;
     const { header, payload } = packet;
     if (header.consumed <= this.#counter) this.#acknowledged = Math.max(this.#acknowledged, header.consumed);
@@ -173,7 +218,8 @@ export class SlotChannel {
     this.#coming ??= { first: header, packets: [] };
     this.#coming.packets.push(packet);
     if (header.chunk + 1 < header.chunks) return NOTHING;
-    const bytes = joinedPayload(this.#coming.packets);
+    this.#came = this.#coming.packets;
+    const bytes = joinedPayload(this.#came);
     this.#coming = undefined;
     const values = valuesIn(bytes, lengths ?? [], codec);
     // Nothing is signed here, so nothing is proved: it is as if it had been lost.
@@ -211,6 +257,7 @@ export class SlotChannel {
       if (!this.#keys || (onTheWay > 0 && onTheWay + held.packets.length > SLOT_CREDIT)) break;
       for (const packet of held.packets) sealed.push(this.#seal(packet));
       held.sent = true;
+      held.hasGone = true;
     }
     return sealed;
   }
@@ -236,24 +283,6 @@ export class SlotChannel {
   }
 
   #header(): Header {
-    const { runTag: run, plan, term, codec, own, peer } = this.#options;
-    const place = {
-      border: 0,
-      batch: 0,
-      microbatch: 0,
-      tick: 0,
-      consumed: 0,
-      sequence: 0,
-      chunk: 0,
-      chunks: 0,
-      phase: 0,
-    };
-    return { kind: 'slot', codec, direction: directionOf(own, peer), run, plan, term, ...place };
-  }
-
-  #isOurs({ kind, direction, term, run, plan }: Header): boolean {
-    const { own, peer, term: ours, runTag, plan: planned } = this.#options;
-    if (kind !== 'slot' || direction !== directionOf(peer, own) || term !== ours) return false;
-    return Buffer.compare(run, runTag) === 0 && Buffer.compare(plan, planned) === 0;
+    return { ...headerFor(this.#options, 'slot'), chunks: 0 };
   }
 }

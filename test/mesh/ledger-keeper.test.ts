@@ -23,20 +23,24 @@ import { chain } from './simulated.ts';
 /** Two shards, 60 batches, a stretch every 5 of them. */
 const DEPLOYMENT = { ...chain(2, 60, 1, 60), run: 'run', stretches: { batches: 5, bytes: 1, keep: 1 } };
 const RUN = { deployment: DEPLOYMENT, hash: 'd'.repeat(64) };
+const { stretches: _recorded, ...UNRECORDED } = DEPLOYMENT;
+const ASYNC = { schedule: 'async' as const, staleness: 2 };
+const FREE = { ...RUN, deployment: { ...DEPLOYMENT, ...ASYNC, run: 'free' } };
 /** Which values its ticks have read is in no record. */
-const FREE = { ...RUN, deployment: { ...DEPLOYMENT, run: 'free', schedule: 'async' as const, staleness: 2 } };
+const OLD = { ...RUN, deployment: { ...UNRECORDED, ...ASYNC, run: 'old' } };
 const OVER = { isUnderWay: () => false, areOver: () => true };
 const [ANN, BOB] = [keysOf(51), keysOf(52)];
 const WINDOW = 3;
 
+const FUNDS = { type: 'emission', run: 'run', tokens: 1200 } as const;
 const order = (id: string, tokens = 1200): ReturnType<typeof signFunds> =>
-  signFunds({ type: 'emission', run: 'run', tokens, id: id.repeat(32) }, keyOf(MESH), OPERATOR);
+  signFunds({ ...FUNDS, tokens, id: id.repeat(32) }, keyOf(MESH), OPERATOR);
 
 /** One synchronizer. @param at milliseconds by its clock */
 function keeper(backplane: FencedBackplane | MemoryBackplane, at = { now: 0 }, log: unknown[] = []): LedgerKeeper {
   const made = new LedgerKeeper({
     ...{ backplane, keys: MESH, window: WINDOW, now: () => at.now, log: (event) => log.push(event) },
-    run: (run) => (run === 'run' ? RUN : run === 'free' ? FREE : undefined),
+    run: (run) => [RUN, FREE, OLD].find(({ deployment }) => deployment.run === run),
   });
   made.write(true);
   return made;
@@ -190,9 +194,11 @@ test('an order counts once however often it is sent, and says why it is not take
   expect(ofType(backplane, 'emission')).toHaveLength(1);
   await expect(one.fund({ ...order('b'), tokens: 7 })).rejects.toMatchObject({ code: 'ledger/refused' });
   await expect(one.fund({ ...order('c'), run: 'other' })).rejects.toMatchObject({ code: 'mesh/run' });
-  const free = one.fund({ ...order('d'), run: 'free' });
-  await expect(free).rejects.toMatchObject({ code: 'ledger/refused' });
-  await expect(free).rejects.toThrow('free trains asynchronously');
+  const old = one.fund({ ...order('d'), run: 'old' });
+  await expect(old).rejects.toMatchObject({ code: 'ledger/refused' });
+  await expect(old).rejects.toThrow('old trains asynchronously');
+  await one.fund(signFunds({ ...FUNDS, run: 'free', id: 'e'.repeat(32) }, keyOf(MESH), OPERATOR));
+  expect(ofType(backplane, 'emission')).toHaveLength(2);
   await one.close();
 });
 

@@ -33,11 +33,12 @@ import {
 } from '../../runtime/net/records/replay.ts';
 import { decodeState, stateHash } from '../../runtime/net/shard-state.ts';
 import { ownPath } from '../../runtime/support/safe-path.ts';
+import { decodeReads } from '../../runtime/wire/reads.ts';
 import { signState } from '../../runtime/wire/state-signature.ts';
 import { directionOf } from '../../runtime/wire/window.ts';
 import { type Laziness, lazyDevice } from '../support/lazy-device.ts';
 import { removeFolder } from '../support/remove-folder.ts';
-import { planOf, points } from './chain-model.ts';
+import { freePlanOf, planOf, points } from './chain-model.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
 import { seeded } from './networked.ts';
 
@@ -70,6 +71,7 @@ async function recorded(plan: BuiltPlan, options: Partial<HostedOptions> = {}): 
 }
 
 const PIPELINED = planOf(3, 0);
+const FREE = freePlanOf(3, 2);
 let undisturbed: Promise<Recorded> | undefined;
 /** Undisturbed, for all tests that want no more. */
 function pipelined(): Promise<Recorded> {
@@ -144,6 +146,31 @@ test.each([
     expect(killed.records.length).toBeGreaterThan(3 * 7);
   },
 );
+
+test('a stretch of free ticks replays what they have read, whatever was late or lost', async () => {
+  const run = await recorded(FREE, { loss: 0.05 });
+  expect(run.lost).toBeGreaterThan(0);
+  const ages = new Set<number>();
+  for (const { path } of run.records) {
+    const { term, from } = placeOf(path);
+    expect(await replayed(run, [path]), path).toEqual(outcomeOf(run, term, from));
+    for (const age of agesIn(path)) ages.add(age);
+  }
+  expect(run.records.length).toBeGreaterThan(3 * 7);
+  // Older and newer ones than their own.
+  expect([Math.max(...ages), Math.min(...ages)]).toEqual([2, expect.toSatisfy((age: number) => age < 0)]);
+});
+
+/** By how many ticks the frames were older that its ticks have read. */
+function agesIn(path: string): number[] {
+  const record = openRecord(path);
+  const reads = record.reads.flatMap(({ payload }) => {
+    const read = decodeReads(payload);
+    return read === 'unsound' ? [] : (read ?? []);
+  });
+  record.close();
+  return reads.flatMap(({ taken }) => taken.map((of, tick) => tick - of));
+}
 
 test('shards of one trainer are repeated together, and frames between them are in no record', async () => {
   const two = await recorded(PIPELINED, { trainers: 2 });

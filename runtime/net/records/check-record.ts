@@ -6,12 +6,13 @@ import type { Deployment } from '../../wire/deployment.ts';
 import { CallPackets } from '../../wire/frame-chain.ts';
 import { fromHex, hex, sha256 } from '../../wire/hash.ts';
 import { decodePacket, type Header } from '../../wire/header.ts';
-import { rootOf } from '../../wire/merkle.ts';
+import { leafOf, rootOf } from '../../wire/merkle.ts';
+import { bySlot, leafOfReads } from '../../wire/reads.ts';
 import { runTag } from '../../wire/run-tag.ts';
 import { stateHolds } from '../../wire/state-signature.ts';
 import { directionOf, type Window, windowHolds } from '../../wire/window.ts';
 import { damagedRecord } from './entries.ts';
-import type { SentPacket, StretchRecord } from './read-record.ts';
+import type { SaidReads, StretchRecord } from './read-record.ts';
 
 /** One direction of a border in one call. */
 interface Flow {
@@ -46,7 +47,7 @@ export function checkFrames(record: StretchRecord, deployment: Deployment): numb
   let unsigned = 0;
   const { run, term, shard: own } = record.head;
   const known = new Map(record.windows.map((w) => [flowName(w.peer, w.window.direction, w.window.call), w.window]));
-  const flows = [...takenFlows(record, deployment, new Set(known.keys())), ...sentFlows(record.sent, record)];
+  const flows = [...takenFlows(record, deployment, new Set(known.keys())), ...sentFlows(record)];
   for (const { leaves, peer, call, direction } of flows) {
     const window = known.get(flowName(peer, direction, call));
     if (!window) {
@@ -67,17 +68,22 @@ function isOver({ packets, root }: Window, leaves: readonly Uint8Array[]): boole
 
 /** @param closed names of those over which there is a window */
 function takenFlows(record: StretchRecord, deployment: Deployment, closed: ReadonlySet<string>): Flow[] {
-  const { head, end, taken, signed } = record;
+  const { head, end, taken, signed, reads } = record;
   const { run, term, shard: own } = head;
   const plan = deployment.plan[0]?.blob;
   const flows = new Map<string, CallPackets & { readonly at: Omit<Flow, 'leaves'> }>();
+  const slots = new Map<string, SlotPacket[]>();
   for (const { from, call, read } of taken) {
     const packet = read();
     const header = decodePacket(packet)?.header;
     const direction = directionOf(from, own);
-    if (!header || !isOf(header, { run, term, direction, plan }))
+    if (!header || !isOf(header, { run, term, direction, plan, isFree: deployment.schedule === 'async' }))
       throw damagedRecord('a frame of it is of another run');
     const name = flowName(from, direction, call);
+    if (header.kind === 'slot') {
+      slots.set(name, [...(slots.get(name) ?? []), { header, leaf: leafOf(packet) }]);
+      continue;
+    }
     const known = flows.get(name);
     const at = { peer: from, call, direction };
     const flow = known ?? Object.assign(new CallPackets({ run, term, from, to: own, call }), { at });
@@ -96,30 +102,58 @@ function takenFlows(record: StretchRecord, deployment: Deployment, closed: Reado
     const key = keyBytes(end.owners[flow.at.peer] ?? '');
     if (!key || !flow.isSignedBy(key))
       throw damagedRecord(`frames of shard ${flow.at.peer} in call ${flow.at.call} are not signed by their sender`);
-    return { ...flow.at, leaves: flow.leaves };
+    const { peer } = flow.at;
+    const name = flowName(peer, flow.at.direction, flow.at.call);
+    return { ...flow.at, leaves: [...flow.leaves, ...readLeaves(reads, peer, flow.at.call, slots.get(name))] };
   });
+}
+
+interface SlotPacket {
+  readonly header: Header;
+  readonly leaf: Uint8Array;
+}
+
+/** What a window is over beside the packets that come exactly once. @param peer the shard beyond the border */
+function readLeaves(
+  told: readonly SaidReads[],
+  peer: number,
+  call: number,
+  packets: readonly SlotPacket[] = [],
+): Uint8Array[] {
+  const said = told.find((t) => t.shard === peer && t.call === call);
+  const leaves = [...packets].sort((a, b) => bySlot(a.header, b.header)).map(({ leaf }) => leaf);
+  return said ? [leafOfReads(said.payload), ...leaves] : leaves;
 }
 
 function isOf(
   header: Header,
-  at: { readonly run: string; readonly term: number; readonly direction: number; readonly plan: string | undefined },
+  at: {
+    readonly run: string;
+    readonly term: number;
+    readonly direction: number;
+    readonly plan: string | undefined;
+    readonly isFree: boolean;
+  },
 ): boolean {
   const { kind, term, direction } = header;
   const plan = fromHex(at.plan, 32);
   const named = hex(header.run) === hex(runTag(at.run)) && plan !== undefined && hex(header.plan) === hex(plan);
-  return kind === 'data' && term === at.term && direction === at.direction && named;
+  return (kind === 'data' || (kind === 'slot' && at.isFree)) && term === at.term && direction === at.direction && named;
 }
 
-function sentFlows(sent: readonly SentPacket[], { head }: StretchRecord): Flow[] {
-  const flows = new Map<string, { peer: number; call: number; direction: number; leaves: Uint8Array[] }>();
+function sentFlows({ head, sent, told }: StretchRecord): Flow[] {
+  const flows = new Map<string, Omit<Flow, 'leaves'> & { leaves: Uint8Array[]; slots: SlotPacket[] }>();
   for (const { to, header, leaf } of sent) {
     const direction = directionOf(head.shard, to);
     const name = flowName(to, direction, header.batch);
-    const flow = flows.get(name) ?? { peer: to, call: header.batch, direction, leaves: [] };
-    flow.leaves.push(leaf);
+    const flow = flows.get(name) ?? { peer: to, call: header.batch, direction, leaves: [], slots: [] };
+    if (header.kind === 'slot') flow.slots.push({ header, leaf });
+    else flow.leaves.push(leaf);
     flows.set(name, flow);
   }
-  return [...flows.values()];
+  return [...flows.values()].map(({ leaves, slots, ...at }) => {
+    return { ...at, leaves: [...leaves, ...readLeaves(told, at.peer, at.call, slots)] };
+  });
 }
 
 function flowName(peer: number, direction: number, call: number): string {

@@ -5,7 +5,7 @@
  */
 import { sha256 } from '../../wire/hash.ts';
 import { directionOf } from '../../wire/window.ts';
-import { CUT_MAGIC, callBytes, entryHead, MAX_ENTRY_BYTES, numberBytes, wordsEntry } from './entries.ts';
+import { CUT_MAGIC, callEntry, entryHead, MAX_ENTRY_BYTES, numberBytes, wordsEntry } from './entries.ts';
 import type { CutEnd, CutRecord, RecordHead } from './read-record.ts';
 import { RECORD_FORMAT } from './stretch-log.ts';
 
@@ -14,7 +14,7 @@ export const MAX_CUT_BYTES = 64e6;
 
 /** The bytes of its file, in pieces. What the trainer has written beside what is named here is left out. */
 export async function* cutRecord(record: CutRecord): AsyncGenerator<Uint8Array> {
-  const { head, end, taken, signed, sent, windows } = record;
+  const { head, end, taken, signed, reads, sent, windows } = record;
   let entries = 0;
   yield CUT_MAGIC;
   yield* counted(wordsEntry('head', { format: RECORD_FORMAT, ...headOf(head) }));
@@ -28,10 +28,8 @@ export async function* cutRecord(record: CutRecord): AsyncGenerator<Uint8Array> 
     const packet = read();
     yield* counted([entryHead('taken', 4 + packet.length), numberBytes(from), packet]);
   }
-  for (const { from, call, signature } of signed) {
-    const body = Buffer.concat([numberBytes(from), callBytes(call), signature]);
-    yield* counted([entryHead('signature', body.length, sha256(body)), body]);
-  }
+  for (const { from, call, signature } of signed) yield* counted(callEntry('signature', from, call, signature));
+  for (const { shard, call, payload } of reads) yield* counted(callEntry('reads', shard, call, payload));
   for (const { to, headerBytes } of sent) {
     const body = Buffer.concat([numberBytes(to), headerBytes]);
     yield* counted([entryHead('sent', body.length, sha256(body)), body]);

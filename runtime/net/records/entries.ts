@@ -9,9 +9,21 @@ import { UserError } from '../../support/errors.ts';
 import { canonicalBytes } from '../../wire/canonical.ts';
 import { sha256 } from '../../wire/hash.ts';
 
-/** `state`: a piece of it; `taken`, `sent`: a packet; `signature`: over packets taken; `foot`: nothing comes behind it. */
-const ENTRY_KINDS = ['head', 'state', 'taken', 'sent', 'window', 'sums', 'end', 'foot', 'signature'] as const;
+/**
+ * `state`: a piece of it; `taken`, `sent`: a packet; `signature`: over packets taken; `foot`: nothing comes behind it;
+ * `reads`, `told`: which frames of a neighbour ticks have read, and a neighbour's of this shard (schedule `async`).
+ */
+const ENTRY_KINDS = [
+  ...(['head', 'state', 'taken', 'sent', 'window', 'sums', 'end', 'foot', 'signature'] as const),
+  ...(['reads', 'told'] as const),
+];
 export type EntryKind = (typeof ENTRY_KINDS)[number];
+
+/** What says something of one call of one neighbour. */
+export function callEntry(kind: EntryKind, shard: number, call: number, said: Uint8Array): Uint8Array[] {
+  const body = Buffer.concat([numberBytes(shard), callBytes(call), said]);
+  return [entryHead(kind, body.length, sha256(body)), body];
+}
 
 export const MAGIC = new TextEncoder().encode('nmcrec2\n');
 /** Of the form that an auditor gets: nothing in it says what came out. */

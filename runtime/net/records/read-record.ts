@@ -59,6 +59,13 @@ export interface SignedPackets {
   readonly signature: Uint8Array;
 }
 
+/** Which frames of a neighbour the ticks of a call have read, or a neighbour's of this shard: as it was told. */
+export interface SaidReads {
+  readonly shard: number;
+  readonly call: number;
+  readonly payload: Uint8Array;
+}
+
 /** A packet that went, as far as nothing of its content is said. */
 export interface SentHeader {
   readonly to: number;
@@ -78,6 +85,8 @@ export interface CutRecord {
   readonly state: () => BlobSource;
   readonly taken: readonly TakenPacket[];
   readonly signed: readonly SignedPackets[];
+  /** Of schedule `async`. */
+  readonly reads: readonly SaidReads[];
   readonly sent: readonly SentHeader[];
   readonly windows: readonly { readonly peer: number; readonly window: Window }[];
   readonly close: () => void;
@@ -87,6 +96,8 @@ export interface CutRecord {
 export interface StretchRecord extends CutRecord {
   readonly end: RecordEnd;
   readonly sent: readonly SentPacket[];
+  /** What neighbours have told that they read of it. */
+  readonly told: readonly SaidReads[];
   /** Windows that never came: the term ended before them. */
   readonly missing: readonly string[];
 }
@@ -96,10 +107,10 @@ const NUMBER_BYTES = 4;
 
 /** @throws UserError `record/damaged` */
 export function openRecord(path: string): StretchRecord {
-  return opened(path, MAGIC, ({ words, sent, rest }) => {
+  return opened(path, MAGIC, ({ words, sent, told, rest }) => {
     const missing = words.get('foot')?.missing as readonly string[];
     const end = endIn(words.get('end'));
-    return { ...rest, end, sent: sent.map((packet) => sentIn(packet)), missing };
+    return { ...rest, end, sent: sent.map((packet) => sentIn(packet)), told, missing };
   });
 }
 
@@ -123,6 +134,7 @@ type Words = Readonly<Record<string, unknown>>;
 interface Scanned {
   readonly words: ReadonlyMap<string, Words>;
   readonly sent: readonly Entry[];
+  readonly told: readonly SaidReads[];
   readonly rest: Omit<CutRecord, 'end' | 'sent'>;
 }
 
@@ -165,6 +177,7 @@ function scanned({ size, read: readFrom, close }: Stored, magic: Uint8Array): Sc
   const pieces: { readonly at: number; readonly bytes: number }[] = [];
   const [taken, sent, windows]: [TakenPacket[], Entry[], { peer: number; window: Window }[]] = [[], [], []];
   const signed: SignedPackets[] = [];
+  const [reads, told]: [SaidReads[], SaidReads[]] = [[], []];
   let entries = 0;
   let at = magic.length;
   while (!words.has('foot')) {
@@ -176,6 +189,8 @@ function scanned({ size, read: readFrom, close }: Stored, magic: Uint8Array): Sc
     if (entry.kind === 'state') pieces.push({ at: body, bytes: entry.bytes });
     else if (entry.kind === 'taken') taken.push(takenIn(entry, body, read));
     else if (entry.kind === 'signature') signed.push(signedIn(entry, read(body, entry.bytes)));
+    else if (entry.kind === 'reads' || entry.kind === 'told')
+      (entry.kind === 'reads' ? reads : told).push(saidIn(entry, read(body, entry.bytes)));
     else if (entry.kind === 'sent') sent.push({ entry, body: read(body, entry.bytes) });
     else {
       const said = wordsIn(entry, read(body, entry.bytes));
@@ -185,7 +200,7 @@ function scanned({ size, read: readFrom, close }: Stored, magic: Uint8Array): Sc
   }
   if (at !== size || words.get('foot')?.entries !== entries) throw damagedRecord('entries of it are missing');
   const state = (): BlobSource => stateSource(pieces, read);
-  return { words, sent, rest: { head: headIn(words.get('head')), state, taken, signed, windows, close } };
+  return { words, sent, told, rest: { head: headIn(words.get('head')), state, taken, signed, reads, windows, close } };
 }
 
 function stateSource(
@@ -218,6 +233,14 @@ function signedIn(entry: EntryHead, body: Uint8Array): SignedPackets {
   const view = new DataView(body.buffer, body.byteOffset);
   const [from, call] = [view.getUint16(0, true), view.getUint32(NUMBER_BYTES, true)];
   return { from, call, signature: body.subarray(NUMBER_BYTES + 4) };
+}
+
+function saidIn(entry: EntryHead, body: Uint8Array): SaidReads {
+  if (entry.bytes <= NUMBER_BYTES + 4 || !entryCheckHolds(entry, body))
+    throw damagedRecord('what it says of reads was changed');
+  const view = new DataView(body.buffer, body.byteOffset);
+  const [shard, call] = [view.getUint16(0, true), view.getUint32(NUMBER_BYTES, true)];
+  return { shard, call, payload: body.subarray(NUMBER_BYTES + 4) };
 }
 
 function sentIn({ entry, body }: Entry): SentPacket {

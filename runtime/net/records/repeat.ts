@@ -11,6 +11,7 @@ import { openSession, type ShardSession } from '../../shard/session.ts';
 import type { ShardSource } from '../../shard/shards.ts';
 import { callAt, functionOf, positionOf } from '../../training/calls.ts';
 import type { Frame } from '../../training/frame.ts';
+import { asRecorded, freeRepeats, type TicksRead } from '../../training/free-ticks.ts';
 import type { Totals } from '../../training/totals.ts';
 import { rangesFor, withinRange } from '../../validation/within-range.ts';
 import type { Deployment } from '../../wire/deployment.ts';
@@ -19,6 +20,7 @@ import { type EncodedFrame, frameEncoder } from '../../wire/frame-encoder.ts';
 import { hex } from '../../wire/hash.ts';
 import { decodePacket, MAX_PAYLOAD_BYTES } from '../../wire/header.ts';
 import { leafOf, rootOf } from '../../wire/merkle.ts';
+import { decodeReads, readsProblem } from '../../wire/reads.ts';
 import { type Comparisons, withCall } from '../call-sums.ts';
 import { type BlobSource, openShardData, type ShardData } from '../shard-data.ts';
 import { borderCodec, drawStates, openShardDevice } from '../shard-device.ts';
@@ -128,12 +130,34 @@ async function memberOf(record: CutRecord, options: RepeatOptions): Promise<Memb
   const watched = observer?.running?.(record.head.shard, device);
   const run: DeviceSession['run'] = (name, inputs, position) =>
     watched ? watched(name, asRead(inputs), position) : device.run(name, asRead(inputs), position);
-  const session = openSession(source.schedule, source.executable, { run });
+  const chooser = deployment.schedule === 'async' ? asRecorded(ticksRead(record, source, deployment)) : undefined;
+  const session = openSession(source.schedule, source.executable, { run }, undefined, chooser);
   const { from: call, totals } = record.head;
   const comparisons: Comparisons = new Map();
   const encode = frameEncoder(borderCodec(on, deployment), source.schedule);
   const kept = { record, source, device, session, data, encode, ...wentOf(record) };
   return { ...kept, totals, comparisons, call, unsound: undefined };
+}
+
+/** @throws UserError `record/damaged` for what its ticks cannot have read */
+function ticksRead(
+  { reads, end }: CutRecord,
+  { schedule }: ShardSource,
+  { staleness = 0, microbatches }: Deployment,
+): (call: number) => readonly TicksRead[] {
+  const repeats = freeRepeats(schedule);
+  const calls = new Map<number, TicksRead[]>();
+  for (const { shard: from, call, payload } of reads) {
+    const mine = new Set(schedule.messages.flatMap((m) => (m.from === from ? [m.id] : [])));
+    const repeatOf = (message: number) => (mine.has(message) ? repeats.get(message) : undefined);
+    const told = decodeReads(payload);
+    const bounds = { staleness, microbatches: Math.max(1, microbatches), repeatOf };
+    const problem = told === 'unsound' ? 'it is told in no form' : readsProblem(told, bounds);
+    if (told === 'unsound' || problem !== undefined)
+      throw damagedRecord(`what it has read of shard ${from} in call ${call} cannot be: ${problem}`);
+    if (call < end.calls) calls.set(call, [...(calls.get(call) ?? []), ...(told ?? [])]);
+  }
+  return (call) => calls.get(call) ?? [];
 }
 
 function isTensor(values: RunInput): values is Tensor {
@@ -235,7 +259,7 @@ class Repetition {
     this.#begin(member);
   }
 
-  #sent({ record, source, encode, went, flows }: Member, frame: Frame): void {
+  #sent({ record, source, session, encode, went, flows }: Member, frame: Frame): void {
     const to = source.schedule.messages.find((m) => m.id === frame.message)?.to ?? -1;
     const { payload: bytes, values } = encode(frame);
     const local = this.#members.find((other) => other.record.head.shard === to);
@@ -243,15 +267,20 @@ class Repetition {
       local.session.deliver({ ...frame, values });
       return;
     }
+    const name = frameKey(frame);
+    const packets = went.get(name) ?? [];
+    // Its receiver has read newer ones alone.
+    if (packets.length === 0 && session.isFree(frame.message) && frame.tick > 0) return;
     this.#options.observer?.sent?.(record.head.shard, to, frame);
-    const packets = went.get(frameKey(frame)) ?? [];
     const chunks = Math.max(1, Math.ceil(bytes.length / MAX_PAYLOAD_BYTES));
-    if (packets.length !== chunks || packets.some((packet) => packet.to !== to)) {
+    // It may have gone more than once: a neighbour that has come back may have missed it.
+    const isWhole = packets.length > 0 && packets.every(({ header }, i) => header.chunk === i % chunks);
+    if (!isWhole || packets.length % chunks !== 0 || packets.some((packet) => packet.to !== to)) {
       flowIn(flows, to, frame.callIndex).other = true;
       return;
     }
-    for (const [i, { headerBytes, flow, place }] of packets.entries()) {
-      const payload = bytes.subarray(i * MAX_PAYLOAD_BYTES, (i + 1) * MAX_PAYLOAD_BYTES);
+    for (const { header, headerBytes, flow, place } of packets) {
+      const payload = bytes.subarray(header.chunk * MAX_PAYLOAD_BYTES, (header.chunk + 1) * MAX_PAYLOAD_BYTES);
       flow.leaves[place] = leafOf(Buffer.concat([headerBytes, payload]));
     }
   }
@@ -277,16 +306,17 @@ function windowOf({ peer, call, leaves, other }: Flow): OutputWindow {
 function* framesOf({ taken }: CutRecord, { schedule }: ShardSource, callIndex: number): Generator<Frame> {
   const lengthsOf = (message: number): number[] | undefined =>
     schedule.messages.find((m) => m.id === message)?.values.map((v) => sizeOf(v.shape));
-  // Of one neighbour they follow each other, those of others come in between.
-  const coming = new Map<number, Uint8Array[]>();
+  // Of one neighbour they follow each other, those of others and those of slots come in between.
+  const coming = new Map<string, Uint8Array[]>();
   const contents = new Map<number, FrameContents>();
   for (const { from, call, read } of taken) {
     if (call !== callIndex) continue;
     const packet = decodePacket(read());
     if (!packet) throw damagedRecord('a frame of it cannot be read');
-    const { border: message, microbatch, tick, chunk, chunks, codec } = packet.header;
-    const payloads = [...(chunk === 0 ? [] : (coming.get(from) ?? [])), packet.payload];
-    coming.set(from, payloads);
+    const { kind, border: message, microbatch, tick, chunk, chunks, codec } = packet.header;
+    const way = `${from}/${kind}`;
+    const payloads = [...(chunk === 0 ? [] : (coming.get(way) ?? [])), packet.payload];
+    coming.set(way, payloads);
     if (chunk + 1 < chunks) continue;
     const content = contents.get(from) ?? new FrameContents({ codec, schedule, lengthsOf });
     contents.set(from, content);

@@ -25,7 +25,7 @@ import type { StretchName } from '../../wire/ticket.ts';
 import { directionOf, type Window } from '../../wire/window.ts';
 import type { Pieces } from '../send-blob.ts';
 import { encodeStatePieces } from '../shard-state.ts';
-import { callBytes, type EntryKind, entryHead, MAX_ENTRY_BYTES, numberBytes, wordsEntry } from './entries.ts';
+import { callEntry, type EntryKind, entryHead, MAX_ENTRY_BYTES, numberBytes, wordsEntry } from './entries.ts';
 import { maxPendingBytes } from './pending.ts';
 import { RecordFile, type WritingPort } from './record-file.ts';
 
@@ -131,6 +131,10 @@ export class StretchLog implements FrameLog {
   #begin = 0;
   /** Calls before this one are in no record: where a run stopped, or a neighbour was too far ahead. */
   #silent = 0;
+  /** Something stands in for frames of a neighbour. */
+  #isBlind = false;
+  /** Calls that are over. */
+  #done = 0;
   #pending = 0;
   #state = 0;
   #trouble: string | undefined;
@@ -154,13 +158,39 @@ export class StretchLog implements FrameLog {
   /** A term begins: what was not complete before it never will be. */
   restart(term: number, calls: number): void {
     this.#endTerm();
+    this.#isBlind = false;
+    this.#done = calls;
     this.#term = term;
     this.#begin = calls;
     this.#silent = calls;
     const { seals, shard, deployment } = this.#options;
-    if (!seals) return;
+    if (!seals || calls >= allCalls(deployment)) return;
     const stretch = { run: deployment.run, shard, term, from: calls };
     seals.bound({ type: 'pledge', ...stretch, pledge: pledgeOf(seals.numberOf(stretch)) });
+  }
+
+  /** A call is over. @param calls with it */
+  done(calls: number): void {
+    this.#done = calls;
+  }
+
+  /** Owners have changed within a stretch, or calls of it were left out: the next one is in a record again. */
+  leaveOut(term: number, calls = this.#done): void {
+    const { deployment } = this.#options;
+    this.restart(term, calls < allCalls(deployment) ? stretchEnd(deployment, calls) : calls);
+    this.#done = calls;
+  }
+
+  /** @param isBlind something stands in for frames of a neighbour: meanwhile nothing is in a record */
+  setBlind(isBlind: boolean): void {
+    if (this.#isBlind && !isBlind) this.leaveOut(this.#term);
+    if (isBlind) this.#endTerm();
+    this.#isBlind = isBlind;
+  }
+
+  /** Whether the stretch of a call is in a record. */
+  has(call: number): boolean {
+    return this.#openAt(call)?.begun === true;
   }
 
   /** A stretch begins. */
@@ -232,9 +262,32 @@ export class StretchLog implements FrameLog {
   signed(call: number, from: number, signature: Uint8Array): void {
     const record = this.#recordOf(call);
     if (!record) return;
-    const body = Buffer.concat([numberBytes(from), callBytes(call), signature]);
+    this.#said(record, 'signature', from, call, signature);
+  }
+
+  reads(call: number, from: number, payload: Uint8Array): void {
+    if (payload.length === 0) this.#giveUp(call);
+    else this.#said(this.#recordOf(call), 'reads', from, call, payload);
+  }
+
+  told(call: number, to: number, payload: Uint8Array): void {
+    this.#said(this.#recordOf(call), 'told', to, call, payload);
+  }
+
+  #said(record: OpenRecord | undefined, kind: EntryKind, shard: number, call: number, said: Uint8Array): void {
+    if (!record) return;
     record.entries++;
-    record.file.append(entryHead('signature', body.length, sha256(body)), body);
+    record.file.append(...callEntry(kind, shard, call, said));
+  }
+
+  /** The stretch of a call cannot be done again: it is in no record. */
+  #giveUp(call: number): void {
+    const record = this.#openAt(call);
+    this.#silent = Math.max(this.#silent, stretchEnd(this.#options.deployment, call));
+    if (!record) return;
+    this.#open.delete(record.from);
+    record.ended = false;
+    this.#close(record);
   }
 
   sent(call: number, to: number, header: Uint8Array, leaf: Uint8Array): void {
@@ -347,7 +400,7 @@ export class StretchLog implements FrameLog {
     if (open || call < this.#silent || call >= allCalls(deployment)) return open;
     const from = stretchBegin(deployment, call, this.#begin);
     const to = stretchEnd(deployment, call);
-    if (from < this.#silent) return undefined;
+    if (from < this.#silent || this.#isBlind) return undefined;
     if (this.#open.size >= MAX_OPEN) {
       this.#silent = to;
       return undefined;
