@@ -13,14 +13,14 @@ import { makeTemporaryFolder, removeAll } from '../../runtime/support/safe-files
 import type { Verdict } from '../../runtime/wire/audit-verdict.ts';
 import { type BorderCodec, isPacked } from '../../runtime/wire/codec.ts';
 import { softwareGpu } from '../support/webgpu.ts';
-import { planOf, points } from './chain-model.ts';
+import { freePlanOf, planOf, points } from './chain-model.ts';
 import { type HostedResult, trainHosted } from './hosted.ts';
 import type { AuditedEvent } from './hosted-options.ts';
 
 /** `swiftshader`: the WebGPU device on a driver that is a program. */
 export const DEVICES = ['reference', 'cpu 1', 'cpu 2', 'swiftshader'] as const;
 export const CODECS = ['f32', 'f16'] as const satisfies readonly BorderCodec[];
-export const SCHEDULES = ['lockstep', 'pipelined', 'ahead'] as const;
+export const SCHEDULES = ['lockstep', 'pipelined', 'ahead', 'async'] as const;
 
 /** What is trained how. */
 export interface HonestCell {
@@ -44,6 +44,8 @@ export interface HonestCounts extends Readonly<Record<Verdict, number>> {
 /** Of packets on borders. */
 const LOSS = 0.01;
 const [SHARDS, TRAINERS] = [3, 5];
+/** Of schedule `async`. */
+const STALENESS = 2;
 const EVERYTHING = { auditRate: 1 };
 
 export function cellName({ device, auditors, codec, schedule, disturbed }: HonestCell): string {
@@ -173,7 +175,10 @@ function planOfCell({ schedule, codec }: HonestCell): Compiled {
   const name = `${schedule}${isWide ? ', wide' : ''}`;
   const known = plans.get(name);
   if (known) return known;
-  const plan = planOf(SHARDS, schedule === 'ahead' ? 1 : 0, schedule === 'lockstep' ? 1 : 2, isWide);
+  const plan =
+    schedule === 'async'
+      ? freePlanOf(SHARDS, STALENESS)
+      : planOf(SHARDS, schedule === 'ahead' ? 1 : 0, schedule === 'lockstep' ? 1 : 2, isWide);
   const lowered = lowerEachToCpu((plan.shards ?? []).map(({ program }) => program));
   const files = (shard: number) => new Map(lowered(shard).map(({ name, bytes }) => [name, bytes]));
   const compiled = { plan, files };

@@ -23,7 +23,7 @@ import {
   type RecordEnd,
   type StretchRecord,
 } from '../../runtime/net/records/read-record.ts';
-import { repeatStretch } from '../../runtime/net/records/repeat.ts';
+import { type RepeatOptions, repeatStretch } from '../../runtime/net/records/repeat.ts';
 import {
   heldAgainst,
   type KnownOfRun,
@@ -33,7 +33,7 @@ import {
 } from '../../runtime/net/records/replay.ts';
 import { decodeState, stateHash } from '../../runtime/net/shard-state.ts';
 import { ownPath } from '../../runtime/support/safe-path.ts';
-import { decodeReads } from '../../runtime/wire/reads.ts';
+import { decodeReads, encodeReads } from '../../runtime/wire/reads.ts';
 import { signState } from '../../runtime/wire/state-signature.ts';
 import { directionOf } from '../../runtime/wire/window.ts';
 import { type Laziness, lazyDevice } from '../support/lazy-device.ts';
@@ -77,6 +77,13 @@ let undisturbed: Promise<Recorded> | undefined;
 function pipelined(): Promise<Recorded> {
   undisturbed ??= recorded(PIPELINED);
   return undisturbed;
+}
+
+let free: Promise<Recorded> | undefined;
+/** In schedule `async`, with packets that are lost. */
+function freely(): Promise<Recorded> {
+  free ??= recorded(FREE, { loss: 0.05 });
+  return free;
 }
 
 async function replayed(
@@ -148,7 +155,7 @@ test.each([
 );
 
 test('a stretch of free ticks replays what they have read, whatever was late or lost', async () => {
-  const run = await recorded(FREE, { loss: 0.05 });
+  const run = await freely();
   expect(run.lost).toBeGreaterThan(0);
   const ages = new Set<number>();
   for (const { path } of run.records) {
@@ -160,6 +167,32 @@ test('a stretch of free ticks replays what they have read, whatever was late or 
   // Older and newer ones than their own.
   expect([Math.max(...ages), Math.min(...ages)]).toEqual([2, expect.toSatisfy((age: number) => age < 0)]);
 });
+
+test('a trainer that says it has read older frames than it did is found out, and so is who changes its record', async () => {
+  const run = await freely();
+  const { path } = run.records.find((r) => placeOf(r.path).shard === 1 && placeOf(r.path).from === 2) ?? { path: '' };
+  const record = openRecord(path);
+  const reads = record.reads.map((said) => ({ ...said, payload: older(said.payload) ?? said.payload }));
+  expect(reads.map(({ payload }) => payload)).not.toEqual(record.reads.map(({ payload }) => payload));
+  const other = { ...record, reads };
+  expect(() => unsignedWindows([other], run.deployment)).toThrow('is not over its frames');
+  const found = await repeatStretch([other], repeating(run));
+  expect(heldAgainst([record], found, 0)).toMatchObject({ verdict: 'mismatch', shard: 1 });
+  record.close();
+});
+
+/** The same as was read, but for one tick that has read once more what the one before it had; nothing: there is none. */
+function older(payload: Uint8Array): Uint8Array | undefined {
+  const reads = decodeReads(payload);
+  if (reads === 'unsound' || !reads) return undefined;
+  for (const [i, { taken }] of reads.entries()) {
+    const at = taken.findIndex((of, tick) => (taken[tick - 1] ?? of) < of && (taken[tick - 1] ?? 0) >= tick - 2);
+    if (at < 0) continue;
+    const changed = taken.with(at, taken[at - 1] as number);
+    return encodeReads(reads.map((read, j) => (i === j ? { ...read, taken: changed } : read)));
+  }
+  return undefined;
+}
 
 /** By how many ticks the frames were older that its ticks have read. */
 function agesIn(path: string): number[] {
@@ -302,21 +335,14 @@ test('a verifier takes the owners of shards and the snapshots from the mesh, nev
 });
 
 /** As an auditor does it: from the bytes that it gets alone; then it is held against the whole record. */
-async function audited({ plan, deployment, blob }: Recorded, path: string): Promise<Verdict> {
+async function audited(run: Recorded, path: string): Promise<Verdict> {
   const record = openRecord(path);
   try {
     const given = join(folder, 'given.cut');
     writeFileSync(given, await cutBytes(record));
     const cut = openCutRecord(given);
-    const found = await repeatStretch([cut], {
-      ...{ deployment, device: referenceDevice, blob: async (hash) => blob(hash) },
-      sourceOf: async (shard) => {
-        const part = plan.shards?.[shard];
-        if (!part) throw new Error(`no shard ${shard}`);
-        return { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
-      },
-    }).finally(() => cut.close());
-    return heldAgainst([record], found, unsignedWindows([record], deployment));
+    const found = await repeatStretch([cut], repeating(run)).finally(() => cut.close());
+    return heldAgainst([record], found, unsignedWindows([record], run.deployment));
   } finally {
     record.close();
   }
@@ -341,6 +367,17 @@ async function bisectedAt(
   } finally {
     record.close();
   }
+}
+
+function repeating({ plan, deployment, blob }: Recorded): RepeatOptions {
+  return {
+    ...{ deployment, device: referenceDevice, blob: async (hash) => blob(hash) },
+    sourceOf: async (shard) => {
+      const part = plan.shards?.[shard];
+      if (!part) throw new Error(`no shard ${shard}`);
+      return { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
+    },
+  };
 }
 
 async function cutBytes(record: StretchRecord): Promise<Buffer> {
@@ -411,6 +448,23 @@ test('a finding of another device is held against the interpreter, and there is 
   expect((await bisectedAt(run, path, faulty))?.unsettled).toMatch(/^faulty and the interpreter are too far apart in /);
 });
 
+test.each(['skips', 'zeros', 'frozen', 'reused'] as const)(
+  'a trainer of free ticks that %s is found, and no other one',
+  async (laziness) => {
+    const lazy = 1;
+    const run = await recordedOf(laziness, 2, lazy, FREE);
+    const found = new Map<string, string[]>();
+    for (const { trainer, path } of run.records) {
+      if (placeOf(path).from >= 6) continue;
+      const { verdict } = await audited(run, path);
+      found.set(trainer, [...(found.get(trainer) ?? []), verdict]);
+    }
+    const [owner, ...others] = [...found].sort(([a]) => (a === String(lazy) ? -1 : 1));
+    expect(owner?.[1]).toEqual(['match', 'mismatch', 'mismatch', 'mismatch']);
+    expect(others.flatMap(([, all]) => all)).toEqual(Array(8).fill('match'));
+  },
+);
+
 test('a mesh draws stretches behind their seals, and excludes a trainer that has not computed two of them', async () => {
   const lazy = 1;
   const device = (trainer: number) => (trainer === lazy ? lazyDevice('frozen', 2) : referenceDevice);
@@ -445,9 +499,9 @@ test('a mesh draws stretches behind their seals, and excludes a trainer that has
   for (const { trainer } of after) expect(keys[trainer]?.looked).toBeGreaterThan(3);
 });
 
-function recordedOf(laziness: Laziness, fromBatch: number, lazy: number): Promise<Recorded> {
+function recordedOf(laziness: Laziness, fromBatch: number, lazy: number, plan = PIPELINED): Promise<Recorded> {
   const device = (trainer: number) => (trainer === lazy ? lazyDevice(laziness, fromBatch) : referenceDevice);
-  return recorded(PIPELINED, { device, epochs: 1 });
+  return recorded(plan, { device, epochs: 1 });
 }
 
 /** Where the entries of a record lie. */

@@ -1,14 +1,15 @@
 /** The device of a trainer that does less than it says, from some batch of the training on; and one that is only of another class. */
 
-import type { Device, DeviceSession, Tensor } from '../../runtime/device/device.ts';
+import type { Device, DeviceSession, RunInput, Tensor } from '../../runtime/device/device.ts';
 import { referenceDevice, runOnce } from '../../runtime/device/reference/reference.ts';
 import type { Program } from '../../spec/program.ts';
 
 /**
  * `skips`: every third run gives what the one before it gave; `zeros`; `frozen`: no weight ever moves; `scaled`: each moves
- * a twentieth further than it has to; `operation`: one product of each run is zeros.
+ * a twentieth further than it has to; `operation`: one product of each run is zeros; `reused`: every third run reads what
+ * the one before it has read.
  */
-export type Laziness = 'skips' | 'zeros' | 'frozen' | 'scaled' | 'operation';
+export type Laziness = 'skips' | 'zeros' | 'frozen' | 'scaled' | 'operation' | 'reused';
 
 const FURTHER = 0.05;
 
@@ -21,6 +22,7 @@ export function lazyDevice(laziness: Laziness, fromBatch: number, honest: Device
       const session = await honest.open(executable);
       const weights = executable.program.states.map(({ id }) => id);
       const lastOf = new Map<string, Record<string, Tensor>>();
+      const read = new Map<string, Readonly<Record<string, RunInput>>>();
       let runs = 0;
       const run: DeviceSession['run'] = async (name, inputs, position) => {
         const asItHasTo = position.batch < fromBatch;
@@ -28,7 +30,9 @@ export function lazyDevice(laziness: Laziness, fromBatch: number, honest: Device
         if (laziness === 'skips' && !asItHasTo && last && ++runs % 3 === 0) return copied(last);
         const moved = laziness === 'frozen' || laziness === 'scaled';
         const before = moved && !asItHasTo ? await statesOf(session, weights) : [];
-        const results = await session.run(name, inputs, position);
+        const known = laziness === 'reused' && !asItHasTo ? read.get(name) : undefined;
+        read.set(name, inputs);
+        const results = await session.run(name, known && ++runs % 3 === 0 ? known : inputs, position);
         const further = laziness === 'scaled' ? 1 + FURTHER : 0;
         for (const [id, values] of before) await session.write(id, movedOn(values, await session.read(id), further));
         if (laziness === 'zeros' && !asItHasTo) for (const values of Object.values(results)) values.fill(0);
