@@ -2,7 +2,7 @@
  * Which frames the ticks of one call have read of a neighbour (schedule `async`; spec/wire.md, 5), as the reader tells
  * the sender and keeps it in its record. What goes over the slots is signed by that alone. Pure.
  */
-import { ofPresent, zeroedBytes } from '../support/bounded.ts';
+import { listOf, ofPresent, zeroedBytes } from '../support/bounded.ts';
 import type { FrameKey } from '../training/frame.ts';
 import type { TicksRead } from '../training/free-ticks.ts';
 import { sha256 } from './hash.ts';
@@ -44,7 +44,7 @@ export function decodeReads(bytes: Uint8Array): Reads | 'unsound' {
     at += 3;
     if (ticks === 0 || at + ticks > count) return 'unsound';
     const from = at;
-    const taken = Array.from({ length: ticks }, (_, i) => view.getUint32((from + i) * NUMBER, true));
+    const taken = listOf(ofPresent(ticks), (i) => view.getUint32((from + i) * NUMBER, true));
     reads.push({ message, microbatch, taken });
     at += ticks;
   }

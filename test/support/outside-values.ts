@@ -41,6 +41,7 @@ export const TRUSTING: Readonly<Record<string, readonly string[]>> = {
       'wire/packed-bytes.ts',
       'wire/packer.ts',
       'wire/packet-pool.ts',
+      'wire/reads.ts',
       'wire/routing.ts',
     ],
   ],
