@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
-import type { Device } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { keyPairFromSeed } from '../../runtime/identity/ed25519.ts';
 import { keyText } from '../../runtime/identity/key-text.ts';
@@ -79,7 +78,7 @@ function pipelined(): Promise<Recorded> {
   return undisturbed;
 }
 
-let free: Promise<Recorded> | undefined;
+let free: ReturnType<typeof recorded> | undefined;
 /** In schedule `async`, with packets that are lost. */
 function freely(): Promise<Recorded> {
   free ??= recorded(FREE, { loss: 0.05 });
@@ -87,27 +86,23 @@ function freely(): Promise<Recorded> {
 }
 
 async function replayed(
-  { plan, deployment, blob, manifests, log }: Recorded,
+  run: Recorded,
   paths: readonly string[],
   more: Partial<KnownOfRun> = {},
   version = 'test',
   largeStateBytes?: number,
 ): Promise<Verdict> {
+  const { blob, manifests, log } = run;
   const records: StretchRecord[] = [];
   try {
     for (const path of paths) records.push(openRecord(path));
     return await replayStretch(records, {
-      ...{ deployment, device: referenceDevice, version, blob: async (hash) => blob(hash) },
+      ...{ ...repeating(run), version },
       ...(largeStateBytes === undefined ? {} : { largeStateBytes }),
       known: {
         manifest: (shard, calls) => stateHash(decodeState(blob(manifests.get(calls)?.[shard] ?? ''))),
         owners: (term) => log.find((e) => e.event === 'epoch-of-owners' && e.epoch === term)?.keys as readonly string[],
         ...more,
-      },
-      sourceOf: async (shard) => {
-        const part = plan.shards?.[shard];
-        if (!part) throw new Error(`no shard ${shard}`);
-        return { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
       },
     });
   } finally {
@@ -164,7 +159,6 @@ test('a stretch of free ticks replays what they have read, whatever was late or 
     for (const age of agesIn(path)) ages.add(age);
   }
   expect(run.records.length).toBeGreaterThan(3 * 7);
-  // Older and newer ones than their own.
   expect([Math.max(...ages), Math.min(...ages)]).toEqual([2, expect.toSatisfy((age: number) => age < 0)]);
 });
 
@@ -349,21 +343,10 @@ async function audited(run: Recorded, path: string): Promise<Verdict> {
 }
 
 /** Where it first shows that a record was not computed as it was signed. */
-async function bisectedAt(
-  { plan, deployment, blob }: Recorded,
-  path: string,
-  device: Device = referenceDevice,
-): Promise<Bisected | undefined> {
+async function bisectedAt(run: Recorded, path: string, device = referenceDevice): Promise<Bisected | undefined> {
   const record = openRecord(path);
   try {
-    return await bisected([record], {
-      ...{ deployment, device, blob: async (hash) => blob(hash) },
-      sourceOf: async (shard) => {
-        const part = plan.shards?.[shard];
-        if (!part) throw new Error(`no shard ${shard}`);
-        return { schedule: part.schedule, executable: { program: part.program, files: new Map() } };
-      },
-    });
+    return await bisected([record], { ...repeating(run), device });
   } finally {
     record.close();
   }
