@@ -164,15 +164,14 @@ test('a stretch of free ticks replays what they have read, whatever was late or 
 
 test('a trainer that says it has read older frames than it did is found out, and so is who changes its record', async () => {
   const run = await freely();
-  const { path } = run.records.find((r) => placeOf(r.path).shard === 1 && placeOf(r.path).from === 2) ?? { path: '' };
-  const record = openRecord(path);
+  const all = run.records.map(({ path }) => openRecord(path));
+  const record = all.find(({ reads }) => reads.some(({ payload }) => older(payload))) as StretchRecord;
   const reads = record.reads.map((said) => ({ ...said, payload: older(said.payload) ?? said.payload }));
-  expect(reads.map(({ payload }) => payload)).not.toEqual(record.reads.map(({ payload }) => payload));
   const other = { ...record, reads };
   expect(() => unsignedWindows([other], run.deployment)).toThrow('is not over its frames');
   const found = await repeatStretch([other], repeating(run));
-  expect(heldAgainst([record], found, 0)).toMatchObject({ verdict: 'mismatch', shard: 1 });
-  record.close();
+  expect(heldAgainst([record], found, 0)).toMatchObject({ verdict: 'mismatch', shard: record.head.shard });
+  for (const each of all) each.close();
 });
 
 /** The same as was read, but for one tick that has read once more what the one before it had; nothing: there is none. */
