@@ -87,6 +87,8 @@ export interface DrivenShard {
   readonly setAway?: (shards: readonly number[], lost: readonly number[]) => void;
   /** @param kept called once, when its state was taken: it may go on while that is being stored */
   readonly save: (calls: number, last: boolean, kept: () => void, ending: Ending<SavedPart>) => void;
+  /** Whether neighbours have still to sign something of a stretch that is over; absent: none is recorded. */
+  readonly isUnsigned?: () => boolean;
 }
 
 export interface TrainerPorts<S extends DrivenShard> {

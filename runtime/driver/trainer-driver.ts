@@ -17,6 +17,7 @@ import {
   type TrainerEvent,
   type TrainerState,
 } from '../roles/trainer-state.ts';
+import { allCalls } from '../training/calls.ts';
 import type { Frame } from '../training/frame.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Message } from '../wire/messages.ts';
@@ -26,6 +27,10 @@ import { Closings } from './closings.ts';
 import type { Ending } from './ending.ts';
 import type { DrivenShard, ShardCalls, TrainerPorts } from './ports.ts';
 import { Turns } from './turns.ts';
+
+/** How often it looks whether neighbours have signed the last stretch of a run, and how long at most. */
+const SIGNED_LOOK_MS = 20;
+const MAX_SIGNED_MS = 1000;
 
 const behindOf = ({ behind }: DrivenShard, outcome: Outcome): { readonly to?: number } =>
   outcome === 'behind' && behind !== undefined ? { to: behind } : {};
@@ -185,8 +190,10 @@ export class TrainerDriver<S extends DrivenShard> {
             this.#dispatch({ kind: 'kept', at, calls, commits: shard.takeCommits() });
             ended();
           };
-          const done = (part: SavedPart): void =>
+          const saved = (part: SavedPart): void =>
             this.#dispatch({ kind: 'saved', at, calls, part, measured: this.#measured() });
+          const done = (part: SavedPart): void =>
+            this.#isEnd(shard, at, calls) ? this.#whenSigned(shard, () => saved(part)) : saved(part);
           const failed = (error: unknown): void => {
             this.#fail(at, error);
             ended();
@@ -213,6 +220,26 @@ export class TrainerDriver<S extends DrivenShard> {
       case 'forget':
         shard.forget(effect.before);
     }
+  }
+
+  /** Behind its last part the run may be over, and its shard closed. */
+  #isEnd({ deployment }: S, at: ShardId, calls: number): boolean {
+    return calls === allCalls(deployment) || calls === this.#state.shards[shardName(at)]?.stopAt;
+  }
+
+  /** What neighbours sign of the last stretch is on its way, or lost. */
+  #whenSigned(shard: S, then: () => void): void {
+    if (!shard.isUnsigned?.()) {
+      then();
+      return;
+    }
+    const since = this.#ports.clock.now();
+    const end = this.#ports.clock.every(SIGNED_LOOK_MS, () => {
+      const isOver = !shard.isUnsigned?.() || this.#ports.clock.now() - since >= MAX_SIGNED_MS;
+      if (!isOver && !this.#stopped) return;
+      end();
+      then();
+    });
   }
 
   #inTurn<T>(at: ShardId, work: (ending: Ending<T>) => void, then: (value: T) => void = () => undefined): void {

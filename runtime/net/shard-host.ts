@@ -254,7 +254,7 @@ export class ShardHost {
   }
 
   /** Keys, owners and ways of its borders. */
-  get borders(): Pick<ShardBorders, 'offer' | 'owners' | 'ownerOf' | 'reroute' | 'traffic'> {
+  get borders(): Pick<ShardBorders, 'offer' | 'owners' | 'ownerOf' | 'reroute' | 'settle' | 'traffic'> {
     return this.#borders;
   }
 
@@ -419,9 +419,9 @@ export class ShardHost {
     return this.#commits.splice(0);
   }
 
-  /** When all records of its stretches that are complete lie on the disk. */
-  async recorded(): Promise<void> {
-    await this.#log?.written();
+  /** Of its stretches; nothing where none are kept. */
+  get log(): StretchLog | undefined {
+    return this.#log;
   }
 
   async close(): Promise<void> {

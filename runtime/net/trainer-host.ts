@@ -145,6 +145,11 @@ export class LoadedShard implements DrivenShard {
   readonly save: DrivenShard['save'] = (calls, last, kept, ending) =>
     settle(this.#host.save(calls, last, kept), ending);
 
+  readonly isUnsigned: DrivenShard['isUnsigned'] = () => {
+    this.#host.borders.settle();
+    return this.#host.log?.isUnsigned ?? false;
+  };
+
   readonly goOn: DrivenShard['goOn'] = (term) => this.#host.goOn(term);
   readonly rewind: DrivenShard['rewind'] = (calls) => this.#host.rewind(calls);
   readonly skip: DrivenShard['skip'] = (calls) => this.#host.skip(calls);
@@ -177,8 +182,8 @@ export class LoadedShard implements DrivenShard {
   }
 
   /** When all records of its stretches that are complete lie on the disk. */
-  recorded(): Promise<void> {
-    return this.#host.recorded();
+  async recorded(): Promise<void> {
+    await this.#host.log?.written();
   }
 
   close(): Promise<void> {

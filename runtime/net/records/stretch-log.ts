@@ -331,6 +331,11 @@ export class StretchLog implements FrameLog {
     this.#finish(record);
   }
 
+  /** A stretch is over of which neighbours have not signed all that they got and sent. */
+  get isUnsigned(): boolean {
+    return [...this.#open.values()].some(({ ended, awaited }) => ended && awaited.size > 0);
+  }
+
   /** When all records that are complete lie on the disk. */
   async written(): Promise<void> {
     await Promise.all(this.#closing);
