@@ -221,6 +221,7 @@ export const ERROR_CODES = {
   'serve/till': 'another process takes vouchers for this key',
   'serve/weights': 'there are no weights to predict with',
   'service/manager': "the system's manager of services refused",
+  'simulate/async': 'free ticks are not simulated without numbers',
   'simulate/faults': 'the file of faults cannot be used',
   'simulate/recording': 'this is not a recording',
   'simulate/shards': 'one shard has no borders',

@@ -48,6 +48,11 @@ test('a simulation without a plan, or with a file that is not a recording, says 
   const wrong = await nmc(['simulate', '--replay', model], { cwd: folder });
   expect(wrong).toMatchObject({ code: 2 });
   expect(wrong.stderr).toContain('is not a recording');
+  const free = ['compile', model, '--partition', '2', '--schedule', 'async', '--staleness', '1', '--out', 'free.plan'];
+  expect(await nmc(free, { cwd: folder })).toMatchObject({ code: 0 });
+  const unsimulated = await nmc(['simulate', 'free.plan'], { cwd: folder });
+  expect(unsimulated).toMatchObject({ code: 2 });
+  expect(unsimulated.stderr).toContain('simulate/async');
 });
 
 test('several trainings of a plan at once share trainers, and each comes to its end', async () => {

@@ -74,6 +74,12 @@ function assertOfOneKind({ record, seeds, churn, faults }: SimulateArguments): v
 
 function optionsOf(args: SimulateArguments, plan: Plan, seed: number): Omit<SimulationOptions, 'nodes'> {
   const training = trainingOf(plan);
+  if (training.async)
+    throw new UserError(
+      'simulate/async',
+      'shards of this plan read what they have (schedule async), and without numbers calls are simulated in lockstep',
+      `to simulate its lockstep: ${nmc`compile FILE --partition K --schedule lockstep -o PLAN`}`,
+    );
   const batches = args.batches ?? 100;
   const runs = Array.from({ length: args.runs ?? 1 }, (_, i) => ({
     ...virtualRun(plan, training, {
