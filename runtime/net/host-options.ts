@@ -31,8 +31,6 @@ export interface HostOptions {
   /** The border with a neighbour cannot go on: the shard waits for the next term. */
   readonly dispute: (dispute: BorderDispute) => void;
   readonly now: () => number;
-  /** Milliseconds that it looks for a frame before that; absent: as long as looking usually pays. */
-  readonly awake?: number | undefined;
   /** Milliseconds that it sleeps for a frame before it says that it waits; absent: none. */
   readonly asleep?: number | undefined;
   /** States of at least so many bytes are never in memory as a whole. */

@@ -5,7 +5,6 @@
  * told, for that takes longer still.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { LookOut } from './look-out.ts';
 
 export interface MeanwhilePort {
   /** Does a piece. @returns whether there was one */
@@ -16,20 +15,20 @@ export interface MeanwhilePort {
   readonly isOver: () => boolean;
   /** Milliseconds since any moment. */
   readonly now: () => number;
-  /** It looks for so many milliseconds, where it looks; absent: as long as a training does. */
-  readonly awake?: number | undefined;
   /** It sleeps for so many milliseconds at most; absent: not at all. */
   readonly asleep?: number | undefined;
 }
 
-/** It sleeps when nothing has come for so long: a neighbour that computes a short tick has sent its frame by then. */
-const AWAKE_MS = 0.5;
+/** It sleeps when nothing has come for so long. */
+const AWAKE_MS = 0.1;
+/** Waits of which it sleeps in each at once, when it has looked in vain: then frames come later, or others want the core. */
+const SLEEPS = 15;
 
 export class Meanwhile {
   readonly #port: MeanwhilePort;
   #looks = false;
   #hasHeard = false;
-  readonly #lookOut = new LookOut();
+  #sleeps = 0;
   #wake: () => void = () => undefined;
 
   constructor(port: MeanwhilePort) {
@@ -50,24 +49,20 @@ export class Meanwhile {
 
   /** @returns whether something has come since `forget` */
   async hears(): Promise<boolean> {
-    const { settleOne, isLate, isOver, now, awake = AWAKE_MS } = this.#port;
-    const lookOut = this.#lookOut;
-    const { looks } = lookOut;
-    const end = now() + (looks ? awake : 0);
+    const { settleOne, isLate, isOver, now } = this.#port;
+    const end = now() + (this.#sleeps > 0 ? 0 : AWAKE_MS);
     this.#looks = true;
     try {
       for (let isMore = true; isMore || now() < end; ) {
         await nextTurn();
         if (isOver()) return false;
         if (this.#hasHeard && !isLate()) {
-          if (isMore) lookOut.wasThere();
-          else lookOut.found();
+          this.#sleeps = 0;
           return true;
         }
         isMore = settleOne();
       }
-      if (looks) lookOut.inVain();
-      else lookOut.slept();
+      this.#sleeps = this.#sleeps > 0 ? this.#sleeps - 1 : SLEEPS;
       return this.#hasHeard || ((await this.#sleep()) && !isOver());
     } finally {
       this.#looks = false;

@@ -118,7 +118,7 @@ export class ShardHost {
       isOver: () => this.#closed || this.#borders.disputes !== undefined,
       // Of this thread, whatever clock the shard goes by.
       now: () => performance.now(),
-      ...{ awake: options.awake, asleep: options.asleep },
+      asleep: options.asleep,
     });
     const ranges = rangesFor(deployment, shard);
     const free = chooser && freeMessages(plan.schedule);
@@ -485,6 +485,7 @@ export class ShardHost {
   }
 
   #sendTo(frame: Frame, to: number): void {
+    const codec = this.#codec();
     if (!this.#borders.isLocal(to)) {
       this.#borders.send(frame, to);
       return;

@@ -25,8 +25,6 @@ const TERM = 1;
 /** More than are ever made; of such a small epoch the order of its samples is drawn at once. */
 const [CALLS, EPOCHS] = [4096, 1000];
 const NO_BLOB = '0'.repeat(64);
-/** Looking for a frame takes a processor, which would count as work: an end looks no longer than it takes to be woken. */
-const AWAKE_MS = 0.1;
 /** Batches of an epoch that has samples. */
 const EPOCH = 64;
 
@@ -157,7 +155,6 @@ export class BorderEnd {
       putBlob: async () => NO_BLOB,
       listen: { address: direct.address, machine: MACHINE },
       now: () => performance.now(),
-      awake: AWAKE_MS,
       records: (deployment, _shard, news) =>
         new StretchLog({
           ...{ deployment, deploymentHash: NO_BLOB, shard, news, owner: keyText(this.#keys.publicKey) },

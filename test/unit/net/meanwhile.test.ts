@@ -69,31 +69,6 @@ describe('Meanwhile', () => {
     expect(await turnsOf()).toBeGreaterThan(5);
   });
 
-  it('looks the more rarely the more often it was in vain, and in each wait while that finds something', async () => {
-    let [turns, time] = [0, 0];
-    let comesAt = 0;
-    const { meanwhile } = waiting(0, {
-      isOver: () => {
-        if (++turns === comesAt) meanwhile.hear();
-        return false;
-      },
-      now: () => (time += 0.01),
-    });
-    /** @param at turns behind which something comes; 0: nothing does */
-    const looks = async (at: number): Promise<boolean> => {
-      meanwhile.forget();
-      [turns, comesAt] = [0, at];
-      await meanwhile.hears();
-      return turns > 1;
-    };
-    const looked: number[] = [];
-    for (let wait = 0; wait < 100; wait++) if (await looks(0)) looked.push(wait);
-    expect(looked).toEqual([0, 2, 7, 24, 89]);
-    // A neighbour that is quick again is found, and one wait of seven, as where a call ends, changes nothing.
-    while (!(await looks(3)));
-    for (let wait = 0; wait < 20; wait++) expect(await looks(wait % 7 === 6 ? 0 : 3)).toBe(true);
-  });
-
   it('ends when nothing that comes is of use', async () => {
     const { meanwhile, done } = waiting(5, { isOver: () => true });
     meanwhile.hear();
