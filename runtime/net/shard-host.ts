@@ -485,7 +485,6 @@ export class ShardHost {
   }
 
   #sendTo(frame: Frame, to: number): void {
-    const codec = this.#codec();
     if (!this.#borders.isLocal(to)) {
       this.#borders.send(frame, to);
       return;
