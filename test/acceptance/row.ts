@@ -59,11 +59,16 @@ export interface Part {
 }
 
 export function notRun(name: string, what: string, target: string, reason: string): Row {
-  return { name, what, target, measured: `not run: ${reason}` };
+  return { name, what, target, measured: `${NOT_RUN}: ${reason}` };
 }
 
-export function verdict(row: Row): string {
-  return row.holds === undefined ? 'not run' : row.holds ? 'holds' : 'MISSES';
+const NOT_RUN = 'not run';
+/** Target of what stands beside other rows, and of which nothing is asked. */
+const SHOWN = 'shown';
+
+export function verdict({ holds, target, measured }: Row): string {
+  if (holds !== undefined) return holds ? 'holds' : 'MISSES';
+  return target === SHOWN && !measured.startsWith(NOT_RUN) ? SHOWN : NOT_RUN;
 }
 
 /** Rows as a table with a line of totals. */
@@ -77,6 +82,7 @@ export function renderTable(rows: readonly Row[]): string {
       .join('  ')
       .trimEnd(),
   );
-  const count = (holds: boolean | undefined): number => rows.filter((row) => row.holds === holds).length;
-  return `${lines.join('\n')}\n\n${count(true)} hold, ${count(false)} miss, ${count(undefined)} not run\n`;
+  const count = (word: string): number => rows.filter((row) => verdict(row) === word).length;
+  const shown = count(SHOWN) > 0 ? `, ${count(SHOWN)} shown` : '';
+  return `${lines.join('\n')}\n\n${count('holds')} hold, ${count('MISSES')} miss, ${count(NOT_RUN)} not run${shown}\n`;
 }

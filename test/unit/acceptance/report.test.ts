@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { keepResult, keptResults } from '../../acceptance/kept-results.ts';
 import { parts } from '../../acceptance/parts/all.ts';
 import { stampOf, tableOf, tablesOf, updateReport } from '../../acceptance/report.ts';
+import { notRun } from '../../acceptance/row.ts';
 import { temporaryFolder } from '../../support/nmc.ts';
 import { readText } from '../../support/repository.ts';
 
@@ -70,9 +71,14 @@ describe('a report', () => {
   test('has the rows of a part with their verdicts, and keeps the old ones where nothing was measured', () => {
     const row = { name: 'x', what: 'speed', target: '> 1', measured: '2' };
     expect(tableOf('x', [row])).toBeUndefined();
-    expect(tableOf('x', [row, { ...row, holds: false }])?.rows).toEqual([
+    const shown = { ...row, target: 'shown' };
+    expect(
+      tableOf('x', [row, { ...row, holds: false }, shown, notRun('x', 'speed', 'shown', 'no data')])?.rows,
+    ).toEqual([
       ['speed', '2', '> 1', 'not run'],
       ['speed', '2', '> 1', 'MISSES'],
+      ['speed', '2', 'shown', 'shown'],
+      ['speed', 'not run: no data', 'shown', 'not run'],
     ]);
   });
 
