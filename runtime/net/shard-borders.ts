@@ -31,7 +31,6 @@ import type { Exchange, Listen } from '../wire/messages.ts';
 import { CallReads, encodeReads } from '../wire/reads.ts';
 import { runTag } from '../wire/run-tag.ts';
 import { SlotChannel } from '../wire/slot-channel.ts';
-import { sendersOf } from './absent-neighbours.ts';
 import type { Beyond } from './records/stretch-log.ts';
 
 /** Why a border cannot go on in this term, and with whom. */
@@ -281,7 +280,7 @@ export class ShardBorders {
 
   /** A tick of the shard has read the frame of tick `taken` (schedule `async`). */
   hasRead(key: FrameKey, taken: number): void {
-    const [from] = this.#told ? sendersOf(this.#options.schedule, [key]) : [];
+    const from = this.#told && this.#options.schedule.messages.find(({ id }) => id === key.message)?.from;
     if (from === undefined) return;
     if (!this.#local.has(from)) {
       this.#slot(from).hasRead(key, taken);

@@ -137,7 +137,7 @@ test('bytes of a real connection come in memory that was made once, its pauses a
   served.on('data', (chunk: Buffer) => {
     places.add(chunk.buffer);
     got.push(Buffer.from(chunk));
-    // Whoever reads slowly stops it for a while.
+    // A slow reader stops it for a while.
     served.pause();
     setImmediate(() => served.resume());
   });

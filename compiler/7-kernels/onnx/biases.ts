@@ -3,7 +3,7 @@
  * the whole picture once more.
  */
 import { type Op, type Shape, sameShape } from '../../../spec/program.ts';
-import { Uses } from './uses.ts';
+import { bothOrders, Uses } from './uses.ts';
 
 export interface BiasedConvolution {
   readonly convolution: Op;
@@ -23,11 +23,7 @@ export function biasedConvolutions(
   const found = new Map<string, BiasedConvolution>();
   for (const op of ops) {
     if (op.op !== 'add') continue;
-    const [a = '', b = ''] = op.args;
-    for (const [made, bias] of [
-      [a, b],
-      [b, a],
-    ] as const) {
+    for (const [made, bias] of bothOrders(op)) {
       const convolution = uses.own(made, 'conv2d');
       if (convolution && sameShape(convolution.shape, op.shape) && isOfChannels(shapeOf(bias), op.shape))
         found.set(op.id, { convolution, bias });

@@ -6,7 +6,7 @@ import { type Op, type Shape, sameShape } from '../../../spec/program.ts';
 import { poolingOf } from '../../operators/pooling.ts';
 import { pictureOf } from '../../operators/window.ts';
 import { areSideBySide } from './pictures.ts';
-import { Uses } from './uses.ts';
+import { bothOrders, Uses } from './uses.ts';
 
 /** gradient of the pooling ∘ slope of the activation */
 export interface PooledSlope {
@@ -27,11 +27,7 @@ export function pooledSlopes(
   const found = new Map<string, PooledSlope>();
   for (const op of ops) {
     if (op.op !== 'mul') continue;
-    const [a = '', b = ''] = op.args;
-    for (const [left, right] of [
-      [a, b],
-      [b, a],
-    ] as const) {
+    for (const [left, right] of bothOrders(op)) {
       const gradient = uses.own(left, 'max_pool2d_gradient');
       const slope = uses.own(right, 'gelu_slope');
       if (gradient && slope && sameShape(gradient.shape, slope.shape) && isExact(gradient, shapeOf))

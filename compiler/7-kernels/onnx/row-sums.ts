@@ -5,7 +5,7 @@
  */
 import type { Op } from '../../../spec/program.ts';
 import { axesOf } from '../../operators/reduction.ts';
-import { Uses } from './uses.ts';
+import { bothOrders, Uses } from './uses.ts';
 
 /**
  * @param kept values that something outside reads
@@ -46,11 +46,7 @@ function narrowProduct(
   uses: Uses,
   products: ReadonlyMap<string, Op>,
 ): { readonly sides: readonly string[]; readonly shape: Op['shape'] } | undefined {
-  const [first = '', second = ''] = product.args;
-  for (const [back, weights] of [
-    [first, second],
-    [second, first],
-  ] as const) {
+  for (const [back, weights] of bothOrders(product)) {
     const gradient = uses.definition(back, 'matmul');
     if (!gradient || !isPlain(gradient, true)) continue;
     const [given = '', values = ''] = gradient.args;

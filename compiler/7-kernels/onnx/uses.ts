@@ -2,6 +2,14 @@
 import { append } from '../../../spec/append.ts';
 import type { Op } from '../../../spec/program.ts';
 
+/** Both operands of an operation whose order does not matter, each as the first one once. */
+export function bothOrders({ args: [a = '', b = ''] }: Op): readonly (readonly [string, string])[] {
+  return [
+    [a, b],
+    [b, a],
+  ];
+}
+
 export class Uses {
   readonly #definitions: ReadonlyMap<string, Op>;
   readonly #users = new Map<string, Op[]>();
