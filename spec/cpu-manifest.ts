@@ -3,7 +3,7 @@ import { type FieldType, type ScalarExpr, type Shape, sizeOf } from './program.t
 
 export interface CpuManifest {
   readonly function: string;
-  /** Inputs `in:FIELD`, one batch each. */
+  /** Inputs `in:FIELD`, one batch each, or one part of a lane's share. */
   readonly fields: readonly { readonly field: string; readonly type: FieldType; readonly shape: Shape }[];
   /** Inputs by the names of states. */
   readonly states: readonly string[];
@@ -21,6 +21,8 @@ export interface CpuManifest {
   readonly kernels: readonly CpuKernel[];
   /** Inputs that the device makes of states and keeps until they change; absent where there are none. */
   readonly laidOut?: readonly LaidOut[];
+  /** How often a lane runs it for its share of a batch, each time with the next samples; results add up. 1 when absent. */
+  readonly parts?: number;
   /** Names of the graph's inputs, by state and by `in:FIELD`, where several shards share the graph. */
   readonly graphNames?: Readonly<Record<string, string>>;
 }

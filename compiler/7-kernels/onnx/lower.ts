@@ -21,6 +21,7 @@ import { fuseProducts } from './gemm.ts';
 import { withoutMasks } from './masks.ts';
 import { encodeModel, type OnnxGraph, type OnnxType, type OnnxValue } from './model.ts';
 import { isPictureOperator, onnxLowerings } from './operators.ts';
+import { partsOf } from './parts.ts';
 import { channelsFirstForm, finishPicture } from './pictures.ts';
 import { type PooledSlope, pooledSlopes } from './pooled-slopes.ts';
 import { emitPicked } from './pooling.ts';
@@ -95,6 +96,7 @@ export function lowerFunction(
     ...(kernels && e.kernels.length > 0 ? { values: e.kernels } : {}),
   };
   const { fields, scalars } = inputs;
+  const parts = partsOf(program, f);
   const manifest: CpuManifest = {
     function: f.name,
     fields,
@@ -104,6 +106,7 @@ export function lowerFunction(
     kernelFields,
     kernels: built.kernels,
     ...(e.laidOut.size > 0 ? { laidOut: [...e.laidOut.values()] } : {}),
+    ...(parts > 1 ? { parts } : {}),
   };
   return { manifest, graph, module: built.module };
 }

@@ -19,6 +19,7 @@ import { manifestsIn } from './manifest.ts';
 import { createMemory, type Placed, padded, type SharedMemory } from './memory.ts';
 import { freeCopies, type GraphSession, openSession } from './ort-session.ts';
 import { type Reads, readsOf } from './reads.ts';
+import { partOf } from './slots.ts';
 import type { LateGradient, SplitGraph } from './split-graph.ts';
 import { type StatePlaces, spareOf, swap } from './state-places.ts';
 import type { ValuePool } from './value-pool.ts';
@@ -263,14 +264,21 @@ export class CpuEngine {
   /** @param inputs of a lane's share: the same memory for every batch */
   async lane(inputs: Readonly<Record<string, RunInput>>): Promise<LaneRun> {
     const [graph, step] = [await this.#load(LANE), await this.#load(STEP)];
-    const bound = this.#bind(graph, inputs);
+    const { parts = 1 } = graph.manifest;
+    const bound = Array.from({ length: parts }, (_, part) => this.#bind(graph, partOf(inputs, part, parts)));
     const { address } = this.#laneResults();
+    const own = this.#part(0);
+    const before = new Float32Array(parts > 1 ? own.length : 0);
     const sums = [...graph.results].filter(([result]) => !isGradientName(result));
     return {
-      own: this.#part(0),
+      own,
       other: this.#part(this.#memory.end() - address),
       share: async (position) => {
-        await this.#runGraph(bound, position);
+        for (const [part, one] of bound.entries()) {
+          if (part > 0) before.set(own);
+          await this.#runGraph(one, position);
+          for (let i = 0; part > 0 && i < own.length; i++) own[i] = (before[i] as number) + (own[i] as number);
+        }
       },
       sum: (first, second, results) => {
         for (const [result, placed] of sums) {

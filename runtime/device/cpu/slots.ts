@@ -8,7 +8,7 @@
 
 import type { CpuManifest } from '../../../spec/cpu-manifest.ts';
 import { isGradientName } from '../../../spec/names.ts';
-import { sizeOf } from '../../../spec/program.ts';
+import { type Shape, sizeOf } from '../../../spec/program.ts';
 import type { Position, RunInput, Tensor } from '../device.ts';
 import { MEETING_BYTES } from './meeting.ts';
 
@@ -90,7 +90,7 @@ function layout(lane: CpuManifest, lanes: number): Layout {
     return offset;
   };
   const fields = lane.fields.map(({ field, type, shape }) => {
-    const elements = lanes * sizeOf(shape);
+    const elements = lanes * shareSize(lane, shape);
     return { name: field, type, elements, offset: room(elements * ARRAYS[type].BYTES_PER_ELEMENT) };
   });
   const results = lane.outputs.flatMap((o) => {
@@ -123,8 +123,26 @@ export function takeShare(slot: Slot, lane: 0 | 1, into: Readonly<Record<string,
 }
 
 /** Memory for a lane's share: ONNX Runtime reads none that threads share. */
-export function shareOf({ fields }: CpuManifest): Record<string, RunInput> {
-  return Object.fromEntries(fields.map(({ field, type, shape }) => [field, new ARRAYS[type](sizeOf(shape))]));
+export function shareOf(lane: CpuManifest): Record<string, RunInput> {
+  return Object.fromEntries(
+    lane.fields.map(({ field, type, shape }) => [field, new ARRAYS[type](shareSize(lane, shape))]),
+  );
+}
+
+/** Elements of a field in a lane's share. */
+function shareSize({ parts = 1 }: CpuManifest, shape: Shape): number {
+  return parts * sizeOf(shape);
+}
+
+/** One of the parts in which a lane takes its share, where it lies. */
+export function partOf(
+  share: Readonly<Record<string, RunInput>>,
+  part: number,
+  parts: number,
+): Record<string, RunInput> {
+  const slice = (values: RunInput): RunInput =>
+    values.subarray((part * values.length) / parts, ((part + 1) * values.length) / parts);
+  return Object.fromEntries(Object.entries(share).map(([field, values]) => [field, slice(values)]));
 }
 
 /** The types of memory that threads share, and of memory that they do not, are the same for reading and writing. */

@@ -133,13 +133,17 @@ describe.each(['il', 'z_il', 'bp'] as const)('lanes under %s', (method) => {
   );
 });
 
-test.each(['sgd', 'adam'] as const)(
-  'two engines that add their gradients move alike, bit for bit, by %s',
-  async (optimizer) => {
+test.each([
+  ['sgd', 2],
+  ['adam', 2],
+  ['adam', 4],
+] as const)(
+  'two engines that add their gradients move alike, bit for bit, by %s, with a batch in %i parts',
+  async (optimizer, parts) => {
     const graph = chain([19, 11, 9, 3], { act: tanh });
     const chosen = optimizer === 'adam' ? { optimizer: adam() } : {};
     const task = trainTask(graph, { method: methods.il, batch: 32, clamped: ['l0', 'l3'], ...chosen });
-    const program = runPasses(withLanes(lowerProgram(graph, task, [], { predictBatch: 4 }), { graph, task }, 2));
+    const program = runPasses(withLanes(lowerProgram(graph, task, [], { predictBatch: 4 }), { graph, task }, parts));
     const files = lowerToCpu(program);
     const reference = await referenceDevice.open({ program, files });
     const lanes = [0, 1].map(() => new CpuEngine(program.states, files, { threads: 1 }));

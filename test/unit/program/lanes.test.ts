@@ -1,9 +1,11 @@
 /** Who decides on lanes: a device says how many it wants, and the program has them where its rule has a seam. */
 import { expect, test } from 'vitest';
+import type { Graph } from '../../../compiler/4-graph/graph.ts';
 import { lowerProgram } from '../../../compiler/5-program/lower.ts';
 import { lanesFor, withLanes } from '../../../compiler/7-kernels/onnx/lanes.ts';
+import { apply, leaf } from '../../../compiler/operators/expr.ts';
 import { LANE, STEP, TRAIN } from '../../../spec/names.ts';
-import { call, chain, tanh, trainTask } from '../../support/networks.ts';
+import { call, chain, gaussianNode, tanh, trainTask } from '../../support/networks.ts';
 
 const graph = chain([7, 5, 3], { act: tanh });
 const il = call('learn.il', { steps: 6, rate: 0.1, momentum: 0 });
@@ -52,4 +54,21 @@ test('a CPU leaves a batch whole that hands over more weights than it shares val
   const lanes = (method: typeof il, batch: number): number => lanesFor(dense, { batch, method });
   expect([lanes(il, 128), lanes(call('learn.z_il', {}), 256), lanes(call('learn.bp', {}), 128)]).toEqual([2, 2, 1]);
   expect(lanes(call('learn.bp', {}), 1024)).toBe(2);
+});
+
+test('a lane takes a large attention in parts, unless adding up its gradients would take as long', () => {
+  const partsOf = (tokens: number, weights: number): number | undefined => {
+    const source = leaf('source', [tokens, 2]);
+    const scores = apply('matmul', [source, apply('transpose', [source])]);
+    const scale = apply('sum', [leaf('w', [weights], false)], { axes: [0] });
+    const body = apply('mul', [apply('sum', [apply('softmax', [scores])], { axes: [1] }), scale]);
+    const weight = { name: 'w', shape: [weights], init: { kind: 'constant', value: 1 } as const };
+    const nodes = [gaussianNode('text', [tokens, 2]), gaussianNode('read', [tokens])];
+    const link = { name: 'text->read', source: 'text', target: 'read', delay: 0, body, weights: [weight] };
+    const model: Graph = { ...graph, nodes, links: [link] };
+    const task = trainTask(model, { method: call('learn.bp'), batch: 16, clamped: ['text', 'read'] });
+    const program = withLanes(lowerProgram(model, task, [], { predictBatch: 1 }), { graph: model, task }, 2);
+    return program.functions.find((f) => f.name === LANE)?.batch;
+  };
+  expect([partsOf(128, 1), partsOf(512, 1), partsOf(512, 2 ** 21)]).toEqual([8, 2, 8]);
 });
