@@ -8,8 +8,7 @@
  */
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
-import { removeDeadCode } from '../../compiler/5-program/passes/dead-code.ts';
-import { unroll } from '../../compiler/5-program/passes/peel.ts';
+import { straightCode } from '../../compiler/5-program/passes/straight.ts';
 import { encodeModel, type OnnxAttribute } from '../../compiler/7-kernels/onnx/model.ts';
 import { backward, between, type Convolution, forward } from '../../compiler/operators/convolution.ts';
 import { BLOCKED_DOMAIN, channelBlock } from '../../runtime/device/cpu/blocked-convolutions.ts';
@@ -33,7 +32,8 @@ export interface CountedWork extends Work {
 export function workOf(program: Program): readonly CountedWork[] {
   const train = program.functions.find((f) => f.role === 'train');
   if (!train) throw new Error('the program trains nothing');
-  const ops = removeDeadCode(unroll(train)).blocks.flatMap((block) => block.ops);
+  const states = new Map(program.states.map(({ id, shape }) => [id, shape]));
+  const ops = straightCode(train, states).blocks.flatMap((block) => block.ops);
   const shapes = new Map<string, Shape>(
     [...program.states, ...train.inputs, ...ops].map(({ id, shape }) => [id, shape] as const),
   );

@@ -6,8 +6,7 @@
 import { type CpuKernel, type CpuManifest, type LaidOut, pairExport } from '../../../spec/cpu-manifest.ts';
 import { inputName, outputName } from '../../../spec/names.ts';
 import { type Op, type Program, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
-import { removeDeadCode } from '../../5-program/passes/dead-code.ts';
-import { unroll } from '../../5-program/passes/peel.ts';
+import { straightCode } from '../../5-program/passes/straight.ts';
 import { elementwiseTails, type TailChain } from '../../5-program/tail.ts';
 import { isOperator } from '../../operators/table.ts';
 import { type Chain, chainFunction } from '../wasm/elementwise.ts';
@@ -117,7 +116,7 @@ function laidOutInput({ input, kind, shape, connections }: LaidOut, straight: St
 }
 
 function straighten(program: Program, f: ProgramFunction): Straight {
-  const flat = removeDeadCode(unroll(f));
+  const flat = straightCode(f, new Map(program.states.map((s) => [s.id, s.shape])));
   const ops = flat.blocks.flatMap((b) => b.ops);
   const scalars = new Map(flat.blocks.flatMap((b) => b.scalars.map((s) => [s.id, s.expr] as const)));
   const constants = constantsOf(ops);

@@ -5,6 +5,7 @@ import { removeDeadCode } from '../../../compiler/5-program/passes/dead-code.ts'
 import { fold } from '../../../compiler/5-program/passes/fold.ts';
 import { passes, runPasses } from '../../../compiler/5-program/passes/index.ts';
 import { countOps } from '../../../compiler/5-program/passes/peel.ts';
+import { straightCode } from '../../../compiler/5-program/passes/straight.ts';
 import { closeBlock } from '../../../compiler/5-program/training.ts';
 import { verify } from '../../../compiler/5-program/verify.ts';
 import type { Program } from '../../../spec/program.ts';
@@ -130,6 +131,32 @@ test('a node or link computes nothing twice, and zeros of both signs stay apart'
   expect(builder.constant(-0)).not.toEqual(builder.constant(0));
   builder.origin = 'node b';
   expect(builder.op('exp', [x])).not.toEqual(first);
+});
+
+test('a last tick that is written out does not work out again what the sweep before it has', () => {
+  const program = parseProgram(`program last
+
+function f batch 2
+  input x : f32[2, 4] = x
+  block start from 0
+    %zero = constant(value=0) : [] @0
+    %none = broadcast(%zero, shape=[2,4]) : [2, 4] @1
+    %first = tanh(x) : [2, 4] @2
+  block tick from 3
+    carry in:d : [2, 4] = %none -> %next => out:d
+    %z = add(x, in:d) : [2, 4] @3
+    %mu = tanh(%z) : [2, 4] @4
+    %e = sub(%mu, %first) : [2, 4] @5
+    %moved = sub(%mu, %e) : [2, 4] @6
+    %next = add(in:d, %moved) : [2, 4] @7
+  result r = out:d
+`);
+  const [f] = program.functions;
+  if (!f) throw new Error('no function');
+  const straight = straightCode(f, new Map());
+  const ops = straight.blocks.flatMap((block) => block.ops);
+  expect(ops.map((op) => op.op)).toEqual(['tanh']);
+  expect(straight.results).toEqual([{ name: 'r', value: ops[0]?.id }]);
 });
 
 describe('gradients of parts that lie side by side', () => {
