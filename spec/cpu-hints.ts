@@ -2,7 +2,7 @@
 
 const KERNEL_GRADIENT = 'kernel gradient ';
 
-/** A node gives the gradient of a convolution's kernel, of windows side by side without gaps. */
+/** A node gives the gradient of a convolution's kernel. */
 export interface KernelGradient {
   /** [page, in, height, width], by its name. */
   readonly picture: string;
@@ -12,6 +12,8 @@ export interface KernelGradient {
   readonly shape: readonly number[];
   /** Above and below, left and right. */
   readonly padding: readonly number[];
+  /** From one window to the next, downwards and to the right. */
+  readonly stride: readonly number[];
 }
 
 export const kernelGradientText = (told: KernelGradient): string => KERNEL_GRADIENT + JSON.stringify(told);
@@ -32,6 +34,6 @@ function isKernelGradient(value: unknown): value is KernelGradient {
   const fields = new Map(Object.entries(value));
   const isText = (name: string): boolean => typeof fields.get(name) === 'string';
   return (
-    isText('picture') && isText('windows') && ['shape', 'padding'].every((name) => Array.isArray(fields.get(name)))
+    isText('picture') && isText('windows') && ['shape', 'padding', 'stride'].every((name) => Array.isArray(fields.get(name)))
   );
 }

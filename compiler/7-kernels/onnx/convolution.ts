@@ -84,15 +84,16 @@ const conv2dWeightGradient: Lowering = (op, e) => {
     const places = placesUnder(e, channelsBeforePages(e, x, picture), [2, 3], counted, windows);
     const side = flat(e.node('Concat', places, { axis: 0 }), [places.length * picture.channels, rows]);
     e.node('Reshape', [e.node('Gemm', [side, byWindow]), e.integers(op.shape)], {}, op.id);
-    return;
+  } else {
+    const products = placesUnder(e, paged(e, x, picture), [1, 2], counted, windows).map((place) =>
+      e.node('Gemm', [flat(place, [rows, picture.channels]), byWindow], { transA: 1 }),
+    );
+    e.node('Reshape', [e.node('Concat', products, { axis: 0 }), e.integers(op.shape)], {}, op.id);
   }
-  const products = placesUnder(e, paged(e, x, picture), [1, 2], counted, windows).map((place) =>
-    e.node('Gemm', [flat(place, [rows, picture.channels]), byWindow], { transA: 1 }),
-  );
-  e.node('Reshape', [e.node('Concat', products, { axis: 0 }), e.integers(op.shape)], {}, op.id);
-  const [first, second] = [knownFirst(e, x), knownFirst(e, y)];
-  if (e.standard || first === undefined || second === undefined || sizeOf(windows.stride) > 1) return;
-  e.about(kernelGradientText({ picture: first, windows: second, shape: op.shape, padding: windows.padding }));
+  const [first, second] = [channelsFirst(e, x, picture), knownFirst(e, y)];
+  if (e.standard || second === undefined) return;
+  const { padding, stride } = windows;
+  e.about(kernelGradientText({ picture: first, windows: second, shape: op.shape, padding, stride }));
 };
 
 const channelsBeforePages = (e: OnnxEmitter, x: string, picture: Picture): string =>

@@ -353,10 +353,12 @@ class BlockedPictures {
     const [b, [above = 0, left = 0]] = [this.#block, told.padding];
     if (pages === 0 || pages % b !== 0 || !this.#fits(this.#shapes.get(told.windows)) || height * width < 4)
       return false;
-    const wide = size.map((n, axis) => n + 2 * (told.padding[axis] ?? 0));
-    if ((wide[0] ?? 0) - rows + 1 !== height || (wide[1] ?? 0) - columns + 1 !== width) return false;
-    const picture = this.#once(`pages:${told.picture} ${above} ${left}`, (made) => {
-      const pads = this.#integers([0, 0, above, left, 0, 0, above, left]);
+    // Windows lie so far apart in the picture; places behind the last of them go, or are zeros.
+    const [down = 1, right = 1] = told.stride;
+    const below = (rows - 1) * down + height - (size[0] ?? 0) - above;
+    const behind = (columns - 1) * right + width - (size[1] ?? 0) - left;
+    const picture = this.#once(`pages:${told.picture} ${above} ${left} ${below} ${behind}`, (made) => {
+      const pads = this.#integers([0, 0, above, left, 0, 0, below, behind]);
       this.#emit('Transpose', [this.#there(told.picture)], `${made} turned`, {
         attribute: [ints('perm', [1, 0, 2, 3])],
       });
@@ -371,7 +373,7 @@ class BlockedPictures {
       this.#emit('Reshape', [`${made} turned`, this.#integers([to, pages, rows, columns])], made);
     });
     const [y = ''] = node.output ?? [];
-    const attribute = [ints('kernel_shape', [rows, columns])];
+    const attribute = [ints('kernel_shape', [rows, columns]), ints('dilations', [down, right])];
     this.#emit('Conv', [picture, kernel], `blocks:${y}`, { domain: BLOCKED_DOMAIN, attribute });
     this.#emit('Reshape', [`blocks:${y}`, this.#integers([channels, to / b, height, width, b])], `parts:${y}`);
     this.#emit('Transpose', [`parts:${y}`], `turned:${y}`, { attribute: [ints('perm', [2, 3, 0, 1, 4])] });

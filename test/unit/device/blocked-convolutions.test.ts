@@ -101,14 +101,16 @@ function chainOf(isKnown: boolean): Uint8Array {
   });
 }
 
-const GRADIENT = parseProgram(`program gradient
+/** @param stride of windows over a picture of so many channels; [rows, columns] of them */
+const gradientOf = (channels: number, stride: readonly [number, number], [rows, columns]: readonly [number, number]) =>
+  parseProgram(`program gradient
 
 function f batch 16
-  input x : f32[16, 6, 5, 16] = x
-  input w : f32[3, 3, 16, 32] = w
+  input x : f32[16, 6, 5, ${channels}] = x
+  input w : f32[3, 3, ${channels}, 32] = w
   block start from 0
-    %y = conv2d(x, w, padding=[1, 0]) : [16, 6, 3, 32] @0
-    %g = conv2d_weight_gradient(x, %y, kernel=[3, 3], padding=[1, 0]) : [3, 3, 16, 32] @1
+    %y = conv2d(x, w, padding=[1, 0], stride=[${stride}]) : [16, ${rows}, ${columns}, 32] @0
+    %g = conv2d_weight_gradient(x, %y, kernel=[3, 3], padding=[1, 0], stride=[${stride}]) : [3, 3, ${channels}, 32] @1
   result g = %g
 `);
 
@@ -159,16 +161,25 @@ describe('convolutions of whole blocks of channels', () => {
     expect(count(blocked, 'ReorderOutput')).toBe(isKnown ? 3 : 2);
   });
 
-  test('the gradient of a kernel is a convolution over blocks of pages, with the same result', async () => {
-    const { graph } = lowerFunction(GRADIENT, GRADIENT.functions[0] as ProgramFunction, true);
-    const plain = encodeModel(graph);
-    const blocked = await withBlockedConvolutions(plain);
-    const feeds = { 'in:x': numbers([16, 6, 5, 16]), 'in:w': numbers([3, 3, 16, 32], 0.1) };
-    const names = graph.outputs.map(({ name }) => name);
-    const [expected, made] = [await run(plain, feeds, names), await run(blocked, feeds, names)];
-    expect(relativeError(made, expected)).toBeLessThan(1e-5);
-    if ((await channelBlock()) !== undefined) expect([count(plain, 'Gemm'), count(blocked, 'Gemm')]).toEqual([9, 0]);
-  });
+  test.each([
+    ['blocks of channels', 16, [1, 1], [6, 3], 9],
+    ['fewer channels than a block', 3, [1, 1], [6, 3], 1],
+    ['windows with gaps, which leave a place out', 16, [2, 2], [3, 2], 9],
+  ] as const)(
+    'the gradient of a kernel is a convolution over blocks of pages, with the same result, of %s',
+    async (_, channels, stride, size, products) => {
+      const program = gradientOf(channels, stride, size);
+      const { graph } = lowerFunction(program, program.functions[0] as ProgramFunction, true);
+      const plain = encodeModel(graph);
+      const blocked = await withBlockedConvolutions(plain);
+      const feeds = { 'in:x': numbers([16, 6, 5, channels]), 'in:w': numbers([3, 3, channels, 32], 0.1) };
+      const names = graph.outputs.map(({ name }) => name);
+      const [expected, made] = [await run(plain, feeds, names), await run(blocked, feeds, names)];
+      expect(relativeError(made, expected)).toBeLessThan(1e-5);
+      const counted = [count(plain, 'Gemm'), count(blocked, 'Gemm')];
+      if ((await channelBlock()) !== undefined) expect(counted).toEqual([products, 0]);
+    },
+  );
 
   test.each([
     ['channels that fill no block', 20, [3, 3]],
