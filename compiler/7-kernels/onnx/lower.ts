@@ -26,6 +26,7 @@ import { type PooledSlope, pooledSlopes } from './pooled-slopes.ts';
 import { emitPicked } from './pooling.ts';
 import { withNarrowSums } from './row-sums.ts';
 import { scaleErrors } from './scaled-errors.ts';
+import { shareFactors } from './shared-factors.ts';
 import { Slopes } from './slopes.ts';
 
 const FIELD_TYPES = { u8: 'uint8', i32: 'int32', f32: 'float' } as const satisfies Record<string, OnnxType>;
@@ -181,7 +182,8 @@ function declareInputs(
 /** Activations with a bound. */
 const BOUNDED: ReadonlySet<string> = new Set(['gelu', 'relu', 'sigmoid', 'silu', 'tanh']);
 
-function emitOps(given: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter): void {
+function emitOps(all: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter): void {
+  const given = shareFactors(all, kept, constantsOf(all), (id) => e.shapeOf(id));
   const unmasked = withoutMasks(withNarrowSums(given, kept), kept, constantsOf(given));
   const carried = carryErrors(unmasked, kept, constantsOf(unmasked));
   const ops = scaleErrors(carried.ops, kept, constantsOf(carried.ops), carried.rates);

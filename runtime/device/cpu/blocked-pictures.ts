@@ -221,7 +221,8 @@ class BlockedPictures {
 
   /** What is the same for all places, for all channels, or for all pages, as it goes with pictures by block. */
   #repeatable(name: string, shape: Shape, kind: Kind, [, , rows = 1, columns = 1]: Shape): string {
-    const size = rows * columns <= WHOLE_PLACES ? [rows, columns] : [1, columns];
+    const isWhole = rows * columns <= WHOLE_PLACES && shape.length < 4;
+    const size = isWhole ? [rows, columns] : [1, columns];
     const made = `by block ${kind}:${name}${kind === 'channels' ? ` ${size.join(' x ')}` : ''}`;
     if (this.#made.has(made)) return made;
     this.#made.add(made);
