@@ -46,6 +46,8 @@ class BlockedPictures {
   /** Whether blocks go on from one node to the next: where all sizes are known, so that what is equal is done alike. */
   readonly #goesOn: boolean;
   readonly #readers = new Map<string, Node[]>();
+  /** Nodes by the names of what they make. */
+  readonly #makers = new Map<string, Node>();
   readonly #nodes: object[] = [];
   readonly #sizes = new Map<string, object>();
   /** Names in blocks, of either form, by the names of the pictures. */
@@ -67,6 +69,7 @@ class BlockedPictures {
     this.#goesOn = (graph.node ?? []).every(
       ({ opType, input }) => !DEPENDS.has(opType ?? '') || this.#shapes.has(input?.[0] ?? ''),
     );
+    for (const node of graph.node ?? []) for (const output of node.output ?? []) this.#makers.set(output, node);
     for (const node of graph.node ?? [])
       for (const input of node.input ?? []) this.#readers.set(input, [...(this.#readers.get(input) ?? []), node]);
   }
@@ -393,16 +396,56 @@ class BlockedPictures {
     const made = `blocked:${kernel}`;
     if (this.#made.has(made)) return made;
     this.#made.add(made);
+    if (this.#laidOutAtOnce(kernel, shape, made)) return made;
     this.#plain(kernel);
     const [to = 0, from = 0, ...places] = shape;
     const isNarrow = from < this.#block;
-    const [split, turned] = [`blocked:split ${kernel}`, `blocked:turned ${kernel}`];
     const inner = isNarrow ? [from] : [from / this.#block, this.#block];
-    this.#emit('Reshape', [kernel, this.#integers([to / this.#block, this.#block, ...inner, ...places])], split);
-    const perm = ints('perm', isNarrow ? [0, 2, 3, 4, 1] : [0, 2, 4, 5, 3, 1]);
-    this.#emit('Transpose', [split], turned, { attribute: [perm] });
-    this.#emit('Reshape', [turned, this.#integers(shape)], made);
+    const perm = isNarrow ? [0, 2, 3, 4, 1] : [0, 2, 4, 5, 3, 1];
+    this.#turn(kernel, [to / this.#block, this.#block, ...inner, ...places], [perm], made, shape);
     return made;
+  }
+
+  /**
+   * The same from how weights are kept, [height, width, in, out], where the graph makes the kernel of these: by moving runs
+   * of a block, and blocks as matrices, which takes a quarter of the time of moving numbers one by one, twice (measured).
+   */
+  #laidOutAtOnce(kernel: string, shape: Shape, made: string): boolean {
+    const last = this.#makers.get(kernel);
+    const isTurned = last?.opType === 'Slice';
+    const first = isTurned ? this.#makers.get(last.input?.[0] ?? '') : last;
+    const perm = String((first && integersOf(first, 'perm')) ?? '');
+    const [weights = ''] = first?.input ?? [];
+    const kept = this.#shapes.get(weights);
+    if (first?.opType !== 'Transpose' || kept?.length !== 4 || perm !== (isTurned ? '2,3,0,1' : '3,2,0,1')) return false;
+    const [b, [height = 0, width = 0, from = 0, to = 0]] = [this.#block, kept];
+    this.#plain(weights);
+    if (!isTurned) {
+      const isNarrow = from < b;
+      const parts = [height, width, ...(isNarrow ? [from] : [from / b, b]), to / b, b];
+      this.#turn(weights, parts, [isNarrow ? [3, 2, 0, 1, 4] : [4, 2, 0, 1, 3, 5]], made, shape);
+      return true;
+    }
+    const steps = this.#constants.get(last.input?.[4] ?? '');
+    if (String(steps) !== '-1,-1' || from % b !== 0 || to % b !== 0) return false;
+    const [back, end] = [this.#integers([-1, -1]), this.#integers([-(2 ** 31), -(2 ** 31)])];
+    this.#emit('Slice', [weights, back, end, this.#integers([0, 1]), back], `${made} backwards`);
+    const perms = [
+      [2, 4, 0, 1, 3, 5],
+      [0, 1, 2, 3, 5, 4],
+    ];
+    this.#turn(`${made} backwards`, [height, width, from / b, b, to / b, b], perms, made, shape);
+    return true;
+  }
+
+  /** Numbers that lie as `parts`, with their axes in another order, as `shape`. */
+  #turn(x: string, parts: Shape, perms: readonly Shape[], made: string, shape: Shape): void {
+    this.#emit('Reshape', [x, this.#integers(parts)], `${made} split`);
+    perms.forEach((perm, i) => {
+      const from = i === 0 ? `${made} split` : `${made} turned ${i - 1}`;
+      this.#emit('Transpose', [from], `${made} turned ${i}`, { attribute: [ints('perm', perm)] });
+    });
+    this.#emit('Reshape', [`${made} turned ${perms.length - 1}`, this.#integers(shape)], made);
   }
 
   #emit(opType: string, input: readonly string[], output: string, more: object = {}): void {
