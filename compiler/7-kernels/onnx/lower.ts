@@ -8,6 +8,7 @@ import { inputName, outputName } from '../../../spec/names.ts';
 import { type Op, type Program, type ProgramFunction, type ScalarExpr, sizeOf } from '../../../spec/program.ts';
 import { straightCode } from '../../5-program/passes/straight.ts';
 import { elementwiseTails, type TailChain } from '../../5-program/tail.ts';
+import { axesOf } from '../../operators/reduction.ts';
 import { isOperator } from '../../operators/table.ts';
 import { type Chain, chainFunction } from '../wasm/elementwise.ts';
 import { encodeModule, type WasmFunction } from '../wasm/encoder.ts';
@@ -206,11 +207,12 @@ function emitOps(all: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter):
     ops.filter((op) => !joined.has(op.id)),
     e,
   );
+  const weighed = new Map<string, string>();
   for (const op of ops) {
     if (absorbed.has(op.id) || joined.has(op.id)) continue;
     const behind = pooled.get(op.id);
     if (behind) {
-      emitPooledSlope(op, behind, constants, slopes, e);
+      weighed.set(op.id, emitPooledSlope(op, behind, constants, slopes, e));
       continue;
     }
     const sum = biased.get(op.id);
@@ -228,31 +230,41 @@ function emitOps(all: readonly Op[], kept: ReadonlySet<string>, e: OnnxEmitter):
         attributes,
         op.id,
       );
-    } else emitOp(op, constants, slopes, e);
+    } else emitOp(op.op === 'sum' ? overWindows(op, weighed, e) : op, constants, slopes, e);
   }
 }
 
-/** gradient ∘ slope, with the slope at the places alone that the gradient comes from. */
+/** A sum over all places of what each window has at one of them alone, as a sum over windows. */
+function overWindows(op: Op, weighed: ReadonlyMap<string, string>, e: OnnxEmitter): Op {
+  const [x = ''] = op.args;
+  const windows = weighed.get(x);
+  const axes = axesOf(op.attributes, e.shapeOf(x).length);
+  return windows !== undefined && [1, 2].every((axis) => axes.includes(axis)) ? { ...op, args: [windows] } : op;
+}
+
+/**
+ * gradient ∘ slope, with the slope at the places alone that the gradient comes from.
+ * @returns the same, a number for each window: what it adds up to over places
+ */
 function emitPooledSlope(
   op: Op,
   { gradient, slope }: PooledSlope,
   constants: ReadonlyMap<string, number>,
   slopes: Slopes,
   e: OnnxEmitter,
-): void {
+): string {
   const [x = '', g = ''] = gradient.args;
   const made = (name: string, of: string, args: string[]): Op => {
     const one = { id: `${op.id}.${name}`, op: of, args, attributes: {}, shape: e.shapeOf(g) };
     e.declare(one.id, one.shape);
     return one;
   };
-  const picked = made('picked', 'gather', []);
-  emitPicked(picked, slope.args[0] ?? '', gradient, e);
-  const there = made('there', slope.op, [picked.id]);
-  emitOp(there, constants, slopes, e);
+  const there = made('there', slope.op, []);
+  finishPicture(e, there, slopes.geluSlopeAt(emitPicked(slope.args[0] ?? '', gradient, e)));
   const weighed = made('weighed', 'mul', [g, there.id]);
   emitOp(weighed, constants, slopes, e);
   emitOp({ ...gradient, id: op.id, args: [x, weighed.id] }, constants, slopes, e);
+  return weighed.id;
 }
 
 function emitOp(op: Op, constants: ReadonlyMap<string, number>, slopes: Slopes, e: OnnxEmitter): void {

@@ -19,12 +19,13 @@ const maxPool: Lowering = (op, e) => {
 };
 
 /**
- * Adds zero, or NaN where a window has one, to the largest of each window, for values that have a bound: a mean of them is
- * NaN only where one of them is, and looking for NaN in it takes a third of the time that looking among all takes (measured).
+ * The largest of each window, or NaN where it has one, for values that have a bound: a mean of them is NaN only where one of
+ * them is, and looking for NaN in it takes a third of the time that looking among all takes (measured). No mean that is a
+ * number is larger, but for rounding and overflow.
  */
 function plusNotANumber(e: OnnxEmitter, x: string, largestOf: string, windows: Windows): string {
   const mean = e.node('AveragePool', [x], windowAttributes(windows));
-  return e.node('Add', [largestOf, e.node('Min', [e.node('Abs', [mean]), e.number(0)])]);
+  return e.node('Max', [largestOf, e.node('Min', [mean, largestOf])]);
 }
 
 const largest = (e: OnnxEmitter, picture: string, windows: Windows): string =>
@@ -79,17 +80,22 @@ function repeated(e: OnnxEmitter, counted: string, { kernel }: Windows): string 
   return e.node('Resize', [counted, none, times], nearest);
 }
 
-/**
- * What stands in another picture where each window of `gradient`'s has its first largest: of windows side by side, whose
- * places are a power of two. Gives `op` its value.
- */
-export function emitPicked(op: Op, of: string, { args, attributes }: Op, e: OnnxEmitter): void {
+/** What windows have picked, a number for each of them, with channels first. */
+export interface Picked {
+  /** What stands in another picture where the window has its first largest, by the number of places of a window. */
+  readonly share: string;
+  readonly largest: string;
+  readonly places: number;
+}
+
+/** Of windows side by side, whose places are a power of two. @param args of the gradient of their pooling */
+export function emitPicked(of: string, { args, attributes }: Op, e: OnnxEmitter): Picked {
   const [x] = args as [string];
   const { x: picture, windows } = poolingOf(e.shapeOf(x), attributes);
-  const taken = firstLargest(e, channelsFirst(e, x, picture), picture, windows);
-  const alone = e.node('Mul', [taken, channelsFirst(e, of, picture)]);
-  const mean = e.node('AveragePool', [alone], windowAttributes(windows));
-  finishPicture(e, op, e.node('Mul', [mean, e.number(sizeOf(windows.kernel))]));
+  const turned = channelsFirst(e, x, picture);
+  const alone = e.node('Mul', [firstLargest(e, turned, picture, windows), channelsFirst(e, of, picture)]);
+  const share = e.node('AveragePool', [alone], windowAttributes(windows));
+  return { share, largest: largest(e, turned, windows), places: sizeOf(windows.kernel) };
 }
 
 const averagePool: Lowering = (op, e) => {

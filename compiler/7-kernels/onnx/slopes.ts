@@ -4,6 +4,7 @@
  */
 import type { Op } from '../../../spec/program.ts';
 import type { OnnxEmitter } from './emitter.ts';
+import type { Picked } from './pooling.ts';
 
 /** gelu in its tanh form is u·s with s = sigmoid(u·q), q = 2k + 2kc u²; its slope is s·(1 + (u - f)(3q - 4k)). */
 const K = Math.sqrt(2 / Math.PI);
@@ -41,6 +42,17 @@ export class Slopes {
     const bend = e.node('Add', [e.node('Mul', [square, e.number(6 * K * C)]), e.number(2 * K)]);
     const rest = e.node('Mul', [e.node('Sub', [u, value]), bend]);
     e.node('Mul', [sigmoid, e.node('Add', [rest, e.number(1)])], {}, op.id);
+  }
+
+  /** The slope where gelu has the value `largest`, of u by `places`: s + f(1 - s)(3q - 4k). */
+  geluSlopeAt({ share, largest, places }: Picked): string {
+    const e = this.#e;
+    const square = e.node('Mul', [share, share]);
+    const q = e.node('Add', [e.node('Mul', [square, e.number(2 * K * C * places ** 3)]), e.number(2 * K * places)]);
+    const sigmoid = e.node('Sigmoid', [e.node('Mul', [share, q])]);
+    const bend = e.node('Add', [e.node('Mul', [square, e.number(6 * K * C * places ** 2)]), e.number(2 * K)]);
+    const rest = e.node('Mul', [largest, e.node('Sub', [e.number(1), sigmoid])]);
+    return e.node('Add', [sigmoid, e.node('Mul', [rest, bend])]);
   }
 
   /** 1 where u > 0, else 0; only written down when something reads it as it is. */

@@ -417,7 +417,8 @@ class BlockedPictures {
     const perm = String((first && integersOf(first, 'perm')) ?? '');
     const [weights = ''] = first?.input ?? [];
     const kept = this.#shapes.get(weights);
-    if (first?.opType !== 'Transpose' || kept?.length !== 4 || perm !== (isTurned ? '2,3,0,1' : '3,2,0,1')) return false;
+    if (first?.opType !== 'Transpose' || kept?.length !== 4 || perm !== (isTurned ? '2,3,0,1' : '3,2,0,1'))
+      return false;
     const [b, [height = 0, width = 0, from = 0, to = 0]] = [this.#block, kept];
     this.#plain(weights);
     if (!isTurned) {
