@@ -34,6 +34,8 @@ function isKernelGradient(value: unknown): value is KernelGradient {
   const fields = new Map(Object.entries(value));
   const isText = (name: string): boolean => typeof fields.get(name) === 'string';
   return (
-    isText('picture') && isText('windows') && ['shape', 'padding', 'stride'].every((name) => Array.isArray(fields.get(name)))
+    isText('picture') &&
+    isText('windows') &&
+    ['shape', 'padding', 'stride'].every((name) => Array.isArray(fields.get(name)))
   );
 }
