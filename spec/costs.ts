@@ -50,6 +50,10 @@ export interface Costs {
   readonly streamFrame?: number;
   /** A frame on a machine with more trainers than cores, which take turns there. Absent: no more than any other. */
   readonly crowdedFrame?: number;
+  /** The same of a frame of several that are on their way: what wakes finds more of them. Absent: a `streamFrame`. */
+  readonly crowdedStreamFrame?: number;
+  /** The same of each byte of a frame, which is not near any more when it is read. Absent: no more than any other. */
+  readonly crowdedFrameByte?: number;
   /** The same by the clock, on one machine: less where both ends work at once, more where one wakes the other. Absent: as much. */
   readonly framePath?: number;
   readonly framePathByte?: number;
@@ -120,6 +124,8 @@ export const OPTIONAL_COSTS = [
   'aloneBatch',
   'diskRow',
   'crowdedFrame',
+  'crowdedStreamFrame',
+  'crowdedFrameByte',
 ] as const satisfies readonly (keyof Costs)[];
 
 /** Work of a shard, counted. */

@@ -38,6 +38,8 @@ export const DEFAULT_MACHINE: NamedMachine = {
     frameByte: 2.82e-9,
     streamFrame: 0.000162,
     crowdedFrame: 0.000288,
+    crowdedStreamFrame: 0.000083,
+    crowdedFrameByte: 5.16e-9,
     framePath: 0.00018,
     framePathByte: 1.97e-9,
     farFrameByte: 4.14e-10,

@@ -34,15 +34,19 @@ export interface BorderTimes {
   /** Where runs are done by the device's thread. */
   readonly fewApart: RoundTime;
   readonly manyApart: RoundTime;
-  /** As with few, while other trainers take turns on the same cores. */
+  /** As with few, with many and of several microbatches, while other trainers take turns on the same cores. */
   readonly crowded: RoundTime;
+  readonly crowdedMany: RoundTime;
+  readonly crowdedStream: RoundTime;
   /** Of a batch without a border. */
   readonly batches: BatchTimes;
 }
 
 type BorderCosts = Pick<Costs, 'frame' | 'frameByte'> &
   Required<Pick<Costs, 'framePath' | 'framePathByte' | 'streamFrame' | 'window' | 'apartRun' | 'apartByte'>> &
-  Required<Pick<Costs, 'farFrameByte' | 'crowdedFrame' | keyof BatchCosts>>;
+  Required<Pick<Costs, 'farFrameByte' | Crowded | keyof BatchCosts>>;
+
+type Crowded = 'crowdedFrame' | 'crowdedStreamFrame' | 'crowdedFrameByte';
 
 /** What a byte costs that an operation writes, one that is handed to the device's thread or back, and one of a state. */
 type OfByte = Required<Pick<Costs, 'byte' | 'valueByte' | 'stateByte'>>;
@@ -62,11 +66,25 @@ export function assumedBorderCosts({ call, run = call, window = 0, ...costs }: C
   const { frame, frameByte, framePath = frame, framePathByte = frameByte, streamFrame = frame } = costs;
   const { apartRun = run, apartByte = 0, farFrameByte = 0, batch = 0, sampleByte = 0, crowdedFrame = frame } = costs;
   const { commit = 0, recordByte = 0, aloneBatch = 0 } = costs;
-  const bytes = { frameByte, framePathByte, farFrameByte, apartByte, sampleByte, recordByte };
-  return { frame, framePath, streamFrame, crowdedFrame, apartRun, window, batch, commit, aloneBatch, ...bytes };
+  const { crowdedStreamFrame = streamFrame, crowdedFrameByte = frameByte } = costs;
+  const bytes = { frameByte, framePathByte, farFrameByte, apartByte, sampleByte, recordByte, crowdedFrameByte };
+  return {
+    frame,
+    framePath,
+    streamFrame,
+    crowdedFrame,
+    crowdedStreamFrame,
+    apartRun,
+    window,
+    batch,
+    commit,
+    aloneBatch,
+    ...bytes,
+  };
 }
 
-type Between = Exclude<keyof BorderTimes, 'batches' | 'crowded'>;
+type Between = Exclude<keyof BorderTimes, 'batches' | keyof CrowdTimes>;
+type CrowdTimes = Pick<BorderTimes, 'crowded' | 'crowdedMany' | 'crowdedStream'>;
 
 const [SHORT, APART] = [true, false];
 const SETTINGS = {
@@ -108,9 +126,17 @@ async function borderTimes(device: Device): Promise<BorderTimes> {
       for (const name of NAMES) found.set(name, better(found.get(name), await time(name)));
     const [one, other] = [await pair.batches(device), await pair.batches(device)];
     const batches = lesser(one, other);
-    const few = found.get('few') as RoundTime;
-    const crowded = (await inCrowd(async () => better(await time('few'), await time('few')))) ?? few;
-    return { ...(Object.fromEntries(found) as Record<Between, RoundTime>), crowded, batches };
+    const alone = Object.fromEntries(found) as Record<Between, RoundTime>;
+    const twice = async (name: Between): Promise<RoundTime> => better(await time(name), await time(name));
+    const crowd = await inCrowd(
+      async (): Promise<CrowdTimes> => ({
+        crowded: await twice('few'),
+        crowdedMany: await twice('many'),
+        crowdedStream: await twice('stream'),
+      }),
+    );
+    const { few: crowded, many: crowdedMany, stream: crowdedStream } = alone;
+    return { ...alone, ...(crowd ?? { crowded, crowdedMany, crowdedStream }), batches };
   } finally {
     await pair.close();
   }
@@ -126,7 +152,7 @@ export function better(one: RoundTime | undefined, other: RoundTime): RoundTime 
 
 /** Each from what the others leave over; none of them is less than nothing, whatever disturbed the measurement. */
 export function costsOfRounds(
-  { few, many, huge, brief, stream, fewApart, manyApart, crowded, batches }: BorderTimes,
+  { few, many, huge, brief, stream, fewApart, manyApart, crowded, crowdedMany, crowdedStream, batches }: BorderTimes,
   turn: number,
   { byte, valueByte, stateByte }: OfByte,
 ): BorderCosts {
@@ -137,13 +163,19 @@ export function costsOfRounds(
   const lagOf = ({ lag, processor }: RoundTime): number => Math.min(lag, processor) / 2;
   const [small, large, largest] = [ofFrame(few), ofFrame(many), ofFrame(huge)];
   const [smallApart, largeApart] = [ofFrame(fewApart), ofFrame(manyApart)];
+  const [smallCrowded, largeCrowded] = [ofFrame(crowded), ofFrame(crowdedMany)];
+  const ofStream = ({ processor }: RoundTime): number =>
+    some(some(processor - call / ROUNDS) / (2 * MICROBATCHES) - turn);
   const ofBatches = costsOfBatches(batches, turn, stateByte);
   const frameByte = some((large - small) / BYTES - 2 * byte);
   return {
     frame: some(small - turn),
     frameByte,
-    streamFrame: some(some(stream.processor - call / ROUNDS) / (2 * MICROBATCHES) - turn),
-    crowdedFrame: Math.max(some(small - turn), ofFrame(crowded) - turn),
+    streamFrame: ofStream(stream),
+    crowdedFrame: Math.max(some(small - turn), smallCrowded - turn),
+    // Less than of two trainers where those of a crowd find more frames whenever it is their turn.
+    crowdedStreamFrame: ofStream(crowdedStream),
+    crowdedFrameByte: Math.max(frameByte, (largeCrowded - smallCrowded) / BYTES - 2 * byte),
     framePath: some(small - turn + lagOf(few)),
     framePathByte: some(frameByte + (lagOf(many) - lagOf(few)) / BYTES),
     farFrameByte: some((largest - large) / FAR_BYTES - 2 * byte - frameByte),

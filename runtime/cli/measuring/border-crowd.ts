@@ -9,21 +9,24 @@ import { makeTemporaryFolder, removeAll } from '../../support/safe-files.ts';
 
 /** Of more cores it takes too many processes to crowd them: it is not measured there. */
 const MAX_CORES = 4;
+/** Pairs of trainers for each core, that of the work among them: four trainers take turns on each. */
+const PAIRS = 2;
 /** Bytes that one of them may take: a machine that has little is not measured so. */
 const CHILD_BYTES = 512e6;
 /** Milliseconds until all of them go on. */
 const BEGIN_MS = 20_000;
 
 /**
- * Does some work while as many pairs of trainers go on as there are cores.
+ * Does some work of a pair of trainers while others go on: two pairs for each core in all.
  *
  * @returns nothing where they cannot be started, or are too many for the machine
  */
 export async function inCrowd<T>(work: () => Promise<T>): Promise<T | undefined> {
   const cores = availableParallelism();
-  if (cores > MAX_CORES || freemem() < cores * CHILD_BYTES) return undefined;
+  const others = PAIRS * cores - 1;
+  if (cores > MAX_CORES || freemem() < others * CHILD_BYTES) return undefined;
   const scratch = makeTemporaryFolder('nmc-crowd-');
-  const children = Array.from({ length: cores }, () =>
+  const children = Array.from({ length: others }, () =>
     fork(new URL('./border-crowd-child.js', import.meta.url), {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       env: { ...process.env, TMPDIR: scratch, TEMP: scratch, TMP: scratch },

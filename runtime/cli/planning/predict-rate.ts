@@ -246,12 +246,18 @@ function endOf(
   const { streamFrame = frame, crowdedFrame, apartByte = 0 } = costs;
   const more = short ? 0 : apartByte;
   const bytes = { frameByte: frameByte + more, farFrameByte, framePathByte: framePathByte + more };
+  if (crowded && crowdedFrame !== undefined) {
+    const { crowdedFrameByte = 0, crowdedStreamFrame } = costs;
+    // It was measured while all cores were at work.
+    const apart = apartOnCores(cores, costs, cores);
+    // No end looks out for frames there while another works: all of it is on the way of the frame.
+    const each = Math.max(frameByte, crowdedFrameByte * apart) + more;
+    const crowdedBytes = { frameByte: each, farFrameByte };
+    if (streams && crowdedStreamFrame !== undefined) return { frame: crowdedStreamFrame * apart, ...crowdedBytes };
+    if (!streams) return { frame: Math.max(frame, crowdedFrame * apart), ...crowdedBytes };
+  }
   // Of a stream no frame waits until an end that is idle wakes. It was measured while both ends worked at once.
   if (streams) return { frame: streamFrame * apartOnCores(cores, costs), ...bytes };
-  // No end looks out for frames there while another works: all of it is on the way of the frame.
-  // It was measured while all cores were at work.
-  if (crowded && crowdedFrame !== undefined)
-    return { frame: Math.max(frame, crowdedFrame * apartOnCores(cores, costs, cores)), ...bytes };
   return { frame, ...(framePath === undefined ? {} : { framePath }), ...bytes };
 }
 

@@ -7,7 +7,7 @@ import { type BorderTimes, better, costsOfRounds } from '../../../runtime/cli/me
 import { hasLanes, trainsInLanes } from '../../../runtime/device/cpu/lanes.ts';
 
 const [TURN, BYTE] = [20e-6, 1e-11];
-const [STREAM, CROWD] = [200e-6, 300e-6];
+const [STREAM, CROWD, CROWDED_STREAM, CROWD_BYTE] = [200e-6, 300e-6, 120e-6, 2e-9];
 const [FRAME, FRAME_BYTE, CALL, APART, APART_BYTE, LAG] = [500e-6, 5e-9, 2e-3, 100e-6, 2e-9, 50e-6];
 const BYTES = 4 * (32 * 1024 - 64);
 const FAR_BYTES = 4 * (512 - 32) * 1024;
@@ -33,6 +33,8 @@ function rounds(): BorderTimes {
     stream: { processor: 2 * 8 * (TURN + STREAM) + CALL / 24, lag: 0 },
     fewApart: round(0, true),
     crowded: round(0, false, 24, CROWD),
+    crowdedMany: round(BYTES, false, 24, CROWD + BYTES * CROWD_BYTE),
+    crowdedStream: { processor: 2 * 8 * (TURN + CROWDED_STREAM) + CALL / 24, lag: 0 },
     manyApart: round(BYTES, true),
     batches: {
       few: BATCH + TURN + 128 * 16 * SAMPLE_BYTE,
@@ -57,6 +59,8 @@ test('each cost is what the others leave of a round', () => {
     ...{
       streamFrame: STREAM,
       crowdedFrame: FRAME + CROWD,
+      crowdedStreamFrame: CROWDED_STREAM,
+      crowdedFrameByte: FRAME_BYTE + CROWD_BYTE,
       apartRun: APART + TURN,
       apartByte: APART_BYTE,
       farFrameByte: FAR,
@@ -87,7 +91,7 @@ test('no cost is negative, and the way of a frame is at most twice its work', ()
   const costs = costsOfRounds(
     {
       ...{ few: busy, many: idle, huge: idle, brief: idle, stream: idle, fewApart: idle, manyApart: busy },
-      crowded: idle,
+      ...{ crowded: idle, crowdedMany: idle, crowdedStream: idle },
       batches: { few: 0, many: 1, committed: 1, large: 0, alone: 0 },
     },
     0,
@@ -97,6 +101,7 @@ test('no cost is negative, and the way of a frame is at most twice its work', ()
   expect(costs.framePath).toBe(2 * costs.frame);
   // A crowd makes none cheaper.
   expect(costs.crowdedFrame).toBe(costs.frame);
+  expect(costs.crowdedFrameByte).toBe(costs.frameByte);
   expect(costsOfRounds({ ...rounds(), few: idle }, 1, { byte: 1, valueByte: 1, stateByte: 1 }).framePath).toBe(0);
 });
 

@@ -375,6 +375,22 @@ test('frames cost more where more trainers than cores take turns', () => {
   expect(of(1, { frame: 1, crowdedFrame: 0 })).toBeCloseTo(frames);
 });
 
+test('in a crowd bytes cost more, and frames of a stream what they cost there', () => {
+  const of = (cores: number, costs: Partial<Costs>, microbatches = 1) => {
+    const trainers = trainersWith(costs).map((t) => ({ ...t, capability: { ...t.capability, cores } }));
+    return predictRate(halves, ['a', 'b'], trainers, 'f32', { microbatches, ahead: 0 })?.work.frames ?? Number.NaN;
+  };
+  const bytes = of(1, { frameByte: 1 });
+  expect(bytes).toBeGreaterThan(0);
+  expect(of(1, { frameByte: 1, crowdedFrame: 0, crowdedFrameByte: 3 })).toBeCloseTo(3 * bytes);
+  expect(of(1, { frameByte: 1, framePathByte: 0.5, crowdedFrame: 0, crowdedFrameByte: 0 })).toBeCloseTo(bytes);
+  expect(of(2, { frameByte: 1, crowdedFrame: 0, crowdedFrameByte: 3 })).toBeCloseTo(bytes);
+  const stream = of(1, { frame: 1, streamFrame: 1 }, 2);
+  expect(of(1, { frame: 1, streamFrame: 1, crowdedFrame: 9, crowdedStreamFrame: 0.5 }, 2)).toBeCloseTo(stream / 2);
+  expect(of(2, { frame: 1, streamFrame: 1, crowdedFrame: 9, crowdedStreamFrame: 0.5 }, 2)).toBeCloseTo(stream);
+  expect(of(1, { frame: 1, streamFrame: 1, crowdedFrame: 9 }, 2)).toBeCloseTo(stream);
+});
+
 test('a machine whose cores share their resources is slower with two shards at work', () => {
   expect(inTwo({ call: 1, speedup: 1 })).toBeGreaterThan(inTwo({ call: 1 }));
 });
