@@ -2,7 +2,8 @@
  * What a shard does while it waits for a frame: hashes and signatures, which no neighbour waits for, a piece at a time,
  * each when nothing has come. A frame that comes within a piece is late by no more than that. It looks for a while before
  * it sleeps, for to be woken takes longer than a turn of the event loop, and it sleeps for a while before its trainer is
- * told, for that takes longer still.
+ * told, for that takes longer still. Where its device works on another core it does the same pieces meanwhile: frames of
+ * megabytes would else wait for the hashes of those before them.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -17,6 +18,8 @@ export interface MeanwhilePort {
   readonly now: () => number;
   /** It sleeps for so many milliseconds at most; absent: not at all. */
   readonly asleep?: number | undefined;
+  /** Its device works on another core, and leaves this one free. */
+  readonly isApart?: boolean;
 }
 
 /** It sleeps when nothing has come for so long. */
@@ -30,6 +33,10 @@ export class Meanwhile {
   #hasHeard = false;
   #sleeps = 0;
   #wake: () => void = () => undefined;
+  /** What the device is at. */
+  #work: Promise<unknown> | undefined;
+  #isAtPieces = false;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(port: MeanwhilePort) {
     this.#port = port;
@@ -39,12 +46,52 @@ export class Meanwhile {
   hear(): boolean {
     this.#hasHeard = true;
     this.#wake();
+    this.#doPieces();
     return this.#looks;
   }
 
   /** What has come so far is known. */
   forget(): void {
     this.#hasHeard = false;
+  }
+
+  /**
+   * @param work goes on while this thread does pieces
+   * @returns the same; it fails as well where a piece does
+   */
+  beside<T>(work: Promise<T>): Promise<T> {
+    if (this.#port.isApart !== true) return work;
+    this.#work = work;
+    this.#doPieces();
+    return work
+      .finally(() => {
+        this.#work = undefined;
+      })
+      .then((value) => {
+        if (this.#failure) throw this.#failure.error;
+        return value;
+      });
+  }
+
+  /** As long as the device works, one a turn of the event loop: what it has done is seen in between. */
+  #doPieces(): void {
+    if (!this.#work || this.#isAtPieces) return;
+    this.#isAtPieces = true;
+    const next = (): void => {
+      if (this.#work && this.#doPiece()) setImmediate(next);
+      else this.#isAtPieces = false;
+    };
+    setImmediate(next);
+  }
+
+  /** @returns whether there was one */
+  #doPiece(): boolean {
+    try {
+      return !this.#port.isOver() && this.#port.settleOne();
+    } catch (error) {
+      this.#failure = { error };
+      return false;
+    }
   }
 
   /** @returns whether something has come since `forget` */

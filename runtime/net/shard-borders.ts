@@ -7,6 +7,7 @@ import { sizeOf } from '../../spec/program.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
 import type { Neighbour } from '../driver/ports.ts';
 import type { KeyPair } from '../identity/ed25519.ts';
+import { freeNow } from '../support/free-now.ts';
 import { NO_TICK_TIMES, type TickTimes } from '../support/tick-times.ts';
 import { allCalls, callAt } from '../training/calls.ts';
 import type { Frame, FrameKey } from '../training/frame.ts';
@@ -154,10 +155,10 @@ export class ShardBorders {
       const pair = `${own.number}/${other.number}`;
       if (this.#agreed.get(neighbour) === pair) continue;
       this.#agreed.set(neighbour, pair);
-      const keys = borderKeys(this.#place, ephemeral, own, other);
+      const keys = borderKeys(this.#place, ephemeral, own, other, 'nmc/border/2', freeNow);
       if (keys) rekeyed.push(() => this.#carry(neighbour, this.#channel(neighbour).rekey(keys, other.key)));
       else this.refused++;
-      const slotKeys = this.#options.free && borderKeys(this.#place, ephemeral, own, other, 'nmc/slots/2');
+      const slotKeys = this.#options.free && borderKeys(this.#place, ephemeral, own, other, 'nmc/slots/2', freeNow);
       if (slotKeys) rekeyed.push(() => this.#carrySlots(neighbour, this.#slot(neighbour).rekey(slotKeys)));
     }
     this.#owners = { term: this.#term, of: owners };

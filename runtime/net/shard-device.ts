@@ -1,5 +1,6 @@
 /** How a shard of a run is computed: on which threads, and with which numbers on its borders. */
 
+import { availableParallelism } from 'node:os';
 import { initialPart } from '../../spec/initialise.ts';
 import { type State, sizeOf } from '../../spec/program.ts';
 import type { Device, DeviceSession, Executable } from '../device/device.ts';
@@ -27,6 +28,11 @@ export async function openShardDevice(
   const here = executable.short === true ? await device.openHere?.(executable) : undefined;
   const [together] = here ? [here] : ((await device.openAll?.([executable])) ?? []);
   return together ?? (await device.open(executable));
+}
+
+/** Whether its device works while the thread that has the frames goes on, on a core of its own. */
+export function worksApart({ short }: Pick<Executable, 'short'>): boolean {
+  return short !== true && availableParallelism() > 1;
 }
 
 /** @param spent told of the milliseconds of each run */

@@ -29,7 +29,7 @@ import { NextInputs } from './next-inputs.ts';
 import type { Start, StretchLog } from './records/stretch-log.ts';
 import { ShardBorders } from './shard-borders.ts';
 import { openShardData, type ShardData } from './shard-data.ts';
-import { borderCodec, drawStates, fillPart, openShardDevice, timed } from './shard-device.ts';
+import { borderCodec, drawStates, fillPart, openShardDevice, timed, worksApart } from './shard-device.ts';
 import { keptOf, partOf, type StateOfNow, stateOfNow } from './state-of-now.ts';
 import { ToldTicks } from './told-ticks.ts';
 import { Watchdog } from './watchdog.ts';
@@ -118,7 +118,7 @@ export class ShardHost {
       isOver: () => this.#closed || this.#borders.disputes !== undefined,
       // Of this thread, whatever clock the shard goes by.
       now: () => performance.now(),
-      asleep: options.asleep,
+      ...{ asleep: options.asleep, isApart: worksApart(plan.executable) },
     });
     const ranges = rangesFor(deployment, shard);
     const free = chooser && freeMessages(plan.schedule);
@@ -291,7 +291,7 @@ export class ShardHost {
         if (this.#closed) return 'idle';
       }
       this.#meanwhile.forget();
-      const step = await this.#watchdog.watch(this.#session.advance());
+      const step = await this.#watchdog.watch(this.#meanwhile.beside(this.#session.advance()));
       if (this.#closed) return 'idle';
       switch (step.kind) {
         case 'send':

@@ -119,13 +119,20 @@ export interface BorderKeys {
 /** What goes under the keys: packets that come exactly once, or those of replaceable slots. */
 export type KeyUse = 'nmc/border/2' | 'nmc/slots/2';
 
-/** @returns nothing where the other's key is not a point that gives a secret */
+/** What is not read any more may go at once. */
+export type Free = (bytes: Uint8Array) => void;
+
+/**
+ * @param free called with memory that was sealed into, when it is copied: large ones are better not left as garbage
+ * @returns nothing where the other's key is not a point that gives a secret
+ */
 export function borderKeys(
   place: Place,
   ephemeral: Ephemeral,
   own: Exchange,
   other: Exchange,
   use: KeyUse = 'nmc/border/2',
+  free: Free = () => undefined,
 ): BorderKeys | undefined {
   const [lower, higher] = own.shard < other.shard ? [own, other] : [other, own];
   const transcript = sha256(canonicalBytes([use, place.run, place.term, bare(lower), bare(higher)]));
@@ -138,7 +145,7 @@ export function borderKeys(
     return undefined;
   }
   const direction = (from: number, to: number): DirectionKey =>
-    directionKey(new Uint8Array(hkdfSync('sha256', secret, transcript, `${use}/${from}/${to}`, 32)));
+    directionKey(new Uint8Array(hkdfSync('sha256', secret, transcript, `${use}/${from}/${to}`, 32)), free);
   return {
     id: new DataView(transcript.buffer).getUint32(0, true),
     name: hex(transcript),
@@ -152,7 +159,7 @@ function bare({ shard, key, number, exchange }: Exchange): unknown {
   return { shard, key, number, exchange };
 }
 
-function directionKey(bytes: Uint8Array): DirectionKey {
+function directionKey(bytes: Uint8Array, free: Free): DirectionKey {
   const key = createSecretKey(bytes);
   const nonce = new Uint8Array(NONCE_BYTES);
   const view = new DataView(nonce.buffer);
@@ -163,7 +170,10 @@ function directionKey(bytes: Uint8Array): DirectionKey {
   return {
     seal(counter, message, plain) {
       const cipher = createCipheriv('aes-256-gcm', key, nonceOf(counter)).setAAD(message.subarray(0, BORDER_HEAD));
-      message.set(cipher.update(plain), BORDER_HEAD);
+      const sealed = cipher.update(plain);
+      message.set(sealed, BORDER_HEAD);
+      // As garbage it would take a third of the time of sealing once more.
+      free(sealed);
       // In this mode nothing is left for the end.
       cipher.final();
       message.set(cipher.getAuthTag(), BORDER_HEAD + plain.length);

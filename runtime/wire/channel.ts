@@ -85,7 +85,7 @@ export class BorderChannel {
   #seen: Record<Way, number> = { relay: -1, direct: -1 };
   /** Of the frame that is coming: packets so far, and how many of its call were before them. */
   #frame: { readonly first: Header; readonly before: number; readonly packets: Uint8Array[] } | undefined;
-  readonly #unhashed = new HashQueue();
+  readonly #unhashed: HashQueue;
   /** Packets that were sent, and neither hashed nor consumed: their memory is used again when they are both. */
   readonly #inUse = new Set<Uint8Array>();
   /** A frame that may not be, until its sender has signed it or does not. */
@@ -106,6 +106,7 @@ export class BorderChannel {
   constructor(options: ChannelOptions) {
     this.#options = options;
     this.#times = options.times ?? NO_TICK_TIMES;
+    this.#unhashed = new HashQueue(this.#times);
     this.#contents = new FrameContents(options);
     this.#reads = new WindowReads(options.reads);
   }
@@ -128,8 +129,7 @@ export class BorderChannel {
   rekey(keys: BorderKeys, peer: string): Uint8Array[] {
     if (this.#keys?.name === keys.name) return [];
     if (this.#keys && keys.order <= this.#keys.order) throw new Error('rekey: these keys were replaced');
-    this.#keys = keys;
-    this.#peerKey = keyBytes(peer);
+    [this.#keys, this.#peerKey] = [keys, keyBytes(peer)];
     this.#counter = 0;
     this.#seen = { relay: -1, direct: -1 };
     this.#out = 0;
@@ -177,7 +177,7 @@ export class BorderChannel {
    * @returns answers, and what a window has shown; nothing where nothing waits
    */
   settleOne(): Received | undefined {
-    if (this.#in('hashing', () => this.#unhashed.settleOne())) return NOTHING;
+    if (this.#unhashed.settleOne()) return NOTHING;
     const signed = this.#unread.shift();
     return signed && this.#in('signing', () => this.#read(signed.header, signed.payload));
   }

@@ -92,4 +92,46 @@ describe('Meanwhile', () => {
     expect(await heard).toBe(true);
     expect(await waiting(2, { asleep: 1 }).meanwhile.hears()).toBe(false);
   });
+
+  it('does a piece a turn while the device works on another core, and none behind that', async () => {
+    const { meanwhile, done } = waiting(5, { isApart: true });
+    let end: (value: string) => void = () => undefined;
+    const work = meanwhile.beside(new Promise<string>((resolve) => (end = resolve)));
+    expect(done()).toBe(0);
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+    expect(done()).toBe(3);
+    end('results');
+    expect(await work).toBe('results');
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+    expect(done()).toBe(3);
+  });
+
+  it('does what comes while the device works, and nothing beside one that needs this core', async () => {
+    for (const isApart of [true, false]) {
+      let pieces = 0;
+      const settleOne = (): boolean => pieces > 0 && pieces-- > 0;
+      const { meanwhile } = waiting(0, { isApart, settleOne });
+      let end: () => void = () => undefined;
+      const work = meanwhile.beside(new Promise<void>((resolve) => (end = resolve)));
+      for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+      pieces = 2;
+      meanwhile.hear();
+      for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+      expect(pieces).toBe(isApart ? 0 : 2);
+      end();
+      await work;
+    }
+  });
+
+  it('fails as a piece does that it did beside the device', async () => {
+    const settleOne = (): boolean => {
+      throw new Error('no hash');
+    };
+    const { meanwhile } = waiting(0, { isApart: true, settleOne });
+    let end: () => void = () => undefined;
+    const work = meanwhile.beside(new Promise<void>((resolve) => (end = resolve)));
+    for (let turns = 0; turns < 3; turns++) await new Promise(setImmediate);
+    end();
+    await expect(work).rejects.toThrow('no hash');
+  });
 });
