@@ -78,16 +78,21 @@ function basesOf(own: string, ofKind: string, at: number, all: readonly Place[])
   return [...new Set([own, ...[...near, ...alike].map((each) => each.own)])].slice(0, MAX_BASES);
 }
 
-/** @param batch samples of the function that sends it */
+/**
+ * Values of samples are told by their first axis: the batch, or where positions of a text lie behind each other, some times
+ * the batch.
+ * @param batch samples of the function that sends it
+ */
 export function formOf(
   shape: readonly number[],
   batch: number,
 ): Pick<ValueForm, 'length' | 'row' | 'isNarrow' | 'isOfSamples'> {
   const length = sizeOf([...shape]);
-  const [samples, ...unit] = shape;
-  if (samples !== batch || unit.length === 0 || length === 0)
+  const [rows = 0, ...unit] = shape;
+  const isOfSamples = rows === batch || (batch > 1 && rows % batch === 0);
+  if (!isOfSamples || unit.length === 0 || length === 0)
     return { length, row: Math.max(1, length), isNarrow: true, isOfSamples: false };
   let row = 1;
   for (let axis = unit.length - 1; axis >= 0 && row < MIN_UNITS; axis--) row *= unit[axis] as number;
-  return { length, row, isNarrow: length / samples < MIN_UNITS, isOfSamples: true };
+  return { length, row, isNarrow: length / batch < MIN_UNITS, isOfSamples: true };
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { BORDER_CODECS, isPacked, type PackedCodec } from '../../runtime/wire/codec.ts';
 import { bitsOfLargest } from '../../runtime/wire/largest.ts';
 import { FramePacker, FrameUnpacker } from '../../runtime/wire/packer.ts';
-import { messageForms } from '../../runtime/wire/value-forms.ts';
+import { formOf, messageForms } from '../../runtime/wire/value-forms.ts';
 import { afterName, deviationName, insideName, valueName } from '../../spec/names.ts';
 import { stream } from '../../spec/random.ts';
 import type { ShardSchedule } from '../../spec/schedule.ts';
@@ -79,6 +79,12 @@ test('values go on from any of their shape, the same place and the latest stage 
     [NARROW, true, true],
     [1, true, false],
   ]);
+});
+
+test('positions that lie behind each other are values of their samples', () => {
+  expect(formOf([4 * 16, WIDTH], 4)).toEqual({ length: 64 * WIDTH, row: WIDTH, isNarrow: false, isOfSamples: true });
+  expect(formOf([4 * 16 + 1, WIDTH], 4).isOfSamples).toBe(false);
+  expect(formOf([16, WIDTH], 1).isOfSamples).toBe(false);
 });
 
 test.each(CODECS)('%s: both ends have the same, and values that stay are reached', (codec) => {

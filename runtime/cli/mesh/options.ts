@@ -144,7 +144,7 @@ export const DEPLOY = {
     'of pipelined, 1: a batch begins on predicted weights while the one before it ends (default: 0)',
     AHEAD_RANGE,
   ),
-  borders: text(`numbers on the wire: ${BORDERS_WORDS} (default: f32), or auto: what loses least of the fastest`),
+  borders: text(`numbers on the wire: ${BORDERS_WORDS} (default: f32), or auto: f32 or int8, the faster one`),
   'snapshot-every': whole('batches between two snapshots (default: 100, or an epoch)', { least: 1 }),
   on: text('NAME,…: the trainer of each shard, or one for all (default: chosen by what they and their links can do)'),
   file: word('model file (.pcn), or a plan folder'),
