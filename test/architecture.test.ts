@@ -356,6 +356,7 @@ describe('input from outside', () => {
     'runtime/wire/codec.ts: new Uint8Array(bytes)',
     "runtime/wire/evidence.ts: new Uint8Array(Buffer.from(text, 'base64'))",
     'runtime/wire/half.ts: new Uint32Array(float.buffer)',
+    'runtime/wire/half.ts: new Uint32Array(values.buffer, values.byteOffset, values.length)',
     'runtime/wire/largest-amount.ts: new Float32Array(buffer)',
     'runtime/wire/largest.ts: new Int32Array(values.buffer, values.byteOffset, values.length)',
     "runtime/wire/handshake.ts: new Uint8Array(Buffer.from(secret, 'hex'))",

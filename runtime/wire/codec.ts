@@ -1,7 +1,7 @@
 /** Border values as bytes, little-endian. */
 
-import { ofPresent, zeroedBytes } from '../support/bounded.ts';
-import { fromHalf, toHalf } from './half.ts';
+import { ofPresent, zeroed, zeroedBytes } from '../support/bounded.ts';
+import { readHalves, writeHalves } from './half.ts';
 
 export type Tensor = Float32Array | Float64Array;
 /** Each number by itself; f64 is exact, for the reference device. */
@@ -44,7 +44,7 @@ export function writeValues(bytes: Uint8Array, values: readonly Tensor[], codec:
   for (const tensor of values) {
     const [from, to] = [Math.max(0, -at), Math.min(tensor.length, array.length - at)];
     if (from < to) {
-      if (codec === 'f16') for (let i = from; i < to; i++) array[at + i] = toHalf(tensor[i] as number);
+      if (array instanceof Uint16Array) writeHalves(array, at + from, tensor, from, to);
       else array.set(from === 0 && to === tensor.length ? tensor : tensor.subarray(from, to), at + from);
     }
     at += tensor.length;
@@ -61,7 +61,10 @@ export function decodeValues(bytes: Uint8Array, lengths: readonly number[], code
   return lengths.map((length) => {
     const part = array.subarray(at, at + length);
     at += length;
-    return part instanceof Uint16Array ? Float32Array.from(part, fromHalf) : (part.slice() as Tensor);
+    if (!(part instanceof Uint16Array)) return part.slice() as Tensor;
+    const values = zeroed(Float32Array, ofPresent(length));
+    readHalves(part, values);
+    return values;
   });
 }
 
