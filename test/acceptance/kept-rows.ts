@@ -14,11 +14,13 @@ export class KeptRows<T> {
   readonly #program: string;
   #rows: Readonly<Record<string, T>>;
 
-  /** @param name of the measurement */
-  constructor({ root, fresh }: Pick<Context, 'root' | 'fresh'>, name: string) {
+  /**
+   * @param name of the measurement
+   * @param code that it stands on, where it does not start the program itself; absent: all of the program
+   */
+  constructor({ root, fresh }: Pick<Context, 'root' | 'fresh'>, name: string, code = bundleOf(root)) {
     this.#path = join(root, '.cache', 'acceptance', `${name}.json`);
-    const bundle = join(root, 'dist/bundle/runtime-cli-main.cjs');
-    this.#program = createHash('sha256').update(readFileSync(bundle)).digest('hex');
+    this.#program = code;
     const known: Partial<Kept<T>> =
       !fresh && existsSync(this.#path) ? (JSON.parse(readFileSync(this.#path, 'utf8')) as Kept<T>) : {};
     this.#rows = known.program === this.#program ? (known.rows ?? {}) : {};
@@ -42,4 +44,9 @@ export class KeptRows<T> {
   done(): void {
     rmSync(this.#path, { force: true });
   }
+}
+
+function bundleOf(root: string): string {
+  const bundle = join(root, 'dist/bundle/runtime-cli-main.cjs');
+  return createHash('sha256').update(readFileSync(bundle)).digest('hex');
 }

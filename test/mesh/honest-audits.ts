@@ -6,12 +6,13 @@ import { lowerEachToCpu } from '../../compiler/7-kernels/onnx/shards.ts';
 import { kernelFiles, lowerToWgsl } from '../../compiler/7-kernels/wgsl/lower.ts';
 import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
 import { openHere } from '../../runtime/device/cpu/here.ts';
-import type { Device } from '../../runtime/device/device.ts';
+import type { Device, DeviceSession } from '../../runtime/device/device.ts';
 import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { openSession as openGpuSession } from '../../runtime/device/webgpu/session.ts';
 import { makeTemporaryFolder, removeAll } from '../../runtime/support/safe-files.ts';
 import type { Verdict } from '../../runtime/wire/audit-verdict.ts';
 import { type BorderCodec, isPacked } from '../../runtime/wire/codec.ts';
+import type { Program } from '../../spec/program.ts';
 import { softwareGpu } from '../support/webgpu.ts';
 import { freePlanOf, planOf, points } from './chain-model.ts';
 import { type HostedResult, trainHosted } from './hosted.ts';
@@ -74,9 +75,7 @@ export async function honestAudits(
 ): Promise<HonestCounts[]> {
   const undisturbed = { ...cell, disturbed: false };
   if (!cell.disturbed) return countsOf(await trained(undisturbed, seed, { epochs, batches }));
-  const milliseconds =
-    epochLengths.get(cellName(cell)) ?? (await trained(undisturbed, seed, { epochs: 1, batches })).milliseconds;
-  epochLengths.set(cellName(cell), milliseconds);
+  const milliseconds = await epochLength(cell, batches);
   const at = (share: number): number => Math.round(share * milliseconds * epochs);
   const first = (0.1 + 0.05 * (seed % 8)) as number;
   const kills = [
@@ -86,8 +85,16 @@ export async function honestAudits(
   return countsOf(await trained(cell, seed, { epochs, batches }, kills));
 }
 
-/** Virtual milliseconds of an epoch that nothing disturbs. */
 const epochLengths = new Map<string, number>();
+
+/** Virtual milliseconds of an epoch that nothing disturbs: no device and no auditor makes it longer. */
+async function epochLength(cell: HonestCell, batches: number): Promise<number> {
+  const simple: HonestCell = { ...cell, device: 'reference', auditors: ['reference'], disturbed: false };
+  const name = `${cellName(simple)}, ${batches}`;
+  const length = epochLengths.get(name) ?? (await trained(simple, 1, { epochs: 1, batches })).milliseconds;
+  epochLengths.set(name, length);
+  return length;
+}
 
 interface Trained extends HostedResult {
   /** Of each auditor but the first: what it has found, by stretch and trainer. */
@@ -186,12 +193,25 @@ function planOfCell({ schedule, codec }: HonestCell): Compiled {
   return compiled;
 }
 
+const kernels = new WeakMap<Program, ReturnType<typeof kernelFiles>>();
+/** The first of each program, with all pipelines: the driver makes no machine code again of what somebody holds. */
+const held = new WeakMap<Program, DeviceSession>();
+
+async function openSoftware(program: Program): Promise<DeviceSession> {
+  const files = kernels.get(program) ?? kernelFiles(lowerToWgsl(program));
+  kernels.set(program, files);
+  const session = await openGpuSession(await softwareGpu(), files);
+  if (!held.has(program)) {
+    held.set(program, session);
+    for (const { name } of program.functions) session.prepare(name);
+  }
+  return session;
+}
+
 function deviceOf(name: HonestCell['device']): Device {
   if (name === 'reference') return referenceDevice;
   if (name === 'swiftshader') {
-    const open: Device['open'] = async ({ program }) =>
-      openGpuSession(await softwareGpu(), kernelFiles(lowerToWgsl(program)));
-    return { name: 'webgpu', description: 'SwiftShader', open };
+    return { name: 'webgpu', description: 'SwiftShader', open: ({ program }) => openSoftware(program) };
   }
   const threads = name === 'cpu 1' ? 1 : 2;
   const description = `ONNX Runtime, ${threads} thread${threads === 1 ? '' : 's'}`;
