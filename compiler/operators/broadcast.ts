@@ -44,9 +44,13 @@ export function broadcastOffsets(from: Shape, shape: Shape): Int32Array {
 
 /** The tensor's elements laid out as `shape`. */
 export function broadcastData(tensor: ReferenceTensor, shape: Shape): Float64Array {
-  if (sizeOf(tensor.shape) === sizeOf(shape)) return tensor.data;
+  const size = sizeOf(shape);
+  if (tensor.data.length === size) return tensor.data;
+  const data = new Float64Array(size);
+  if (tensor.data.length === 1) return data.fill(tensor.data[0] as number);
   const offsets = broadcastOffsets(tensor.shape, shape);
-  return Float64Array.from(offsets, (o) => tensor.data[o] as number);
+  for (let i = 0; i < size; i++) data[i] = tensor.data[offsets[i] as number] as number;
+  return data;
 }
 
 /** Sums a gradient over the axes along which an argument of `shape` was repeated. */

@@ -18,7 +18,7 @@ function unary(
     attributes,
     elementwise: true,
     shape: ([x]) => x ?? [],
-    reference: ([x], a) => Float64Array.from(x?.data ?? [], (v) => f(v, a)),
+    reference: ([x], a) => (x?.data ?? new Float64Array()).map((v) => f(v, a)),
     derivative: ([x], y, g, e, a) => [x ? derivative(x, y, g, e, a) : null],
     flops: (_, shape) => flops * sizeOf(shape),
   };

@@ -19,6 +19,8 @@ export interface SimulationOptions extends SimulatedRun {
   readonly requests?: number;
   /** Trainers seal their stretches, and such a share of these is audited; absent: they do not. */
   readonly audits?: SimulatedAudits;
+  /** Ends it before the training is over: asked behind everything that happens. */
+  readonly isOver?: () => boolean;
   /** Hears of everything that enters the synchronizer's machine. */
   readonly note?: (before: SynchronizerState, event: SynchronizerEvent, at: number, step: Step) => void;
 }

@@ -130,7 +130,7 @@ class Simulation {
   }
 
   run(): SimulationResult {
-    const { faults, until, beside = [] } = this.#options;
+    const { faults, until, beside = [], isOver } = this.#options;
     this.#restart();
     for (const node of this.#nodes.keys()) this.#queue.add(this.#uniform() * 1000, { kind: 'up', node });
     if (faults.synchronizerLives)
@@ -144,7 +144,7 @@ class Simulation {
       this.#happen(next.what);
       for (const [run, { phase }] of this.#stored)
         if (ENDED.includes(phase) && !this.#ends.has(run)) this.#ends.set(run, this.#now);
-      if (this.#ends.size === 1 + beside.length) break;
+      if (this.#ends.size === 1 + beside.length || isOver?.()) break;
     }
     const served = this.#predictor?.end();
     const runs = [this.#options, ...beside].map(({ deployment }) => this.#endOf(deployment.run));

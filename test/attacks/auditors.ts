@@ -19,16 +19,19 @@ export interface AuditorAttack {
   readonly within?: number;
 }
 
+/** Of each stretch, whatever it was. */
+const SAYS_WRONG = (): 'mismatch' => 'mismatch';
+
 export const auditorAttacks: readonly AuditorAttack[] = [
   {
     ...{ name: 'false-mismatch', what: 'says of all stretches of others that they are wrong', works: true },
-    says: () => 'mismatch',
+    says: SAYS_WRONG,
     // The synchronizer does again what is said to be wrong.
     shown: () => 1,
   },
   {
     ...{ name: 'lazy-auditor', what: 'computes nothing, and says what it guesses: it was told no hash', works: true },
-    says: () => 'mismatch',
+    says: SAYS_WRONG,
     shown: () => 1,
   },
   {
@@ -65,42 +68,65 @@ export interface AuditorRow {
   readonly honest: number;
 }
 
-export interface AuditorSuite {
-  readonly seeds: number;
+export interface AuditorSize {
   readonly epochs: number;
+  /** Of audits. */
   readonly rate: number;
 }
 
-/** Trainers are asked seldom in a short run: of fewer seeds none would be asked as often as is to be seen. */
-const MIN_SEEDS = 10;
+/** More audits than by default, since trainers are asked for a part of them: the numbers beside n stay what they are. */
+export const FULL_AUDITORS: AuditorSize = { epochs: 16, rate: 0.1 };
 
-export function auditorRow(attack: AuditorAttack, share: number, suite: AuditorSuite): AuditorRow {
-  const { says, works, shown, within } = attack;
-  const { epochs, rate } = suite;
-  const seeds = within === undefined ? suite.seeds : Math.max(MIN_SEEDS, suite.seeds);
-  const outcomes = Array.from({ length: seeds }, (_, i) =>
-    attackedMesh({ seed: i + 1, epochs, rate, share, acts: 'all', says, works }),
-  );
+/** What one seed has found. */
+export interface AuditorTrial {
+  /** Of each bad trainer: audits that it was asked for, or stretches of its own, and behind how many it was found. */
+  readonly all: readonly { readonly looked: number; readonly steps?: number; readonly withheld: number }[];
+  readonly punished: number;
+  readonly honest: number;
+}
+
+export function auditorTrial(
+  { says, works }: Pick<AuditorAttack, 'says' | 'works'>,
+  share: number,
+  seed: number,
+  { epochs, rate }: AuditorSize,
+): AuditorTrial {
+  const outcome = attackedMesh({ seed, epochs, rate, share, acts: 'all', says, works, brief: true });
+  const { auditors, caught, punished, honest } = outcome;
+  // One is found by what it says of others, or by its own stretches.
+  const all = works
+    ? auditors.map(({ asked, found, paid }) => ({ looked: asked, steps: found, withheld: paid.withheld }))
+    : caught.map(({ stretches, steps, paid }) => ({ looked: stretches, steps, withheld: paid.withheld }));
+  return {
+    all: all.map(({ steps, ...one }) => (steps === undefined ? one : { ...one, steps })),
+    punished,
+    honest,
+  };
+}
+
+/** @param rate of audits */
+export function auditorRow(
+  attack: AuditorAttack,
+  share: number,
+  rate: number,
+  trials: readonly AuditorTrial[],
+): AuditorRow {
+  const { works, shown, within } = attack;
   const chance = works ? shown(share) : rate * shown(share);
   const n =
     within ??
     (chance === 1 ? 1 : chance === 0 ? Number.POSITIVE_INFINITY : Math.ceil(Math.log(0.01) / Math.log(1 - chance)));
-  // One is found by what it says of others, or by its own stretches.
-  const all = outcomes.flatMap(({ auditors, caught }) =>
-    works
-      ? auditors.map(({ asked, found, paid }) => ({ looked: asked, steps: found, paid }))
-      : caught.map(({ stretches, steps, paid }) => ({ looked: stretches, steps, paid })),
-  );
+  const all = trials.flatMap((trial) => trial.all);
   const known = all.filter(({ looked, steps }) => (steps !== undefined && steps <= n) || looked >= n);
   const found = known.filter(({ steps }) => steps !== undefined && steps <= n);
   const steps = all.flatMap((one) => one.steps ?? []);
   return {
-    ...{ attack, share, seeds, n, of: known.length },
+    ...{ attack, share, seeds: trials.length, n, of: known.length },
     ...(known.length === 0 ? {} : { detected: found.length / known.length }),
     ...(steps.length === 0 ? {} : { steps: meanOf(steps) }),
-    withheld: all.length === 0 ? 0 : meanOf(all.map(({ paid }) => paid.withheld)),
-    punished: outcomes.reduce((sum, { punished }) => sum + punished, 0),
-    honest: outcomes.reduce((sum, { honest }) => sum + honest, 0),
+    withheld: all.length === 0 ? 0 : meanOf(all.map(({ withheld }) => withheld)),
+    punished: trials.reduce((sum, { punished }) => sum + punished, 0),
+    honest: trials.reduce((sum, { honest }) => sum + honest, 0),
   };
 }
 

@@ -270,12 +270,9 @@ export interface Gain {
   readonly errors: number;
 }
 
-export function gainsOf(scheme: Scheme, seeds: number, rateOf: RateOf): Gain {
-  return gainIn(
-    scheme,
-    Array.from({ length: seeds }, (_, seed) => gainOf(scheme, seed + 1, rateOf)),
-    ERRORS,
-  );
+/** @param gains of seeds that were chosen beforehand */
+export function gainFrom(scheme: Scheme, gains: readonly number[]): Gain {
+  return gainIn(scheme, gains, ERRORS);
 }
 
 /** So many lives that it is clear whether it gains or loses; what is not clear at last has not lost. */

@@ -1,34 +1,20 @@
 /**
- * `npm run attacks [-- --short] [--only NAME]… [--seeds N] [--share PERCENT]… [--json]`: what a mesh does when some of its
- * trainers are bad. A row for each attack and each share of bad ones. Exits with 1 where a row misses what it has to reach.
+ * `npm run attacks [-- --short] [--only NAME]… [--seeds N] [--share PERCENT]… [--minutes N] [--fresh] [--json]`: what a mesh
+ * does when some of its trainers are bad. A row for each attack and each share of bad ones. What was found is kept, seed by
+ * seed: begun again, or with more seeds, it goes on behind that. Exits with 1 where a row misses what it has to reach.
  */
 import { parseArgs } from 'node:util';
-import { AUDITOR_HEAD, auditorAttacks, auditorCells, auditorRow, auditorsHold } from './auditors.ts';
+import { auditorAttacks, auditorRow, FULL_AUDITORS } from './auditors.ts';
 import { behaviours } from './behaviours.ts';
-import {
-  clearGain,
-  GAIN_HEAD,
-  type Gain,
-  gainCells,
-  gainRow,
-  gainsOf,
-  keyRate,
-  losesMoney,
-  schemes,
-} from './economics.ts';
-import { isBounded, PAYMENT_HEAD, paymentAttacks, paymentCells, paymentRow } from './payments.ts';
-import { cellsOf, HEAD, type Row, renderRows } from './rows.ts';
-import { AttackSuite, FULL, SHORT } from './suite.ts';
-import {
-  isFoundEnough,
-  SYNCHRONIZER_HEAD,
-  synchronizerAttacks,
-  synchronizerCells,
-  synchronizerRow,
-} from './synchronizers.ts';
-
-/** In the short form. */
-const SHORT_LIES = 10;
+import { gainFrom, schemes } from './economics.ts';
+import { foundOf, type KeptOptions, keptTrials } from './kept-trials.ts';
+import { paymentAttacks, paymentRow } from './payments.ts';
+import { rowOf } from './rows.ts';
+import { shortTables } from './short-tables.ts';
+import { FULL, SHARES } from './suite.ts';
+import { synchronizerAttacks, synchronizerRow } from './synchronizers.ts';
+import { allHold, printJson, rendered, type Tables } from './tables.ts';
+import { auditorName, lieName, paymentName, schemeName, type Wanted, workName } from './trials.ts';
 
 const NAMES: readonly string[] = [
   ...behaviours,
@@ -46,6 +32,8 @@ async function main(argv: readonly string[]): Promise<number> {
       only: { type: 'string', multiple: true },
       seeds: { type: 'string' },
       share: { type: 'string', multiple: true },
+      minutes: { type: 'string' },
+      fresh: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   });
@@ -54,58 +42,57 @@ async function main(argv: readonly string[]): Promise<number> {
     console.error(`there is no ${unknown.join(', ')}; there are ${NAMES.join(', ')}`);
     return 2;
   }
-  const size = values.short ? SHORT : FULL;
-  const seeds = values.seeds === undefined ? size.seeds : Number(values.seeds);
-  const shares = values.share?.map((percent) => Number(percent) / 100) ?? size.shares;
+  const { only } = values;
   const progress = (line: string): boolean => process.stderr.write(`  ${line}\n`);
-  const suite = new AttackSuite({ ...size, seeds, shares, progress });
-  const rows: Row[] = [];
-  for (const behaviour of behaviours) {
-    if (values.only && !values.only.includes(behaviour.name)) continue;
-    const found = await suite.rowsOf(behaviour);
-    rows.push(...found);
-    if (values.json) for (const row of found) console.log(JSON.stringify(row));
+  const shares = values.share?.map((percent) => Number(percent) / 100);
+  const seeds = values.seeds === undefined ? undefined : Number(values.seeds);
+  const minutes = values.minutes === undefined ? Number.POSITIVE_INFINITY : Number(values.minutes);
+  if (![seeds ?? 1, minutes, ...(shares ?? [])].every((number) => number > 0)) {
+    console.error('--seeds, --minutes and --share want numbers above 0');
+    return 2;
   }
-  const gains: Gain[] = [];
-  for (const scheme of schemes) {
-    if (values.only && !values.only.includes(scheme.name)) continue;
-    const gain = values.short ? clearGain(scheme, keyRate) : gainsOf(scheme, seeds, keyRate);
-    gains.push(gain);
-    if (values.json) console.log(JSON.stringify(gainRow(gain)));
-  }
-  const auditors = auditorAttacks
-    .filter(({ name }) => !values.only || values.only.includes(name))
-    .flatMap((attack) => shares.map((share) => auditorRow(attack, share, { ...size, seeds })));
-  if (values.json)
-    for (const { attack, ...row } of auditors) console.log(JSON.stringify({ attack: attack.name, ...row }));
-  const lies = synchronizerAttacks
-    .filter(({ name }) => !values.only || values.only.includes(name))
-    .map((attack) => synchronizerRow(attack, values.short ? SHORT_LIES : seeds));
-  if (values.json) for (const { attack, ...row } of lies) console.log(JSON.stringify({ attack: attack.name, ...row }));
-  const payments = paymentAttacks
-    .filter(({ name }) => !values.only || values.only.includes(name))
-    .map((attack) => paymentRow(attack, seeds));
-  if (values.json)
-    for (const { attack, ...row } of payments) console.log(JSON.stringify({ attack: attack.name, ...row }));
-  if (!values.json) {
-    if (rows.length > 0) process.stdout.write(renderRows(HEAD, rows.map(cellsOf)));
-    if (auditors.length > 0) process.stdout.write(`\n${renderRows(AUDITOR_HEAD, auditors.map(auditorCells))}`);
-    if (lies.length > 0) process.stdout.write(`\n${renderRows(SYNCHRONIZER_HEAD, lies.map(synchronizerCells))}`);
-    if (gains.length > 0) process.stdout.write(`\n${renderRows(GAIN_HEAD, gains.map(gainCells))}`);
-    if (payments.length > 0) process.stdout.write(`\n${renderRows(PAYMENT_HEAD, payments.map(paymentCells))}`);
-  }
-  return rows.every(holds) &&
-    auditors.every(auditorsHold) &&
-    lies.every(isFoundEnough) &&
-    gains.every(losesMoney) &&
-    payments.every(isBounded)
-    ? 0
-    : 1;
+  const some = { ...(only ? { only } : {}) };
+  const tables = values.short
+    ? await shortTables({ ...some, ...(seeds ? { seeds } : {}), ...(shares ? { shares } : {}) })
+    : await fullTables(
+        { seeds: seeds ?? FULL.seeds, shares: shares ?? SHARES, ...some },
+        { root: process.cwd(), fresh: values.fresh, isTimeUp: timeUpIn(minutes), progress },
+      );
+  if (values.json) printJson(tables);
+  else process.stdout.write(rendered(tables));
+  return allHold(tables) ? 0 : 1;
 }
 
-/** No honest trainer is punished, and replays say what was taken for granted. */
-function holds({ punished, otherwise }: Row): boolean {
-  return punished === 0 && otherwise === 0;
+function timeUpIn(minutes: number): () => boolean {
+  const begun = performance.now();
+  return () => performance.now() - begun > 60_000 * minutes;
+}
+
+/** Of all seeds for which there was time, now or before. */
+async function fullTables(wanted: Wanted, options: KeptOptions): Promise<Tables> {
+  const found = await keptTrials(wanted, options);
+  const counts = [...found.values()].map((values) => values.length);
+  options.progress?.(`stands on ${Math.min(...counts)} to ${Math.max(...counts)} of ${wanted.seeds} seeds`);
+  const has = (name: string): boolean => foundOf(found, name).length > 0;
+  return {
+    work: behaviours.flatMap((one) =>
+      wanted.shares
+        .filter((share) => has(workName(one, share)))
+        .map((share) => rowOf(one, share, FULL.rate, foundOf(found, workName(one, share)))),
+    ),
+    auditors: auditorAttacks.flatMap((one) =>
+      wanted.shares
+        .filter((share) => has(auditorName(one, share)))
+        .map((share) => auditorRow(one, share, FULL_AUDITORS.rate, foundOf(found, auditorName(one, share)))),
+    ),
+    lies: synchronizerAttacks
+      .filter((one) => has(lieName(one)))
+      .map((one) => synchronizerRow(one, foundOf(found, lieName(one)))),
+    gains: schemes.filter((one) => has(schemeName(one))).map((one) => gainFrom(one, foundOf(found, schemeName(one)))),
+    payments: paymentAttacks
+      .filter((one) => has(paymentName(one)))
+      .map((one) => paymentRow(one, foundOf(found, paymentName(one)))),
+  };
 }
 
 process.exitCode = await main(process.argv.slice(2));

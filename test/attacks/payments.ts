@@ -152,18 +152,28 @@ export interface PaymentRow {
   readonly gain: number;
 }
 
-export function paymentRow(attack: PaymentAttack, seeds: number): PaymentRow {
-  let [refused, gain] = [0, Number.NEGATIVE_INFINITY];
-  for (let seed = 1; seed <= seeds; seed++) {
-    const rng = stream(seed, attack.name);
-    let drawn = 0;
-    const draw: Draw = (least, most) => least + Math.floor(rng.uniform(drawn++) * (most - least + 1));
-    const price = draw(1, 4);
-    const market = new Market(price);
-    gain = Math.max(gain, attack.play(market, price, draw) / price);
-    if (market.refused > 0) refused++;
-  }
-  return { attack, seeds, refused, gain };
+/** What one seed has found: in prices of a prediction, and whether anything was refused. */
+export interface PaymentTrial {
+  readonly gain: number;
+  readonly refused: boolean;
+}
+
+export function paymentTrial(attack: PaymentAttack, seed: number): PaymentTrial {
+  const rng = stream(seed, attack.name);
+  let drawn = 0;
+  const draw: Draw = (least, most) => least + Math.floor(rng.uniform(drawn++) * (most - least + 1));
+  const price = draw(1, 4);
+  const market = new Market(price);
+  return { gain: attack.play(market, price, draw) / price, refused: market.refused > 0 };
+}
+
+export function paymentRow(attack: PaymentAttack, trials: readonly PaymentTrial[]): PaymentRow {
+  const refused = trials.filter((trial) => trial.refused).length;
+  return { attack, seeds: trials.length, refused, gain: Math.max(...trials.map(({ gain }) => gain)) };
+}
+
+export function paymentTrials(attack: PaymentAttack, seeds: number): PaymentTrial[] {
+  return Array.from({ length: seeds }, (_, i) => paymentTrial(attack, i + 1));
 }
 
 /** It gains no more than its bound says. */

@@ -114,9 +114,9 @@ export interface SynchronizerRow {
   readonly found: number;
 }
 
-export function synchronizerRow(attack: SynchronizerAttack, seeds: number): SynchronizerRow {
-  const found = Array.from({ length: seeds }, (_, i) => attack.isFound(i + 1)).filter(Boolean).length;
-  return { attack, seeds, found };
+/** @param lies whether each was found */
+export function synchronizerRow(attack: SynchronizerAttack, lies: readonly boolean[]): SynchronizerRow {
+  return { attack, seeds: lies.length, found: lies.filter(Boolean).length };
 }
 
 /** By chance a share may be three standard errors less. */

@@ -27,6 +27,8 @@ export interface MeshOptions {
   readonly says?: (isOfBad: boolean, isRight: boolean) => 'match' | 'mismatch' | undefined;
   /** They do their own work as it has to be. */
   readonly works?: boolean;
+  /** It ends when all that were bad have been excluded, or are asked no more, and honest work has gone on for a while. */
+  readonly brief?: boolean;
 }
 
 export interface Term {
@@ -76,7 +78,9 @@ export interface MeshOutcome {
 }
 
 /** Batches between two snapshots: whole stretches. */
-const SNAPSHOT = 2 * STRETCH;
+export const SNAPSHOT = 2 * STRETCH;
+/** Calls of a brief mesh behind the last deed of a bad trainer. */
+const CALMLY = 4 * SNAPSHOT;
 const CALM = { latency: 20, jitter: 10, loss: 0 };
 const CALL = 50;
 /** Shards that each trainer has room for: a run begins when several are there. */
@@ -98,6 +102,8 @@ export function attackedMesh(options: MeshOptions): MeshOutcome {
   const deployment = {
     ...chain(SHARDS, BATCHES, epochs, SNAPSHOT),
     ...{ seed, stretches: { batches: STRETCH, bytes: 1e9, keep: 1e9 } },
+    // Who holds no shard beside it may be asked to do a stretch again.
+    needs: Array.from({ length: SHARDS }, (_, shard) => ({ memory: 1, flops: 1, bytes: 1, sends: sendsOf(shard) })),
     // Who can only do it there has that shard.
     ...(target === undefined || bad[0] === undefined ? {} : { on: onShard(target, bad[0]) }),
   };
@@ -116,6 +122,21 @@ export function attackedMesh(options: MeshOptions): MeshOutcome {
   const asked = new Map<number, number>();
   const falsely = new Map<number, number>();
   const dropped = new Map<number, number>();
+  /** Calls of the newest snapshot, and those behind which no bad trainer had anything to do any more. */
+  let [calls, calmFrom] = [0, undefined as number | undefined];
+  /** Nothing more is asked of it: it is excluded, or was found to be no auditor. */
+  const isOver = (node: number): boolean =>
+    revoked.includes(node) || dropped.has(node) || (options.works === true && falsely.has(node));
+  /** It never had what it would need to be bad. */
+  const isIdle = (node: number): boolean =>
+    target === undefined
+      ? !ledger.stretches.has(node) && !owners.includes(node)
+      : terms.every((term) => term.owners[target] !== node);
+  const follow = (newest: number): void => {
+    calls = newest;
+    const isCalm = owners.length > 0 && bad.every((node) => isOver(node) || isIdle(node));
+    calmFrom = isCalm ? Math.min(calmFrom ?? calls, calls) : undefined;
+  };
   const isAt = (node: number): boolean => target === undefined || owners[target] === node;
   const result = simulate({
     ...{ deployment, nodes: PEERS, seed, faults: CALM, call: CALL, until: 3_600_000, memory: () => LENT },
@@ -124,6 +145,7 @@ export function attackedMesh(options: MeshOptions): MeshOutcome {
       lie: (node, calls) => options.works !== true && bad.includes(node) && isAt(node) && actsIn(options, node, calls),
       ...(says ? { says, given: 1 } : {}),
     },
+    ...(options.brief ? { isOver: () => calmFrom !== undefined && calls >= calmFrom + CALMLY } : {}),
     note: (_before, _event, _at, { state, effects }) => {
       for (const effect of effects) {
         if (effect.kind === 'log' && effect.event.event === 'epoch-of-owners') {
@@ -148,6 +170,7 @@ export function attackedMesh(options: MeshOptions): MeshOutcome {
         ledger.hear(effect);
       }
       ledger.settle(state.runs[deployment.run]);
+      if (options.brief) follow(state.runs[deployment.run]?.manifests.at(-1)?.calls ?? 0);
     },
   });
   if (result.violations.length > 0) throw new Error(result.violations.join('; '));
@@ -189,6 +212,15 @@ function stepsTo(judged: readonly Judged[], stretches: readonly string[], node: 
     .map(({ term, to }) => stretches.indexOf(`${term}/${to}`) + 1)
     .filter((place) => place > 0);
   return places.length === 0 ? undefined : Math.min(...places);
+}
+
+/** To the shards beside it in the chain. */
+function sendsOf(
+  shard: number,
+): { readonly to: number; readonly bytes: number; readonly frames: number; readonly hops: number }[] {
+  return [shard - 1, shard + 1]
+    .filter((to) => to >= 0 && to < SHARDS)
+    .map((to) => ({ to, bytes: 1, frames: 1, hops: 1 }));
 }
 
 function onShard(shard: number, node: number): string[] {

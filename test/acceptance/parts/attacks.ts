@@ -1,13 +1,23 @@
 /** A mesh under attack: what is found, what it costs the model, and what attackers gain (`npm run attacks` shows all rows). */
 import { behaviours } from '../../attacks/behaviours.ts';
-import { clearGain, GAIN_HEAD, gainCells, gainsOf, keyRate, losesMoney, schemes } from '../../attacks/economics.ts';
-import { type Row as AttackRow, cellsOf, HEAD, meanOf, renderRows, type Trial } from '../../attacks/rows.ts';
-import { AttackSuite, FULL, SHORT } from '../../attacks/suite.ts';
-import { KeptRows } from '../kept-rows.ts';
+import {
+  clearGain,
+  GAIN_HEAD,
+  type Gain,
+  gainCells,
+  gainFrom,
+  keyRate,
+  losesMoney,
+  schemes,
+} from '../../attacks/economics.ts';
+import { foundOf, keptTrials } from '../../attacks/kept-trials.ts';
+import { type Row as AttackRow, cellsOf, HEAD, meanOf, renderRows, rowOf } from '../../attacks/rows.ts';
+import { AttackSuite, FULL, SHARES, SHORT } from '../../attacks/suite.ts';
+import { schemeName, workName } from '../../attacks/trials.ts';
 import { type Context, type Part, percentText, type Row } from '../row.ts';
 
 export const attackParts: readonly Part[] = [
-  { name: 'attacks-work', what: 'trainers that are lazy or poison', takes: '4 hours', run: work },
+  { name: 'attacks-work', what: 'trainers that are lazy or poison', takes: 'an hour, in pieces', run: work },
   { name: 'attacks-money', what: 'schemes against the ledger', takes: 'a minute', run: money },
 ];
 
@@ -16,17 +26,8 @@ const POINTS = 1;
 const SHARE = 0.2;
 
 async function work(context: Context): Promise<readonly Row[]> {
-  const size = context.trial ? SHORT : FULL;
-  const kept = new KeptRows<Trial>(context, 'attacks');
-  const suite = new AttackSuite({
-    ...size,
-    known: (name) => kept.get(name),
-    found: (name, trial) => kept.keep(name, trial),
-    progress: context.progress,
-  });
-  const rows: AttackRow[] = [];
-  for (const behaviour of behaviours) rows.push(...(await suite.rowsOf(behaviour)));
-  kept.done();
+  const rows = context.trial ? await shortRows() : await keptRows(context);
+  const seeds = Math.min(...rows.map((row) => row.seeds));
   context.table({ name: 'attacks-work', head: HEAD, rows: rows.map(cellsOf) });
   context.progress(`\n${renderRows(HEAD, rows.map(cellsOf))}`);
   const full = rows.filter(({ attack }) => isFull(attack));
@@ -42,7 +43,7 @@ async function work(context: Context): Promise<readonly Row[]> {
   return [
     {
       name: 'attacks-work',
-      what: `trainers that are bad in every stretch are found within n = ln 0.01 / ln(1 - q p) of them, ${size.seeds} seeds`,
+      what: `trainers that are bad in every stretch are found within n = ln 0.01 / ln(1 - q p) of them, ${seeds} seeds`,
       target: `at least ${percentText(DETECTED)}`,
       measured: `${percentText(share)} of ${of}`,
       ...measured(share >= DETECTED),
@@ -67,15 +68,29 @@ async function work(context: Context): Promise<readonly Row[]> {
   ];
 }
 
+/** Seeds that `npm run attacks` has tried count, and the other way round. */
+async function keptRows({ root, fresh, progress }: Context): Promise<AttackRow[]> {
+  const only = behaviours.map(({ name }) => name);
+  const found = await keptTrials({ seeds: FULL.seeds, shares: SHARES, only }, { root, fresh, progress });
+  return behaviours.flatMap((behaviour) =>
+    SHARES.map((share) => rowOf(behaviour, share, FULL.rate, foundOf(found, workName(behaviour, share)))),
+  );
+}
+
+async function shortRows(): Promise<AttackRow[]> {
+  const suite = new AttackSuite(SHORT);
+  const rows: AttackRow[] = [];
+  for (const behaviour of behaviours) for (const share of SHORT.shares) rows.push(await suite.rowOf(behaviour, share));
+  return rows;
+}
+
 function isFull(attack: string): boolean {
   const acts = behaviours.find(({ name }) => name === attack)?.acts;
   return acts === 'all' || acts === 'late';
 }
 
 async function money(context: Context): Promise<readonly Row[]> {
-  const gains = schemes.map((scheme) =>
-    context.trial ? clearGain(scheme, keyRate) : gainsOf(scheme, FULL.seeds, keyRate),
-  );
+  const gains = context.trial ? schemes.map((scheme) => clearGain(scheme, keyRate)) : await keptGains(context);
   context.table({ name: 'attacks-money', head: GAIN_HEAD, rows: gains.map(gainCells) });
   context.progress(`\n${renderRows(GAIN_HEAD, gains.map(gainCells))}`);
   const winning = gains.filter((gain) => !losesMoney(gain)).map(({ scheme }) => scheme.name);
@@ -88,4 +103,10 @@ async function money(context: Context): Promise<readonly Row[]> {
       ...(context.trial ? {} : { holds: winning.length === 0 }),
     },
   ];
+}
+
+async function keptGains({ root, fresh, progress }: Context): Promise<Gain[]> {
+  const only = schemes.map(({ name }) => name);
+  const found = await keptTrials({ seeds: FULL.seeds, shares: SHARES, only }, { root, fresh, progress });
+  return schemes.map((scheme) => gainFrom(scheme, foundOf(found, schemeName(scheme))));
 }

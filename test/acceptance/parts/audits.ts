@@ -6,8 +6,8 @@ import { type Context, type Part, percentText, type Row } from '../row.ts';
 
 const AUDITS = 10_000;
 const TRIAL_AUDITS = 60;
-/** Of one run. More runs are more kills at other places, at the same price. */
-const EPOCHS = 2;
+/** Of a run with two kills, and of one that nothing disturbs: enough stretches for one run of each setting. */
+const [DISTURBED_EPOCHS, EPOCHS] = [10, 4];
 const SOME_SEEDS = 4;
 /** File of which all numbers come. */
 const CODE = 'test/mesh/honest-audits.ts';
@@ -54,7 +54,7 @@ async function measured(context: Context): Promise<readonly Row[]> {
       if (!isShort(before)) continue;
       const name = `${cellName(cell)}, seed ${seed}`;
       const known = kept.get(name);
-      const counts = known ?? (await audited(cell, seed, context.trial ? 1 : EPOCHS));
+      const counts = known ?? (await audited(cell, seed, context));
       if (!known && !context.trial) kept.keep(name, counts);
       found[i] = before.map((of, auditor) => added(of, counts[auditor] ?? NOTHING));
       // Where trainers come and go a run may have nothing, but not each.
@@ -99,7 +99,8 @@ const NOTHING: CellCounts = {
 };
 
 /** Of each auditor. */
-async function audited(cell: HonestCell, seed: number, epochs: number): Promise<CellCounts[]> {
+async function audited(cell: HonestCell, seed: number, { trial }: Context): Promise<CellCounts[]> {
+  const epochs = trial ? 1 : cell.disturbed ? DISTURBED_EPOCHS : EPOCHS;
   return (await honestAudits(cell, seed, epochs)).map((of) => added(NOTHING, of));
 }
 
