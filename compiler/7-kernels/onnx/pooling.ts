@@ -40,8 +40,9 @@ const maxPoolGradient: Lowering = (op, e) => {
   const gradient = channelsFirst(e, g, counted);
   const turned = channelsFirst(e, x, picture);
   if (areSideBySide(picture, counted, windows)) {
-    const taken = firstLargest(e, turned, picture, windows);
-    finishPicture(e, op, e.node('Mul', [taken, repeated(e, gradient, windows)]));
+    const { weights, by } = firstLargest(e, turned, picture, windows);
+    const share = by === undefined ? gradient : e.node('Div', [gradient, by]);
+    finishPicture(e, op, e.node('Mul', [weights, repeated(e, share, windows)]));
     return;
   }
   // ONNX's MaxPool tells where its results stand in the whole input, the first of equals.
@@ -52,24 +53,43 @@ const maxPoolGradient: Lowering = (op, e) => {
   finishPicture(e, op, e.node('Reshape', [sums, e.integers([picture.pages, picture.channels, ...picture.size])]));
 };
 
+/** What a window's first largest element weighs, by whatever else there is of it: exactly 1. */
+interface FirstLargest {
+  /** At every place; next to nothing where not the first largest is. */
+  readonly weights: string;
+  /** For each window; nothing where weights are 0 and 1 already. */
+  readonly by: string | undefined;
+}
+
+/** A power of two by which a later one of equals weighs less than one before it: far less than what rounding loses. */
+const FAINT = -28;
+/** Places of a window whose weights differ so, and can be divided by each other. */
+const MOST_FAINT = 4;
+
 /**
- * 1 at the first of each window's largest elements, 0 elsewhere, for windows side by side. Asking MaxPool for positions
- * takes twice as long (measured): it then compares element by element.
+ * The first of each window's largest elements, for windows side by side. Asking MaxPool for positions takes twice as long
+ * (measured): it then compares element by element. Among equals the first is told by its rank: in small windows ranks lie so
+ * far apart that nothing of the others is left, which spares to compare all places a second time. Errors above 2^43 overflow.
  */
-function firstLargest(e: OnnxEmitter, x: string, { size }: Picture, windows: Windows): string {
+function firstLargest(e: OnnxEmitter, x: string, { size }: Picture, windows: Windows): FirstLargest {
   const { kernel } = windows;
   const [, width] = size;
+  const isFaint = sizeOf(kernel) <= MOST_FAINT;
   const equals = (a: string, b: string): string =>
     e.node('Cast', [e.node('Equal', [a, repeated(e, b, windows)])], { to: CAST.float });
-  return e.once(`first largest ${JSON.stringify(windows)} ${x}`, () => {
-    const sooner = Float32Array.from({ length: sizeOf(size) }, (_, i) => {
+  const ranked = e.once(`ranked ${JSON.stringify(windows)} ${x}`, () => {
+    const ranks = Float32Array.from({ length: sizeOf(size) }, (_, i) => {
       const [row, column] = [Math.floor(i / width) % kernel[0], (i % width) % kernel[1]];
-      return sizeOf(kernel) - (row * kernel[1] + column);
+      const place = row * kernel[1] + column;
+      return isFaint ? 2 ** (FAINT * place) : sizeOf(kernel) - place;
     });
-    const ranks = e.table(`ranks ${size.join(' x ')} by ${kernel.join(' x ')}`, size, sooner);
-    const ranked = e.node('Mul', [equals(x, largest(e, x, windows)), ranks]);
-    return equals(ranked, largest(e, ranked, windows));
+    const table = e.table(`ranks ${size.join(' x ')} by ${kernel.join(' x ')}`, size, ranks);
+    return e.node('Mul', [equals(x, largest(e, x, windows)), table]);
   });
+  const first = largest(e, ranked, windows);
+  if (isFaint) return { weights: ranked, by: first };
+  const weights = e.once(`first largest ${JSON.stringify(windows)} ${x}`, () => equals(ranked, first));
+  return { weights, by: undefined };
 }
 
 /** Each place once for every place of its window, for windows side by side. */
@@ -93,8 +113,10 @@ export function emitPicked(of: string, { args, attributes }: Op, e: OnnxEmitter)
   const [x] = args as [string];
   const { x: picture, windows } = poolingOf(e.shapeOf(x), attributes);
   const turned = channelsFirst(e, x, picture);
-  const alone = e.node('Mul', [firstLargest(e, turned, picture, windows), channelsFirst(e, of, picture)]);
-  const share = e.node('AveragePool', [alone], windowAttributes(windows));
+  const { weights, by } = firstLargest(e, turned, picture, windows);
+  const alone = e.node('Mul', [weights, channelsFirst(e, of, picture)]);
+  const mean = e.node('AveragePool', [alone], windowAttributes(windows));
+  const share = by === undefined ? mean : e.node('Div', [mean, by]);
   return { share, largest: largest(e, turned, windows), places: sizeOf(windows.kernel) };
 }
 

@@ -29,6 +29,7 @@ const SUBJECTS: readonly Subject[] = [
   { example: 'vgg', task: 'il', set: { channels: '32' } },
   { example: 'vgg', task: 'bp', set: { channels: '32' } },
   { example: 'resnet', task: 'il', set: { channels: '4' } },
+  { example: 'resnet', task: 'il', set: { channels: '16' } },
   { example: 'resnet', task: 'bp', set: { channels: '16' } },
   { example: 'transformer', task: 'il' },
   { example: 'transformer', task: 'bp' },
