@@ -15,6 +15,8 @@ import type { FieldType, Shape } from './program.ts';
 export interface ScheduledValue {
   readonly name: string;
   readonly shape: Shape;
+  /** Local of the receiver that stands in for it where its sender is absent (schedule `async`); absent: zeros do. */
+  readonly standIn?: string;
 }
 
 /** A message of one shard to another at one point of a stage, once in every repetition of it. */

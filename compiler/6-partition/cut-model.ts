@@ -93,6 +93,7 @@ function evenCut(given: Uncut, machines: Machines, options: CutOptions): CutMode
   const { checked, graph, ahead = 0 } = uncut;
   // A tick of a node in tiles goes to and fro between shards several times, and each time would be late.
   const wholeNodes = uncut.wholeNodes === true || uncut.async !== undefined;
+  const mayBeAbsent = uncut.async !== undefined;
   const schedules = checked.schedules.filter((s) => s.model === graph.name);
   const refused = notYet(schedules) ?? restsInPieces(uncut.task, machines.list.length);
   if (refused) return refused;
@@ -119,7 +120,7 @@ function evenCut(given: Uncut, machines: Machines, options: CutOptions): CutMode
       break;
     }
     const assignment = assignmentOf(graph, cut.pieces, cut.part);
-    const parts = splitting(cut.program, { owners: cut.owners, assignment, shards: machines.list.length });
+    const parts = splitting(cut.program, { owners: cut.owners, assignment, shards: machines.list.length, mayBeAbsent });
     const plain = needsPrograms ? parts.programs() : [];
     const split = inOrder(plain);
     const tooMuch = tooLarge(graph.name, split, machines);
@@ -152,7 +153,7 @@ function evenCut(given: Uncut, machines: Machines, options: CutOptions): CutMode
   if (short) return short;
   const again = cutAgain(at.cut, lowered.graph, passedByNode({ ...uncut, ...lowered }, passed));
   const assignment = assignmentOf(lowered.graph, again.pieces, again.part);
-  const shards = { owners: again.owners, assignment, shards: machines.list.length };
+  const shards = { owners: again.owners, assignment, shards: machines.list.length, mayBeAbsent };
   const split = inOrder(splitting(again.program, shards).programs());
   const tooMuch =
     tooLarge(graph.name, split, machines) ??

@@ -56,9 +56,9 @@ function isSameMessage(a: Message, b: Message): boolean {
     a.from === b.from &&
     a.to === b.to &&
     a.values.length === b.values.length &&
-    a.values.every(({ name, shape }, i) => {
+    a.values.every(({ name, shape, standIn }, i) => {
       const other = b.values[i];
-      return other?.name === name && sameShape(other.shape, shape);
+      return other?.name === name && sameShape(other.shape, shape) && other.standIn === standIn;
     })
   );
 }
@@ -159,6 +159,9 @@ class Locals {
       const message = this.#known.messages.get(id);
       if (message?.to !== this.#shard || this.#used.has(id)) return `it cannot await message ${id} here`;
       this.#used.add(id);
+      for (const { shape, standIn } of message.values)
+        if (standIn !== undefined && !same(this.#shapes.get(standIn), shape))
+          return `nothing stands in for message ${id}`;
       for (const value of message.values) this.#shapes.set(value.name, value.shape);
     }
     return undefined;

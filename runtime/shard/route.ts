@@ -127,9 +127,11 @@ function* readBy(
   messages: ReadonlyMap<number, Message>,
 ): Generator<string> {
   for (const move of [...stage.begin, ...stage.next, ...stage.end]) yield* [move.from, move.to];
-  for (const { run, send } of stage.segments) {
+  for (const { receive, run, send } of stage.segments) {
     const f = run === undefined ? undefined : segments.get(run);
     for (const input of f?.inputs ?? []) yield input.field;
+    for (const id of receive)
+      for (const { standIn } of messages.get(id)?.values ?? []) if (standIn !== undefined) yield standIn;
     for (const id of send) for (const { name } of messages.get(id)?.values ?? []) yield name;
   }
 }

@@ -17,7 +17,7 @@ import { toldInTicks } from './frozen.ts';
 import { fieldsOf, type Part } from './part.ts';
 import { type Routes, routesOf, ticksOf } from './route.ts';
 import { Slots } from './slots.ts';
-import type { WalkStep } from './walk.ts';
+import type { Walk, WalkStep } from './walk.ts';
 
 export type Advance =
   /** To be carried to the shards that `Message.to` names, in this order; then call `advance` again. */
@@ -160,7 +160,7 @@ class Session implements ShardSession {
           if (this.#times.on) this.#waitsSince = performance.now();
           return step;
         case 'receive':
-          step.walk.received(step.frames.map((key) => this.#take(key)));
+          step.walk.received(step.frames.map((key) => this.#take(key, step.walk)));
           break;
         case 'run':
           step.walk.ran(await this.#run(step));
@@ -247,13 +247,15 @@ class Session implements ShardSession {
     return this.#absent.has(from) && isTraining(this.#queue.first?.name ?? '');
   }
 
-  #standIn(key: FrameKey): Frame {
+  #standIn(key: FrameKey, walk: Walk): Frame {
     const Values = this.#isDouble ? Float64Array : Float32Array;
     const told = this.#before.get(key.message) ?? [];
-    const values = (this.#messages.get(key.message)?.values ?? []).map(({ shape }, i) => {
+    // Who does without a shard for good learns to: weights into its nodes come to give nothing.
+    const isForGood = this.#lost.has(this.#messages.get(key.message)?.from ?? this.shard);
+    const values = (this.#messages.get(key.message)?.values ?? []).map((value, i) => {
       const before = told[i];
       const last = before && this.#slots?.newest({ ...key, message: before.message })?.values[before.index];
-      return last ?? new Values(sizeOf(shape));
+      return last ?? (isForGood ? undefined : walk.standIn(value)) ?? new Values(sizeOf(value.shape));
     });
     return { ...key, values };
   }
@@ -264,11 +266,11 @@ class Session implements ShardSession {
     this.#slots?.forget(this.#past);
   }
 
-  #take(key: FrameKey): Frame {
-    if (this.#slots?.isFree(key)) return this.#slots.take(key, this.#isStoodInFor(key)) ?? this.#standIn(key);
+  #take(key: FrameKey, walk: Walk): Frame {
+    if (this.#slots?.isFree(key)) return this.#slots.take(key, this.#isStoodInFor(key)) ?? this.#standIn(key, walk);
     const name = frameName(key);
     const frame = this.#frames.get(name);
     this.#frames.delete(name);
-    return frame ?? this.#standIn(key);
+    return frame ?? this.#standIn(key, walk);
   }
 }

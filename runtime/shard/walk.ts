@@ -1,6 +1,6 @@
 /** One part on its way through the stages of one shard: pure, it only says what comes next. */
 import type { ProgramFunction } from '../../spec/program.ts';
-import type { Move, Stage } from '../../spec/schedule.ts';
+import type { Move, ScheduledValue, Stage } from '../../spec/schedule.ts';
 import type { Holder, Position, RunInput, Tensor } from '../device/device.ts';
 import type { Frame, FrameKey } from '../training/frame.ts';
 import type { Part } from './part.ts';
@@ -96,6 +96,11 @@ export class Walk {
   ran(results: Readonly<Record<string, Tensor>>): void {
     for (const [name, values] of Object.entries(results)) this.#set(name, values);
     this.#hasRun = true;
+  }
+
+  /** What stands in for a value that does not come; nothing where this shard has none. */
+  standIn({ standIn }: ScheduledValue): Tensor | undefined {
+    return standIn === undefined ? undefined : this.#local(standIn);
   }
 
   /** Nothing of it is wanted any more. */

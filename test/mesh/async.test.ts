@@ -3,11 +3,18 @@
  * the owner of a shard is gone the others go on.
  */
 import { expect, test, vi } from 'vitest';
+import type { BuiltPlan } from '../../compiler/8-plan/build.ts';
+import type { Tensor } from '../../runtime/device/device.ts';
+import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import { toldInTicks } from '../../runtime/shard/frozen.ts';
+import { openSession } from '../../runtime/shard/session.ts';
 import { Slots } from '../../runtime/shard/slots.ts';
+import { makeTemporaryFolder, removeAll } from '../../runtime/support/safe-files.ts';
 import { freeMessages, newestWithin } from '../../runtime/training/free-ticks.ts';
+import { sizeOf } from '../../spec/program.ts';
 import type { Message } from '../../spec/schedule.ts';
 import { normalData } from '../support/filled-data.ts';
+import { fillStates, inputsFor, positionOf } from '../support/shards.ts';
 import { FORK, freePlanOf } from './chain-model.ts';
 import { type HostedOptions, type HostedResult, trainHosted } from './hosted.ts';
 
@@ -78,7 +85,11 @@ test('a shard that stays empty is given up, and the run ends without it and says
   const plan = freePlanOf(3, 2, FORK);
   const limits = { empty: 500 };
   const lost = await trained({ plan, train: many, oneEach: true, kills: [{ at: 600, trainer: 1 }], limits });
-  expect(lost.run).toMatchObject({ phase: 'done', lost: [1], reason: 'shard 1 was given up: its weights are older' });
+  expect(lost.run).toMatchObject({ phase: 'done', lost: [1] });
+  const value = lost.run?.checks[0]?.value;
+  expect(lost.run?.reason).toMatch(/^shard 1 was given up: its weights are older; error\(.*\) <= 100 is/);
+  // Shard 1 compares: without it nothing was measured.
+  expect(lost.run?.reason).toContain(`is ${value} with them`);
   expect(logged(lost, 'deprecated')).toMatchObject([{ shard: 1, calls: 3 }]);
   expectOnce(lost, 0, 0);
   expectOnce(lost, 2, 2);
@@ -90,9 +101,13 @@ test('a shard that stays empty is given up, and the run ends without it and says
 test('a neighbour that does not answer is done without where the schedule has it, until it is there again', async () => {
   // Shorter than the mesh takes to find it gone.
   const pauses = [{ at: 700, trainer: 1, until: 3100 }];
+  const records = makeTemporaryFolder('nmc-absent-');
+  const stretches = { batches: 4, bytes: 2 ** 30, keep: 2 ** 30 };
+  const audited = { records, stretches, audits: true, limits: { auditRate: 1 } } as const;
   const stopped = (late?: 'absent') =>
-    trained({ plan: freePlanOf(3, 2, FORK, late), train: many, oneEach: true, pauses });
+    trained({ plan: freePlanOf(3, 2, FORK, late), train: many, oneEach: true, pauses, ...(late && audited) });
   const [waiting, leaving] = [await stopped(), await stopped('absent')];
+  removeAll(records);
   expect(leaving.deployment).toMatchObject({ late: 'absent' });
   for (const result of [waiting, leaving]) {
     expect(result.run).toMatchObject({ phase: 'done', term: 1 });
@@ -109,6 +124,13 @@ test('a neighbour that does not answer is done without where the schedule has it
   const missed = callsOf(leaving, 1, 1).filter((call) => call < BATCHES);
   expect(missed.length).toBeLessThan(BATCHES - 3);
   expect(missed.at(-1)).toBe(BATCHES - 1);
+  // What was trained without it is in no record; all else is done again, and comes out the same.
+  const audits = leaving.verdicts.filter(({ verdict }) => verdict !== 'unsealed');
+  const matches = audits.filter(({ verdict }) => verdict === 'match');
+  expect(audits.filter(({ verdict }) => verdict !== 'match' && verdict !== 'inconclusive')).toEqual([]);
+  expect(new Set(matches.map(({ shard }) => shard)).size).toBe(3);
+  expect(matches.length).toBeGreaterThan(9);
+  expect([leaving.revoked, leaving.run?.excluded]).toEqual([[], []]);
 });
 
 test('in a chain all wait for who does not answer: without it nothing would be learnt', async () => {
@@ -135,6 +157,58 @@ test('within a call what a neighbour said last stands in for it: values behind t
   expect(slots.take({ ...frame, tick: 4 })).toBeUndefined();
   expect(slots.take({ ...frame, tick: 4 }, true)?.tick).toBe(1);
   expect(slots.end(frame)).toEqual([{ message: frame.message, microbatch: 0, tick: 4, taken: 1 }]);
+});
+
+/** One batch of a shard whose neighbours are absent, but for those that send these frames. @returns its weights before and behind it */
+async function aloneFor(
+  plan: BuiltPlan,
+  node: string,
+  absent: readonly number[],
+  frames: Readonly<Record<string, number>>,
+) {
+  const shard = plan.plan.shards.findIndex(({ nodes }) => nodes.includes(node));
+  const { program, schedule } = plan.shards?.[shard] ?? {};
+  if (!program || !schedule) throw new Error(`no shard has ${node}`);
+  const executable = { program, files: new Map() };
+  const device = await referenceDevice.open(executable);
+  await fillStates(device, program);
+  const weights = async (): Promise<Map<string, Tensor>> => {
+    const learnt = program.states.filter(({ role }) => role === 'parameter');
+    return new Map(await Promise.all(learnt.map(async ({ id }) => [id, (await device.read(id)).slice()] as const)));
+  };
+  const before = await weights();
+  const session = openSession(schedule, executable, device, undefined, newestWithin(2));
+  session.standIn?.(new Set(absent), new Set());
+  const inputs = inputsFor(program, 'train.start.0', 1);
+  session.start({ name: 'train', position: positionOf(1), inputs, callIndex: 0, microbatch: 0 });
+  for (const { id, to, values } of schedule.messages)
+    for (const { name, shape } of to === shard ? values : []) {
+      const value = frames[name];
+      if (value !== undefined)
+        session.deliver({
+          message: id,
+          callIndex: 0,
+          microbatch: 0,
+          tick: 0,
+          values: [new Float64Array(sizeOf(shape)).fill(value)],
+        });
+    }
+  for (let step = await session.advance(); step.kind !== 'done'; step = await session.advance())
+    if (step.kind !== 'send') throw new Error(`it ${step.kind}`);
+  return { before, after: await weights() };
+}
+
+test('a node of an absent neighbour stays where it begins: it teaches nothing, not even zeros', async () => {
+  const fork = freePlanOf(4, 2, FORK);
+  const ofH = fork.plan.shards.findIndex(({ nodes }) => nodes.join() === 'h');
+  const { before, after } = await aloneFor(fork, 'x', [ofH], { 'out:z.i': 0.5 });
+  expect(after.get('x->h.w')).toEqual(before.get('x->h.w'));
+  expect(after.get('x->i.w')).not.toEqual(before.get('x->i.w'));
+  // In the ticks, too: what h predicts stays as it is, so that h has no error, and its prediction of i is right.
+  const chain = freePlanOf(3, 2);
+  const others = chain.plan.shards.flatMap(({ nodes }, shard) => (nodes.includes('h') ? [] : [shard]));
+  const middle = await aloneFor(chain, 'h', others, {});
+  expect(middle.after).toEqual(middle.before);
 });
 
 test('shards that nothing is taught without the one that is away rest, and go on where they were', async () => {

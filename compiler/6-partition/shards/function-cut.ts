@@ -1,6 +1,6 @@
 /** One function on its way to several shards: cut once, looked at for what it costs them, and written for them. */
 import type { Program, ProgramFunction, State } from '../../../spec/program.ts';
-import type { Message, ShardFunction } from '../../../spec/schedule.ts';
+import type { Message, ScheduledValue, ShardFunction } from '../../../spec/schedule.ts';
 import { makeAhead } from './ahead.ts';
 import type { Draft } from './draft.ts';
 import { EARLY_WORK } from './early-work.ts';
@@ -23,6 +23,8 @@ export interface Placing {
   readonly shards: number;
   /** FLOP of a tick that are worth a segment of their own while frames are on their way. */
   readonly earlyWork?: number;
+  /** Whether shards train on without others (schedule `async`). */
+  readonly mayBeAbsent?: boolean;
 }
 
 export interface FunctionCut {
@@ -47,7 +49,7 @@ export interface WrittenFunction {
 export function cutFunction(
   program: Program,
   f: ProgramFunction,
-  { owners, assignment, shards, earlyWork = EARLY_WORK }: Placing,
+  { owners, assignment, shards, earlyWork = EARLY_WORK, mayBeAbsent = false }: Placing,
   firstMessage: number,
   alone: boolean,
 ): FunctionCut {
@@ -55,7 +57,8 @@ export function cutFunction(
   const homes = placeValues(values, owners, assignment);
   const results = resultsByShard(values, homes, shards);
   const index = indexHomes(values, homes);
-  const parts = partsOf(values, homes, index, shards, wantedBeyond(values, homes, results));
+  const isLeft = mayBeAbsent && f.role === 'train';
+  const parts = partsOf(values, homes, index, shards, wantedBeyond(values, homes, results), isLeft);
   let nextMessage = firstMessage;
   const nextId = (): number => nextMessage++;
   const phases = findPhases(values, homes, parts, alone ? earlyWork : undefined, nextId);
@@ -72,7 +75,7 @@ export function cutFunction(
     makeAhead(work, stages, (loop) => index.carries(shard, loop).map((c) => c.init));
     const held = holdValues(values, index, shard, stages, alone, maps);
     giveHeld(stages, held, byId);
-    return { stages, held, results: own };
+    return { stages, held, results: own, stands: [...(parts[shard]?.stands.values() ?? [])] };
   };
   return {
     f,
@@ -87,13 +90,18 @@ export function cutFunction(
         const draft = draftOf(shard);
         return { ...emitter.emit(draft), states: draft.held.states };
       });
-      return { messages: byShard(tellings.map(messageOf), shards), parts: written };
+      const messages = tellings.map((telling) => messageOf(telling, parts[telling.to]?.stands));
+      return { messages: byShard(messages, shards), parts: written };
     },
   };
 }
 
-function messageOf({ id, from, to, values }: Telling): Message {
-  return { id, from, to, values: values.map(({ id: name, shape }) => ({ name, shape })) };
+function messageOf({ id, from, to, values }: Telling, stands?: ReadonlyMap<Value, Value>): Message {
+  const told = (value: Value): ScheduledValue => {
+    const standIn = stands?.get(value)?.id;
+    return { name: value.id, shape: value.shape, ...(standIn !== undefined && { standIn }) };
+  };
+  return { id, from, to, values: values.map(told) };
 }
 
 /** Makes a state's content a value again where another shard is told of it. */

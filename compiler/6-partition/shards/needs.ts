@@ -19,18 +19,27 @@ export interface ShardPart {
    * Values of other shards that it reads, each once, by the block in which each is made (carries: that of the loop).
    */
   readonly needs: readonly Value[];
+  /**
+   * What stands in for values of nodes of other shards where these are absent: what each begins its ticks with, as far as
+   * this shard has it. A node that is held there has no error.
+   */
+  readonly stands: ReadonlyMap<Value, Value>;
 }
 
 /** More operations than this are not repeated to save a message's delay. */
 const MAX_REPEATED = 48;
 
-/** @param wanted values that a shard has to have whatever its operations read: carries, updates, results */
+/**
+ * @param wanted values that a shard has to have whatever its operations read: carries, updates, results
+ * @param mayBeAbsent whether shards go on without others
+ */
 export function partsOf(
   values: FunctionValues,
   homes: Homes,
   index: HomeIndex,
   shards: number,
   wanted: readonly (readonly Value[])[],
+  mayBeAbsent: boolean,
 ): ShardPart[] {
   const own: OpValue[][][] = Array.from({ length: shards }, () => values.blocks.map(() => []));
   values.blocks.forEach(({ ops }, i) => {
@@ -45,7 +54,8 @@ export function partsOf(
       const home = homes.of(value);
       return home === shard || home === NOWHERE || value.isCommon || isHad.has(value);
     };
-    return completePart(values, index, repeats, { has, add: (value) => isHad.add(value) }, shard, ops, wanted);
+    const had = { has, add: (value: Value) => isHad.add(value) };
+    return completePart(values, index, repeats, had, { shard, own: ops, wanted: wanted[shard] ?? [], mayBeAbsent });
   });
 }
 
@@ -55,14 +65,20 @@ interface Had {
   add(value: Value): void;
 }
 
+/** Of a shard, before it is known what it makes again. */
+interface Begun {
+  readonly shard: number;
+  readonly own: readonly (readonly OpValue[])[];
+  readonly wanted: readonly Value[];
+  readonly mayBeAbsent: boolean;
+}
+
 function completePart(
   values: FunctionValues,
   index: HomeIndex,
   repeats: Repeats,
   had: Had,
-  shard: number,
-  own: readonly (readonly OpValue[])[],
-  wanted: readonly (readonly Value[])[],
+  { shard, own, wanted, mayBeAbsent }: Begun,
 ): ShardPart {
   const needs: Value[] = [];
   const again: OpValue[][] = own.map(() => []);
@@ -71,15 +87,18 @@ function completePart(
     had.add(value);
     needs.push(value);
   };
+  const make = (ops: readonly OpValue[]): void => {
+    for (const op of ops) {
+      had.add(op);
+      again[op.block]?.push(op);
+    }
+  };
   const obtain = (value: Value, block: number): void => {
     if (had.has(value)) return;
     const plan = repeats.plan(value, block, had);
     if (plan === undefined) need(value);
     else {
-      for (const op of plan.ops) {
-        had.add(op);
-        again[op.block]?.push(op);
-      }
+      make(plan.ops);
       for (const leaf of plan.leaves) need(leaf);
     }
   };
@@ -90,8 +109,16 @@ function completePart(
       need(next);
     }
   });
-  for (const value of wanted[shard] ?? []) need(value);
-  return { shard, ops: own.map((list, i) => inOrder(list, again[i] ?? [])), needs };
+  for (const value of wanted) need(value);
+  const stands = new Map<Value, Value>();
+  for (const value of mayBeAbsent ? needs : []) {
+    const begin = value.carry?.init;
+    if (!begin || begin.isCommon || begin.kind !== 'op') continue;
+    const plan = had.has(begin) ? undefined : repeats.plan(begin, begin.block, had);
+    if (plan?.leaves.length === 0) make(plan.ops);
+    if (had.has(begin)) stands.set(value, begin);
+  }
+  return { shard, ops: own.map((list, i) => inOrder(list, again[i] ?? [])), needs, stands };
 }
 
 function inOrder(own: readonly OpValue[], again: readonly OpValue[]): readonly OpValue[] {

@@ -22,7 +22,7 @@ export class WantedLocals {
     return this.#wanted.has(value);
   }
 
-  find({ stages, held, results }: Draft): void {
+  find({ stages, held, results, stands }: Draft): void {
     const [wanted, own] = [this.#wanted, this.#own];
     const common: Value[] = [];
     const want = (value: Value): void => {
@@ -35,6 +35,7 @@ export class WantedLocals {
     };
     wanted.clear();
     for (const { value } of results) want(value);
+    for (const value of stands) want(value);
     for (const { begin, next, end, segments } of stages) {
       for (const moves of [begin, next, end]) for (const { from } of moves) want(from);
       for (const { ops, send, updates } of segments) {
