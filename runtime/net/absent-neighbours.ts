@@ -167,6 +167,11 @@ export class AbsentNeighbours {
     return [...this.#target].some(([id, to]) => to === shard && this.#absent.has(this.#source.get(id) ?? -1));
   }
 
+  /** Whether it does not answer. */
+  isSilent(shard: number): boolean {
+    return this.#silent.has(shard);
+  }
+
   /** Whose frames are stood in for. */
   get #absent(): ReadonlySet<number> {
     return this.#rests ? this.#lost : new Set([...this.#away, ...this.#silent]);

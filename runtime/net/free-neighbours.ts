@@ -12,15 +12,21 @@ interface Around extends Pick<NeighboursOptions, 'free' | 'isKept' | 'send'> {
   /** Made behind this. */
   readonly borders: () => Pick<ShardBorders, 'isLocal' | 'ownerOf' | 'ask'>;
   readonly now: () => number;
+  /** Something stands in for frames that this shard reads, or no longer. */
+  readonly blind: (isBlind: boolean) => void;
 }
 
-export function freeNeighbours(deployment: Deployment, { session, borders, now, ...around }: Around): AbsentNeighbours {
+export function freeNeighbours(deployment: Deployment, of: Around): AbsentNeighbours {
+  const { session, borders, now, blind, ...around } = of;
   const { shard } = around.schedule;
   const isRemote = (peer: number): boolean => !borders().isLocal(peer) && borders().ownerOf(peer) !== undefined;
-  return new AbsentNeighbours({
+  const neighbours: AbsentNeighbours = new AbsentNeighbours({
     ...around,
     isReached: (peer) => borders().isLocal(peer) || borders().ownerOf(peer) !== undefined,
-    standIn: (absent, lost) => session.standIn?.(absent, lost),
+    standIn: (absent, lost) => {
+      session.standIn?.(absent, lost);
+      blind(neighbours.hasAbsentSender);
+    },
     leaving: deployment.late && {
       mayLeave: (empty) => !awayOf({ deployment, empty }).includes(shard),
       isRemote,
@@ -28,4 +34,5 @@ export function freeNeighbours(deployment: Deployment, { session, borders, now, 
       now,
     },
   });
+  return neighbours;
 }

@@ -97,8 +97,7 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     epochs,
     seed,
     snapshotEvery: source.snapshotEvery ?? usualSnapshots(batches),
-    // A shard that goes on without a neighbour (`late`) does what no record of its frames shows: of such a run none is kept.
-    ...(source.stretches === undefined || training.async?.late ? {} : { stretches: source.stretches }),
+    ...(source.stretches === undefined ? {} : { stretches: source.stretches }),
     schedule: scheduleOfTraining(training),
     ...(training.async ? { ...training.async } : {}),
     ...(training.async && source.tick !== undefined ? { tick: source.tick } : {}),

@@ -32,6 +32,7 @@ import type { Exchange, Listen } from '../wire/messages.ts';
 import { CallReads, encodeReads } from '../wire/reads.ts';
 import { runTag } from '../wire/run-tag.ts';
 import { SlotChannel } from '../wire/slot-channel.ts';
+import type { ToldReads } from '../wire/slot-frames.ts';
 import type { Beyond } from './records/stretch-log.ts';
 
 /** Why a border cannot go on in this term, and with whom. */
@@ -64,6 +65,8 @@ export interface BordersOptions {
   readonly log?: FrameLog | undefined;
   /** Messages of which a newer frame replaces an older one (schedule `async`), but for the first tick; absent: none. */
   readonly free?: ReadonlySet<number> | undefined;
+  /** Whether a neighbour does not answer, and is done without; absent: all are waited for. */
+  readonly isSilent?: (peer: number) => boolean;
 }
 
 /** Windows to be closed, and what neighbours have signed, of which more come with each call. */
@@ -88,6 +91,8 @@ export class ShardBorders {
   /** Of each of them, what ticks have read of its frames. */
   readonly #localReads = new Map<number, CallReads>();
   readonly #lengths: ReadonlyMap<number, readonly number[]>;
+  /** By neighbour that does not answer, what ticks of the last call have read of it. */
+  readonly #untold = new Map<number, { readonly call: number; readonly reads: ToldReads }>();
   /** Where records are kept: how often in a call each message comes that a newer frame may replace. */
   readonly #told: ReadonlyMap<number, number> | undefined;
   readonly #repeats: ReadonlyMap<number, number>;
@@ -119,6 +124,7 @@ export class ShardBorders {
     this.#agreed.clear();
     this.#local.clear();
     this.#localReads.clear();
+    this.#untold.clear();
     this.#exchange = undefined;
     this.#disputes = undefined;
   }
@@ -279,8 +285,8 @@ export class ShardBorders {
     return tick < (this.#repeats.get(message) ?? 0) ? undefined : 'no-such-tick';
   }
 
-  /** A tick of the shard has read the frame of tick `taken` (schedule `async`). */
-  hasRead(key: FrameKey, taken: number): void {
+  /** A tick of the shard has read the frame of tick `taken` (schedule `async`); nothing: something stood in for it. */
+  hasRead(key: FrameKey, taken: number | undefined): void {
     const from = this.#told && this.#options.schedule.messages.find(({ id }) => id === key.message)?.from;
     if (from === undefined) return;
     if (!this.#local.has(from)) {
@@ -295,13 +301,25 @@ export class ShardBorders {
   /** The call is over. */
   closeWindows(call: number): void {
     for (const [peer, channel] of this.#channels) {
-      const told = this.#isRead(call, peer, 'in') ? this.#slot(peer).readsOf(call) : undefined;
-      if (told) this.#carry(peer, channel.tellReads(call, told));
+      for (const told of this.#toTell(peer, call)) this.#carry(peer, channel.tellReads(told.call, told.reads));
       this.#carry(peer, channel.closeWindow(call));
     }
     for (const peer of this.#local)
       if (this.#isRead(call, peer, 'in'))
         this.#options.log?.reads(call, peer, encodeReads(this.#localReads.get(peer)?.end(call)));
+  }
+
+  /** What ticks have read of a neighbour: while it does not answer nothing is told, but for the last such call behind it. */
+  #toTell(peer: number, call: number): { readonly call: number; readonly reads: ToldReads }[] {
+    const reads = this.#isRead(call, peer, 'in') ? this.#slot(peer).readsOf(call) : undefined;
+    if (!reads) return [];
+    const before = this.#untold.get(peer);
+    this.#untold.delete(peer);
+    if (this.#options.isSilent?.(peer)) {
+      this.#untold.set(peer, { call, reads });
+      return [];
+    }
+    return [...(before ? [before] : []), { call, reads }];
   }
 
   /** Whether the receiver tells behind the call what its ticks have read: of a training, where it reads of this way. */

@@ -124,14 +124,10 @@ export class ShardHost {
     const free = chooser && freeMessages(plan.schedule);
     if (free)
       this.#neighbours = freeNeighbours(deployment, {
-        ...{
-          schedule: plan.schedule,
-          free,
-          isKept: device.held !== undefined,
-          session: this.#session,
-          now: options.now,
-        },
+        ...{ schedule: plan.schedule, free, isKept: device.held !== undefined },
+        ...{ session: this.#session, now: options.now },
         borders: () => this.#borders,
+        blind: (isBlind) => this.#log?.setBlind(isBlind),
         send: (frame, to) => this.#sendTo(frame, to),
       });
     if (deployment.stretches) this.#log = options.records?.(deployment, shard, this.#news);
@@ -141,6 +137,7 @@ export class ShardHost {
       log: this.#log,
       ...(free ? { free } : {}),
       heard: deployment.late && ((from) => this.#neighbours?.answered(from)),
+      isSilent: (peer) => this.#neighbours?.isSilent(peer) === true,
       // What comes out of a channel is finite.
       deliver: (frame, from) => {
         this.#log?.delivered(frame, from);
@@ -234,7 +231,6 @@ export class ShardHost {
 
   setAway(shards: readonly number[], lost: readonly number[]): void {
     this.#neighbours?.setAway(shards, lost);
-    this.#log?.setBlind(this.#neighbours?.hasAbsentSender === true);
     this.#meanwhile.hear();
   }
 

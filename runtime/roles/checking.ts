@@ -75,13 +75,7 @@ function judge(work: Work, run: RunState, values: readonly (number | null)[], ho
       .map((e, i) => ({ check: e.check, value: finiteOrNull(valueAt(i)), pass: holds(e, valueAt(i)) }));
     const validation = validationIn(evaluations);
     const last = validation < 0 ? run : withValidation(run, finiteOrNull(valueAt(validation)));
-    finish(
-      work,
-      last,
-      found,
-      how,
-      lost.length > 0 ? `shard ${lost.join(', ')} was given up: its weights are older` : '',
-    );
+    finish(work, last, found, how, lost.length > 0 ? lostText(run, found) : '');
     return;
   }
   const [claimed, computed] = [claimedOf(run, wrong), valueAt(wrong)];
@@ -98,6 +92,17 @@ function judge(work: Work, run: RunState, values: readonly (number | null)[], ho
   if (how === 'by-others' || !others || next.differences >= work.state.limits.differences)
     end(work, next, 'failed', said, 'check/differs');
   else exclude(work, wentBack(next), { key, shard, what: 'check/differs', evidence: said });
+}
+
+/** What came of shards that were given up: the trainers have measured without them. */
+function lostText({ lost = [], checks, deployment }: RunState, [found]: RunState['checks']): string {
+  const said = `shard ${lost.join(', ')} was given up: its weights are older`;
+  if (!found) return said;
+  const i = deployment.evaluations.findIndex((e) => isCheck(e) && e.check === found.check);
+  // Where that shard compares, nothing was measured.
+  const isMeasured = !lost.some((shard) => deployment.needs[shard]?.totals?.includes(comparedNames(i).count));
+  const without = isMeasured ? `${checks.find(({ check }) => check === found.check)?.value} without it, ` : '';
+  return `${said}; ${found.check} is ${without}${found.value} with them`;
 }
 
 /** Reports of the trainers on evaluation `i` of the last epoch. */

@@ -32,6 +32,17 @@ function begunBy({ deployment, manifests, reports }: RunState): number {
   return Math.max(saved, Math.min(most, trainingsEnd(deployment, saved + 1)));
 }
 
+/** Once. */
+function sayThatAllWait(work: Work, run: RunState, shards: readonly number[]): void {
+  const calls = run.manifests.at(-1)?.calls ?? 0;
+  const kept = calls === 0 ? 'nothing of it is kept yet' : `what it has learnt is kept behind call ${calls}`;
+  const without = run.manifests.length === 0 ? 'it is not given up' : 'no other shard learns anything without it';
+  const reason = `no trainer has room for shard ${shards.join(', ')}; ${kept}, and ${without}`;
+  if (run.reason === reason) return;
+  work.log(run.deployment.run, { event: 'waiting', reason });
+  work.saveRun({ ...run, reason });
+}
+
 /** Looks at every tick for trainers that could take what is empty, and gives up what stays empty for too long. */
 export function watchEmpty(work: Work, run: RunState, refill: () => boolean): void {
   const { empty = [], lost = [], owners, deployment, emptySince = work.now } = run;
@@ -40,7 +51,10 @@ export function watchEmpty(work: Work, run: RunState, refill: () => boolean): vo
   const given = free.filter((shard) => !lost.includes(shard));
   if (given.length === 0 || work.now - emptySince <= work.state.limits.empty) return;
   // Where nothing can be taught without them, or nothing of them is kept, those who are there wait for one who takes them.
-  if (run.manifests.length === 0 || awayOf(run).length === deployment.shards) return;
+  if (run.manifests.length === 0 || awayOf(run).length === deployment.shards) {
+    sayThatAllWait(work, run, given);
+    return;
+  }
   const next = work.saveRun({ ...run, lost: [...lost, ...given].sort((a, b) => a - b) });
   for (const shard of given)
     work.log(deployment.run, { event: 'deprecated', shard, calls: run.manifests.at(-1)?.calls ?? 0 });

@@ -58,11 +58,13 @@ export class Slots {
 
   /** The frame that a tick reads; older ones are forgotten. @param isAbsent who sends it: the newest stays as it is */
   take(key: FrameKey, isAbsent = false): Frame | undefined {
-    const chosen = this.#chosen(key) ?? (isAbsent ? this.newest(key) : undefined);
+    const inTime = this.#chosen(key);
+    const chosen = inTime ?? (isAbsent ? this.newest(key) : undefined);
+    if (!inTime) this.#chooser.took?.(key, undefined);
     if (!chosen) return undefined;
     const { frames } = this.#heldFor(key);
     for (const tick of frames.keys()) if (tick < chosen.tick) frames.delete(tick);
-    this.#chooser.took?.(key, chosen.tick);
+    if (inTime) this.#chooser.took?.(key, inTime.tick);
     const { message, microbatch, tick } = key;
     if (chosen.tick !== tick) {
       const list = this.#taken.get(key.callIndex) ?? [];

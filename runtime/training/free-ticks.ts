@@ -25,8 +25,8 @@ export interface FrameChooser {
   choose(key: FrameKey, slot: Slot): number | undefined;
   /** Whether a newer frame takes the place of an older one: latest wins. Else all are kept until they are passed. */
   readonly replaces: boolean;
-  /** Told which tick's frame a tick has read. */
-  readonly took?: (key: FrameKey, tick: number) => void;
+  /** Told which tick's frame a tick has read; nothing: something stood in for it, as its sender is absent. */
+  readonly took?: (key: FrameKey, tick: number | undefined) => void;
 }
 
 /** That in a tick of one part another tick's frame was read: what a replay needs to do the same again. */

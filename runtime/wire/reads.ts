@@ -107,13 +107,14 @@ export class CallReads {
   /** Of which something is missing. */
   readonly #torn = new Set<number>();
 
-  read({ message, callIndex, microbatch, tick }: FrameKey, taken: number): void {
+  /** @param taken nothing: something stood in for it */
+  read({ message, callIndex, microbatch, tick }: FrameKey, taken: number | undefined): void {
     const call = this.#calls.get(callIndex) ?? new Map();
     this.#calls.set(callIndex, call);
     const name = `${message}/${microbatch}`;
     const known = call.get(name) ?? { message, microbatch, taken: [] };
     call.set(name, known);
-    if (known.taken.length !== tick) this.tear(callIndex);
+    if (taken === undefined || known.taken.length !== tick) this.tear(callIndex);
     else known.taken.push(taken);
   }
 

@@ -134,8 +134,8 @@ export class SlotChannel {
     this.#came = [];
   }
 
-  /** A tick of the shard has read the frame of tick `taken`. */
-  hasRead(key: FrameKey, taken: number): void {
+  /** A tick of the shard has read the frame of tick `taken`; nothing: something stood in for it. */
+  hasRead(key: FrameKey, taken: number | undefined): void {
     this.#read?.read(key, taken);
   }
 

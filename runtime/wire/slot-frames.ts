@@ -65,11 +65,11 @@ export class FramesRead {
     if ((call.get(slot)?.tick ?? 0) < tick) call.set(slot, { tick, packets, isRead: false });
   }
 
-  /** A tick of the shard has read the frame of tick `taken`. */
-  read(key: FrameKey, taken: number): void {
+  /** A tick of the shard has read the frame of tick `taken`; nothing: something stood in for it. */
+  read(key: FrameKey, taken: number | undefined): void {
     const { message, callIndex, microbatch } = key;
     this.#reads.read(key, taken);
-    if (taken === 0) return;
+    if (taken === undefined || taken === 0) return;
     const came = this.#came.get(callIndex)?.get(`${message}/${microbatch}`);
     if (came?.tick !== taken) this.#reads.tear(callIndex);
     else if (!came.isRead) {

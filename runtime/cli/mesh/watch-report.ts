@@ -115,6 +115,8 @@ function troubleOf(event: RunEvent): string | undefined {
   switch (event.event) {
     case 'waiting':
       return printed`waiting: ${event.reason}`;
+    case 'deprecated':
+      return printed`shard ${event.shard} is given up, as no trainer has room for it: the others train on without it, and its weights stay as they were behind call ${event.calls}`;
     case 'lost':
       return printed`${event.trainer} is gone (${event.why}); its shards move`;
     case 'fault':
