@@ -65,8 +65,10 @@ export interface HostedOptions {
   /** Replaces what the synchronizer computes itself; nothing: it does. */
   readonly checking?: 'not-here';
   readonly limits?: Partial<Limits>;
-  /** Each trainer has room for one shard; absent: for all. */
-  readonly oneEach?: true;
+  /** Each trainer has room for one shard, or for that of its own number alone; absent: for all. */
+  readonly oneEach?: true | 'its own';
+  /** On which the checks are computed again; absent: the reference. */
+  readonly checker?: Device;
 }
 
 export interface Liar {
@@ -110,4 +112,14 @@ export interface HostedResult {
 }
 
 /** Bytes of the largest shard. */
-export const mostOf = ({ needs }: Deployment): number => Math.max(...needs.map(({ memory }) => memory));
+export const mostOf = ({ needs }: Pick<Deployment, 'needs'>): number => Math.max(...needs.map(({ memory }) => memory));
+
+/** Bytes that a trainer has for shards. */
+export function roomOf(
+  { needs }: Pick<Deployment, 'needs'>,
+  { oneEach }: Pick<HostedOptions, 'oneEach'>,
+  trainer: number,
+): number {
+  if (oneEach === 'its own') return needs[trainer]?.memory ?? 0;
+  return oneEach ? mostOf({ needs }) : 1e12;
+}

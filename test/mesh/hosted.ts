@@ -46,7 +46,7 @@ import type { Program } from '../../spec/program.ts';
 import { stream } from '../../spec/random.ts';
 import { auditedByAll, auditing, type HostedAudit, repeatedBy } from './hosted-audits.ts';
 import { bytesOf, sourceOf } from './hosted-blobs.ts';
-import { type HostedOptions, type HostedResult, mostOf } from './hosted-options.ts';
+import { type HostedOptions, type HostedResult, roomOf } from './hosted-options.ts';
 import { seeded } from './networked.ts';
 
 export type { HostedOptions, HostedResult, Liar, Lie } from './hosted-options.ts';
@@ -283,7 +283,7 @@ class HostedMesh {
   /** It comes into the mesh: for the first time, or as another process. */
   #begin(node: Node): void {
     const i = this.#nodes.indexOf(node);
-    const memory = this.#options.oneEach ? mostOf(this.#made.deployment) : 1e12;
+    const memory = roomOf(this.#made.deployment, this.#options, i);
     const capability = { cores: 1, memory, rate: 1e9, upload: 0, download: 0, machine: `machine-${i}` };
     const instance = (i + 1000 * node.life).toString(16).padStart(16, '0');
     const { does, vouched } = auditing(this.#options, this.#deviceOf(i));
@@ -419,9 +419,10 @@ class HostedMesh {
       return;
     }
     const { plan, shards = [] } = this.#options.plan;
-    const sources = shards.map(({ program, schedule }) => ({ executable: { program, files: new Map() }, schedule }));
+    const sources = shards.map(({ program, schedule }, i) => ({ executable: this.#executable(i, program), schedule }));
     const blob = async (hash: string): Promise<Uint8Array> => this.#blob(hash);
-    const values = await recompute({ deployment, parts }, plan, sources, referenceDevice, blob);
+    const { checker = referenceDevice } = this.#options;
+    const values = await recompute({ deployment, parts }, plan, sources, checker, blob);
     this.#synchronize({ kind: 'checked', run, calls, values });
   }
 

@@ -1,5 +1,6 @@
 /** All parts of `npm run accept`, in its order. */
 import type { Part } from '../row.ts';
+import { absentPart } from './absent.ts';
 import { asyncPart } from './async.ts';
 import { asyncTimePart } from './async-time.ts';
 import { attackParts } from './attacks.ts';
@@ -82,6 +83,7 @@ export const parts: readonly Part[] = [
   deepMeshPart,
   asyncPart,
   asyncTimePart,
+  absentPart,
   resnetPart,
   linksPart,
   dryRunPart,
