@@ -414,15 +414,14 @@ class HostedMesh {
       return;
     }
     const { run, calls, parts } = effect;
-    if (this.#options.checking === 'not-here') {
+    const { checking, checker = referenceDevice } = this.#options;
+    if (checking === 'not-here') {
       this.#synchronize({ kind: 'checked', run, calls, problem: 'it does not fit' });
       return;
     }
     const { plan, shards = [] } = this.#options.plan;
     const sources = shards.map(({ program, schedule }, i) => ({ executable: this.#executable(i, program), schedule }));
-    const blob = async (hash: string): Promise<Uint8Array> => this.#blob(hash);
-    const { checker = referenceDevice } = this.#options;
-    const values = await recompute({ deployment, parts }, plan, sources, checker, blob);
+    const values = await recompute({ deployment, parts }, plan, sources, checker, async (hash) => this.#blob(hash));
     this.#synchronize({ kind: 'checked', run, calls, values });
   }
 
