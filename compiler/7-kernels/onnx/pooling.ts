@@ -64,7 +64,7 @@ interface FirstLargest {
 /** A power of two by which a later one of equals weighs less than one before it: far less than what rounding loses. */
 const FAINT = -28;
 /** Places of a window whose weights differ so, and can be divided by each other. */
-const MOST_FAINT = 4;
+const MAX_FAINT = 4;
 
 /**
  * The first of each window's largest elements, for windows side by side. Asking MaxPool for positions takes twice as long
@@ -74,7 +74,7 @@ const MOST_FAINT = 4;
 function firstLargest(e: OnnxEmitter, x: string, { size }: Picture, windows: Windows): FirstLargest {
   const { kernel } = windows;
   const [, width] = size;
-  const isFaint = sizeOf(kernel) <= MOST_FAINT;
+  const isFaint = sizeOf(kernel) <= MAX_FAINT;
   const equals = (a: string, b: string): string =>
     e.node('Cast', [e.node('Equal', [a, repeated(e, b, windows)])], { to: CAST.float });
   const ranked = e.once(`ranked ${JSON.stringify(windows)} ${x}`, () => {
