@@ -4,6 +4,7 @@
  */
 import { canonicalBytes } from '../wire/canonical.ts';
 import { hex, sha256 } from '../wire/hash.ts';
+import type { HeldBorder } from '../wire/held-border.ts';
 import type { StretchName } from '../wire/ticket.ts';
 import type { Window } from '../wire/window.ts';
 
@@ -18,6 +19,15 @@ export function windowsHash(windows: readonly SealedWindow[]): string {
     JSON.stringify([peer, direction, call, packets, root]),
   );
   return hex(sha256(canonicalBytes(['nmc/windows/1', texts.sort()])));
+}
+
+/** Of how a shard has held the frames of its neighbours in a stretch, in the order of messages. */
+export function heldHash(held: readonly HeldBorder[]): string {
+  const texts = held.map(({ message, largest, rms, bound }) => [
+    ...[message, largest, rms],
+    ...(bound ? [bound.largest, bound.rms] : []),
+  ]);
+  return hex(sha256(canonicalBytes(['nmc/held/1', texts])));
 }
 
 /** A trainer's number for the draw of one stretch: no other one knows it before it is told. */

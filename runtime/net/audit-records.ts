@@ -1,7 +1,7 @@
 /** A stretch that was drawn, done again from the records that its trainer has brought, and held against its seals. */
 import { chainProblem, linkOf, MAX_LINKS, stepsOf } from '../audit/chain.ts';
 import { outputsHash } from '../audit/outputs.ts';
-import { windowsHash } from '../audit/seal.ts';
+import { heldHash, windowsHash } from '../audit/seal.ts';
 import { DRAWS, DRAWS_AGAIN } from '../audit/tolerance.ts';
 import type { Device } from '../device/device.ts';
 import type { ShardSource } from '../shard/shards.ts';
@@ -151,12 +151,13 @@ function endsOf(records: readonly StretchRecord[]): { readonly shard: number; re
   return records.map(({ head, end }) => ({ shard: head.shard, link: linkOf(end.signed.hash, end.totals) }));
 }
 
-/** Of another stretch, or with other windows than were sealed: these cannot be chosen any more. */
+/** Of another stretch, or with other windows or bounds than were sealed: these cannot be chosen any more. */
 function isOther({ head, end, windows }: StretchRecord, request: AuditRequest, i: number): boolean {
   const asked = request.shards[i];
   const { deployment, term, from, to } = request;
   const same = head.run === deployment.run && head.shard === asked?.shard && head.term === term && head.from === from;
-  return !same || end.calls !== to || windowsHash(windows) !== asked.windows;
+  const held = end.held && heldHash(end.held);
+  return !same || end.calls !== to || windowsHash(windows) !== asked.windows || held !== asked.held;
 }
 
 function knownOf({ term, owners, begins }: AuditRequest): KnownOfRun {

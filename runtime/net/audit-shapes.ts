@@ -11,12 +11,12 @@ export const FIRST_WRONG: Shape<FirstWrong> = object({
 
 const SEAL: Shape<SealedShard> = object({
   ...{ key: text, calls: count, hash: text, windows: text, nonce: text },
-  broken: optional(flag),
+  ...{ broken: optional(flag), held: optional(text) },
 });
 
 const AUDIT: Shape<Audit> = object({
   ...{ term: count, from: count, to: count, trainer: text },
-  shards: list(object({ shard: count, hash: text, windows: text })),
+  shards: list(object({ shard: count, hash: text, windows: text, held: optional(text) })),
   ...{ since: number, asked: number, away: flag, second: flag, seed: optional(text) },
   later: optional(flag),
   ...{ auditor: optional(text), said: optional(object({ key: text, same: flag })) },

@@ -16,6 +16,7 @@ export interface AuditRequest {
     readonly record: string;
     readonly hash: string;
     readonly windows: string;
+    readonly held?: string;
   }[];
   /** Keys of the term's owners, by shard. */
   readonly owners: readonly string[];

@@ -35,6 +35,8 @@ export interface DeploymentSource {
   };
   readonly on?: readonly string[];
   readonly stretches?: NonNullable<Deployment['stretches']>;
+  /** Frames are held to bounds that are learnt: of those whose records show to what. */
+  readonly bounds?: boolean;
   /** Of `async`: as `Deployment.tick`. */
   readonly tick?: number | undefined;
 }
@@ -98,6 +100,8 @@ export function makeDeployment(source: DeploymentSource): MadeDeployment {
     seed,
     snapshotEvery: source.snapshotEvery ?? usualSnapshots(batches),
     ...(source.stretches === undefined ? {} : { stretches: source.stretches }),
+    // Of free ticks any frame may be the newest: what came of others is in no record.
+    ...(source.bounds && source.stretches && !training.async ? { bounds: 'learnt' as const } : {}),
     schedule: scheduleOfTraining(training),
     ...(training.async ? { ...training.async } : {}),
     ...(training.async && source.tick !== undefined ? { tick: source.tick } : {}),

@@ -119,6 +119,8 @@ const FIGURES_SEEN = object({
   along: number,
 });
 
+const SIZE = object({ largest: number, rms: number });
+
 const WATCH: Shape<RunWatch> = object({
   borders: dictionary(object({ past: list(FIGURES_SEEN), sketch: list(number) })),
   weights: dictionary(list(object({ moved: number, size: number }))),
@@ -129,6 +131,14 @@ const WATCH: Shape<RunWatch> = object({
       ...{ looked: count, suspicion: number, why: text, term: number, from: number },
       ...{ bare: optional(count), behind: optional(count) },
     }),
+  ),
+  learnt: optional(
+    dictionary(
+      object({
+        ...{ term: count, calls: number, whole: flag },
+        messages: dictionary(object({ stretches: count, size: SIZE, newest: SIZE })),
+      }),
+    ),
   ),
 });
 

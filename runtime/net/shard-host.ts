@@ -8,9 +8,9 @@ import type { TickTimes } from '../support/tick-times.ts';
 import { type Call, callAt, endsEpoch, functionOf, isCut, lastChange, positionOf } from '../training/calls.ts';
 import type { Frame } from '../training/frame.ts';
 import { freeMessages, newestWithin } from '../training/free-ticks.ts';
-import { endsStretch } from '../training/stretches.ts';
+import { endsStretch, stretchEnd } from '../training/stretches.ts';
 import type { Totals } from '../training/totals.ts';
-import { rangesFor, withinRange } from '../validation/within-range.ts';
+import { HeldBorders } from '../validation/held-borders.ts';
 import { type Carrier, carried, carrierOf } from '../wire/carrier.ts';
 import type { Way } from '../wire/channel.ts';
 import type { Codec } from '../wire/codec.ts';
@@ -51,6 +51,7 @@ export class ShardHost {
   readonly #inputs: NextInputs;
   readonly #session: ShardSession;
   readonly #borders: ShardBorders;
+  readonly #held: HeldBorders;
   /** What frames lose that other shards of this process get; of a term. */
   #carrier: Carrier | undefined;
   readonly #times: TickTimes;
@@ -120,7 +121,7 @@ export class ShardHost {
       now: () => performance.now(),
       ...{ asleep: options.asleep, isApart: worksApart(plan.executable) },
     });
-    const ranges = rangesFor(deployment, shard);
+    this.#held = new HeldBorders(deployment, shard, plan.schedule.messages, (call) => stretchEnd(deployment, call));
     const free = chooser && freeMessages(plan.schedule);
     if (free)
       this.#neighbours = freeNeighbours(deployment, {
@@ -141,7 +142,7 @@ export class ShardHost {
       // What comes out of a channel is finite.
       deliver: (frame, from) => {
         this.#log?.delivered(frame, from);
-        return this.deliver(withinRange(frame, ranges.get(frame.message)), true);
+        return this.deliver(this.#held.take(frame, from), true);
       },
     });
   }
@@ -167,6 +168,7 @@ export class ShardHost {
     this.#generation++;
     this.#begins.forget();
     this.#borders.begin(term);
+    this.#held.begin();
     this.#carrier = carrierOf(this.#codec(), this.#plan.schedule);
     this.#neighbours?.forget();
     this.#session.reset();
@@ -468,7 +470,7 @@ export class ShardHost {
     const signed = signState(place, { calls: lastChange(deployment, calls), hash }, this.#options.keys);
     // Where a shard goes on from term to term, what cannot be done again is not said.
     if (!this.#neighbours || this.#log?.has(calls - 1)) this.#commits.push(signed);
-    this.#log?.end(calls, signed, totals, this.#borders.beyond);
+    this.#log?.end(calls, signed, totals, { ...this.#borders.beyond, held: this.#held.heldUntil(calls) });
     await this.#beginRecord({ calls, hash, signed, totals: this.#totals }, state);
   }
 

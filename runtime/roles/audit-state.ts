@@ -10,8 +10,10 @@ export interface SealedShard {
   readonly hash: string;
   readonly windows: string;
   readonly nonce: string;
-  /** Its number is not the one that it had pledged. */
+  /** Its number is not the one that it had pledged, or its bounds are not those that its stretches before give. */
   readonly broken?: boolean;
+  /** As `heldHash`; empty where it cannot be right. Absent: the run has no bounds. */
+  readonly held?: string;
 }
 
 /** A stretch that waits for the seals of all its shards. */
@@ -26,6 +28,7 @@ export interface AuditedShard {
   readonly shard: number;
   readonly hash: string;
   readonly windows: string;
+  readonly held?: string;
 }
 
 /** A stretch of one trainer that was drawn, and has no verdict. */

@@ -4,6 +4,7 @@
  * compared, and the record of a trainer that is away, cost no trainer anything but its pay.
  */
 import { isDrawn, pledgeOf, seedOf } from '../audit/draw.ts';
+import { heldHash } from '../audit/seal.ts';
 import { lastChange } from '../training/calls.ts';
 import { stretchEnd } from '../training/stretches.ts';
 import type { Pledge, Seal, Sealed } from '../wire/messages.ts';
@@ -25,7 +26,7 @@ import { NO_MEMORY, unproven } from './faults.ts';
 import { commit } from './parts.ts';
 import type { Refusal, RunState, SynchronizerEvent } from './synchronizer-state.ts';
 import { closed, endAudits } from './verdicts.ts';
-import { rateFor, watchDraw, watchStretch } from './watching.ts';
+import { boundsFollow, rateFor, watchDraw, watchStretch } from './watching.ts';
 import { isActive, isOver, runs, type Work } from './work.ts';
 
 /** Between two questions for the record of a trainer that is away, and until it is asked no more. */
@@ -105,8 +106,12 @@ function withSeal(work: Work, run: RunState, received: SealOf, key: string): Ref
   const wasDrawn = audits.draws.every((d) => d !== before) && isBehind(audits, term, from);
   if (before?.shards[shard] || wasDrawn) return 'known-already';
   const promised = known.pledges[shard];
-  const broken = promised?.from === from && promised.pledge !== pledgeOf(nonce);
-  const seal = { key, calls, hash: state.hash, windows, nonce, ...(broken ? { broken } : {}) };
+  const bounds = received.held && { held: { begins: known.calls, calls, borders: received.held } };
+  const follows = boundsFollow(run, { term, shard, from, ...bounds });
+  const broken = !follows || (promised?.from === from && promised.pledge !== pledgeOf(nonce));
+  // No record is that of a seal which contradicts the seals before it.
+  const held = received.held && { held: follows ? heldHash(received.held) : '' };
+  const seal = { key, calls, hash: state.hash, windows, nonce, ...(broken ? { broken } : {}), ...held };
   const draw: WaitingDraw = {
     ...{ term, from, since: before?.since ?? work.now },
     shards: { ...before?.shards, [shard]: seal },
@@ -117,7 +122,7 @@ function withSeal(work: Work, run: RunState, received: SealOf, key: string): Ref
     terms: { ...audits.terms, [term]: withPledge(withoutUnsealed(known, shard, state.calls), shard, calls, next) },
     draws: [...audits.draws.filter((d) => d !== before), draw].slice(-MAX_DRAWS),
   });
-  watchStretch(work, saved, { ...received, seen: received.seen ?? [] }, known.owners);
+  watchStretch(work, saved, { term, shard, from, state, seen: received.seen ?? [], ...bounds }, known.owners);
   drawWhereReady(work, work.state.runs[run.deployment.run] ?? saved);
   return undefined;
 }
@@ -203,7 +208,12 @@ function drawn(work: Work, run: RunState, draw: WaitingDraw, { owners, secret = 
     const isAudited = broken || isDrawn(seed, trainer, rate);
     watchDraw(work, run, { trainer, from, to }, isAudited);
     if (!isAudited) continue;
-    const shards = own.map(({ shard, hash, windows }) => ({ shard, hash, windows }));
+    const shards = own.map(({ shard, hash, windows, held }) => ({
+      shard,
+      hash,
+      windows,
+      ...(held === undefined ? {} : { held }),
+    }));
     const times = { since: work.now, asked: work.now, away: false, second: false };
     const auditor = auditorFor(work, run, { seed, trainer, shards }, { owners }, audits);
     const by = auditor === undefined ? {} : { auditor };

@@ -2,6 +2,7 @@
 import { endsEpoch, trainedInEpoch } from '../training/calls.ts';
 import { energiesIn } from '../training/totals.ts';
 import { auditRateOf } from '../validation/audit-rate.ts';
+import { areBoundsOf, learntIn } from '../validation/sealed-bounds.ts';
 import {
   bareBefore,
   type MovedSince,
@@ -21,6 +22,14 @@ import type { Part } from '../wire/messages.ts';
 import type { Audit } from './audit-state.ts';
 import type { RunState, SynchronizerState } from './synchronizer-state.ts';
 import type { Work } from './work.ts';
+
+/** Whether a shard was free to hold frames to no less than it says, by what it has sealed before. */
+export function boundsFollow(
+  { watch }: Pick<RunState, 'watch'>,
+  { shard, term, from, held }: Pick<SealedStretch, 'shard' | 'term' | 'from' | 'held'>,
+): boolean {
+  return !held || areBoundsOf(learntIn(watch?.learnt, { shard, term, begins: held.begins }), from, held.borders);
+}
 
 /** A shard has sealed a stretch. @param owners of its term, by shard */
 export function watchStretch(work: Work, run: RunState, sealed: SealedStretch, owners: readonly string[]): void {

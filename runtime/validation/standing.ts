@@ -3,6 +3,7 @@
  * states, make it suspicious or not; that draws audits and does nothing else. Audits alone clear it. Pure.
  */
 import type { Verdict } from '../wire/audit-verdict.ts';
+import type { HeldBorder } from '../wire/held-border.ts';
 import type { SeenBorder } from '../wire/messages.ts';
 import {
   type BorderHistory,
@@ -16,6 +17,7 @@ import {
   scoreOf,
   type Unusual,
 } from './history.ts';
+import { type LearntBorders, learntIn, withHeld } from './sealed-bounds.ts';
 import type { WeightMove } from './weight-sketch.ts';
 
 /** What is left of a suspicion behind a stretch in which nothing is unusual. */
@@ -84,9 +86,19 @@ export interface RunWatch {
   readonly states: Readonly<Record<number, StateHistory>>;
   /** By key. */
   readonly keys: Readonly<Record<string, Standing>>;
+  /** By shard; absent where the run has no bounds. */
+  readonly learnt?: Readonly<Record<number, LearntBorders>>;
 }
 
 export const NO_WATCH: RunWatch = { borders: {}, weights: {}, energies: {}, states: {}, keys: {} };
+
+/** How a shard has held the frames of its neighbours in a stretch. */
+export interface SealedBounds {
+  /** Calls behind which its term began, and those behind the stretch. */
+  readonly begins: number;
+  readonly calls: number;
+  readonly borders: readonly HeldBorder[];
+}
 
 /** What one shard has sealed of a stretch. */
 export interface SealedStretch {
@@ -96,6 +108,7 @@ export interface SealedStretch {
   /** At its end: behind the last call that changed it. */
   readonly state: { readonly calls: number; readonly hash: string };
   readonly seen: readonly SeenBorder[];
+  readonly held?: SealedBounds;
 }
 
 /** @param owners of the term, by shard */
@@ -116,7 +129,27 @@ export function withStretch(watch: RunWatch, sealed: SealedStretch, owners: read
     const why = found.unusual && `frames of shard ${seen.from} for shard ${sealed.shard} ${found.unusual.why}`;
     keys = suspected(keys, sender, sealed, found.unusual && { score: found.unusual.score, why: why ?? '' });
   }
-  return { ...watch, borders, states: { ...watch.states, [sealed.shard]: history }, keys };
+  const next = { ...watch, borders, states: { ...watch.states, [sealed.shard]: history }, keys };
+  return sealed.held ? withBounds(next, sealed, sealed.held, owners) : next;
+}
+
+/** Frames that were too large: no honest ones were in any training that was looked at (`spec/semantics.md`). */
+function withBounds(
+  watch: RunWatch,
+  sealed: SealedStretch,
+  { begins, calls, borders }: SealedBounds,
+  owners: readonly string[],
+): RunWatch {
+  const { shard, term, from: since } = sealed;
+  let { keys } = watch;
+  for (const { from, clipped } of borders) {
+    const sender = owners[from];
+    if (clipped === 0 || sender === undefined || sender === owners[shard]) continue;
+    const why = `frames of shard ${from} for shard ${shard} were clipped: far larger than any before (${clipped})`;
+    keys = suspected(keys, sender, sealed, { score: 1, why });
+  }
+  const known = withHeld(learntIn(watch.learnt, { shard, term, begins }), { from: since, calls }, borders);
+  return { ...watch, keys, learnt: { ...watch.learnt, [shard]: known } };
 }
 
 /** A state that was there before; of a shard that has no weights, or whose weights have never moved, it says nothing. */

@@ -125,6 +125,8 @@ export interface Deployment {
    * behind each weight step, and no record is kept.
    */
   readonly stretches?: { readonly batches: number; readonly bytes: number; readonly keep: number };
+  /** Shards hold the frames of neighbours to bounds that earlier stretches give; absent: to the ranges of the plan alone. */
+  readonly bounds?: 'learnt';
   readonly schedule: 'lockstep' | 'pipelined' | 'async';
   /** Of `async`: so many ticks old may be what a tick reads; past that it waits. */
   readonly staleness?: number;

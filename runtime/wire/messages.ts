@@ -4,6 +4,7 @@ import type { AuditOrder, Mismatch, Outputs } from './audit-messages.ts';
 import type { Away } from './away.ts';
 import type { Deployment } from './deployment.ts';
 import type { RootEvidence, ValuesEvidence } from './evidence.ts';
+import type { HeldBorder } from './held-border.ts';
 import type { StretchName, Ticket } from './ticket.ts';
 
 /** Offer of a trainer. Measured where it can be; 0 where it is not known. */
@@ -181,6 +182,8 @@ export interface Seal {
   readonly next: string;
   /** Of its neighbours' frames; absent: it has not looked. */
   readonly seen?: readonly SeenBorder[];
+  /** How it has held them; absent: the run has no bounds. */
+  readonly held?: readonly HeldBorder[];
 }
 
 /** What a shard has seen of the frames of one message of a neighbour, in one stretch. */

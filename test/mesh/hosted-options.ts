@@ -26,6 +26,8 @@ export interface HostedOptions {
   readonly epochs: number;
   readonly snapshotEvery: number;
   readonly stretches?: Deployment['stretches'];
+  /** Frames are held to bounds that are learnt; absent: they are taken as they come. */
+  readonly bounded?: true;
   /** Where trainers keep records: a folder for each, by its number. */
   readonly records?: SafePath;
   /** Of everything that takes time. */

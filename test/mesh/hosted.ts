@@ -118,7 +118,7 @@ class HostedMesh {
     const signed = stretches === undefined ? {} : { stretches };
     const { codec = 'f32' } = options;
     const more = { epochs, seed: 1, snapshotEvery, codec, source, ...signed } as const;
-    const made = makeDeployment({ verified, training, data, statistics, ...more });
+    const made = makeDeployment({ verified, training, data, statistics, bounds: options.bounded === true, ...more });
     this.#made = { ...made, deployment: { ...made.deployment, run: 'hosted-1' } };
     this.#blobs = new Map(made.blobs);
     this.#deploymentHash = this.#put(canonicalBytes(this.#made.deployment));

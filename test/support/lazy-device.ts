@@ -7,9 +7,10 @@ import type { Program } from '../../spec/program.ts';
 /**
  * `skips`: every third run gives what the one before it gave; `zeros`; `frozen`: no weight ever moves; `scaled`: each moves
  * a twentieth further than it has to; `operation`: one product of each run is zeros; `reused`: every third run reads what
- * the one before it has read.
+ * the one before it has read; `blows`: all that comes out of a run is a thousand times as large,
+ * up to what may cross a border.
  */
-export type Laziness = 'skips' | 'zeros' | 'frozen' | 'scaled' | 'operation' | 'reused';
+export type Laziness = 'skips' | 'zeros' | 'frozen' | 'scaled' | 'operation' | 'reused' | 'blows';
 
 const FURTHER = 0.05;
 
@@ -35,6 +36,8 @@ export function lazyDevice(laziness: Laziness, fromBatch: number, honest: Device
         const results = await session.run(name, known && ++runs % 3 === 0 ? known : inputs, position);
         const further = laziness === 'scaled' ? 1 + FURTHER : 0;
         for (const [id, values] of before) await session.write(id, movedOn(values, await session.read(id), further));
+        if (laziness === 'blows' && !asItHasTo)
+          for (const values of Object.values(results)) values.set(values.map(blown));
         if (laziness === 'zeros' && !asItHasTo) for (const values of Object.values(results)) values.fill(0);
         lastOf.set(name, copied(results));
         return results;
@@ -63,6 +66,9 @@ function withoutOneProduct(session: DeviceSession, program: Program, fromBatch: 
   };
   return { ...session, run };
 }
+
+const MOST = 1e9;
+const blown = (value: number): number => Math.max(-MOST, Math.min(MOST, 1000 * value));
 
 /** @param times of the way from one to the other */
 function movedOn(from: Tensor, to: Tensor, times: number): Tensor {

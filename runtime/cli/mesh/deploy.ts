@@ -138,6 +138,7 @@ export default async function (args: DeployArguments): Promise<number> {
       trainedOn: dataRecord(plan, training, data),
       placement,
       stretches,
+      bounds: args.bounded === true,
       ...(on ? { on } : {}),
     });
     // With columns, snapshots and records, as the mesh counts: a run that waits for ever is refused here.

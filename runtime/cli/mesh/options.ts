@@ -146,6 +146,7 @@ export const DEPLOY = {
   ),
   borders: text(`numbers on the wire: ${BORDERS_WORDS} (default: f32), or auto: f32 or int8, the faster one`),
   'snapshot-every': whole('batches between two snapshots (default: 100, or an epoch)', { least: 1 }),
+  bounded: flag('hold frames of neighbours to bounds that earlier ones give (of lockstep and pipelined)'),
   on: text('NAME,…: the trainer of each shard, or one for all (default: chosen by what they and their links can do)'),
   file: word('model file (.pcn), or a plan folder'),
   'dry-run': flag('show where shards would go, and what is missing'),

@@ -55,6 +55,6 @@ function headOf(head: RecordHead): RecordHead {
   };
 }
 
-function endOf({ calls, owners, local }: CutEnd): CutEnd {
-  return { calls, owners, local };
+function endOf({ calls, owners, local, held }: CutEnd): CutEnd {
+  return { calls, owners, local, ...(held ? { held } : {}) };
 }

@@ -4,6 +4,7 @@ import type { BlobSource } from '../../backplane/backplane.ts';
 import { readAt } from '../../support/atomic.ts';
 import { openForReading } from '../../support/safe-files.ts';
 import type { Totals } from '../../training/totals.ts';
+import { NO_SIZE } from '../../validation/learnt-bounds.ts';
 import { SIGNATURE_BYTES } from '../../wire/frame-chain.ts';
 import { fromHex } from '../../wire/hash.ts';
 import { decodePacket, HEADER_BYTES, type Header } from '../../wire/header.ts';
@@ -285,10 +286,20 @@ function endIn(said: Words | undefined): RecordEnd {
 }
 
 function cutEndIn(said: Words | undefined): CutEnd {
-  const { calls, owners, local } = said ?? {};
-  if (!isCount(calls) || !Array.isArray(local) || typeof owners !== 'object' || owners === null)
+  const { calls, owners, local, held = [] } = said ?? {};
+  if (!isCount(calls) || !Array.isArray(local) || typeof owners !== 'object' || owners === null || !areHeld(held))
     throw damagedRecord('its end says too little');
   return said as unknown as CutEnd;
+}
+
+function areHeld(held: unknown): boolean {
+  const isSize = (of: unknown): boolean => {
+    const { largest, rms } = (of ?? {}) as { readonly largest?: unknown; readonly rms?: unknown };
+    return typeof largest === 'number' && typeof rms === 'number';
+  };
+  return (
+    Array.isArray(held) && held.every((one) => isCount(one?.message) && isSize(one) && isSize(one.bound ?? NO_SIZE))
+  );
 }
 
 function isCount(value: unknown): value is number {

@@ -13,6 +13,8 @@ import { callAt, functionOf, positionOf } from '../../training/calls.ts';
 import type { Frame } from '../../training/frame.ts';
 import { asRecorded, freeRepeats, type TicksRead } from '../../training/free-ticks.ts';
 import type { Totals } from '../../training/totals.ts';
+import { boundedOf } from '../../validation/held-borders.ts';
+import { heldWithin, NO_SIZE } from '../../validation/learnt-bounds.ts';
 import { rangesFor, withinRange } from '../../validation/within-range.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import { FrameContents } from '../../wire/frame-content.ts';
@@ -238,8 +240,9 @@ class Repetition {
     const [name, position] = [functionOf(deployment, call), positionOf(deployment, call)];
     const { shard } = record.head;
     const ranges = rangesFor(deployment, shard);
+    const bounded = boundedOf(source.schedule.messages, shard);
     for (const came of framesOf(record, source, callIndex)) {
-      const frame = withinRange(came, ranges.get(came.message));
+      const frame = heldAsSaid(withinRange(came, ranges.get(came.message)), record, bounded);
       session.deliver(observer?.taken?.(shard, frame) ?? frame);
     }
     session.start({ name, position, inputs: data.inputs(call), callIndex, microbatch: 0 });
@@ -300,6 +303,17 @@ function windowOf({ peer, call, leaves, other }: Flow): OutputWindow {
   const found = leaves.filter((leaf) => leaf !== undefined);
   const same = !other && found.length === leaves.length;
   return { peer, call, packets: leaves.length, root: same ? hex(rootOf(found)) : '' };
+}
+
+/** @throws UserError `record/damaged` where it is larger than the trainer has sealed: its later bounds follow from that */
+function heldAsSaid(frame: Frame, { end: { held } }: CutRecord, bounded: ReadonlySet<number>): Frame {
+  if (!held || !bounded.has(frame.message)) return frame;
+  const said = held.find(({ message }) => message === frame.message);
+  const found = heldWithin(frame, said?.bound);
+  const { largest, rms } = said ?? NO_SIZE;
+  if (found.size.largest > largest || found.size.rms > rms)
+    throw damagedRecord(`message ${frame.message} of call ${frame.callIndex} is larger than it says`);
+  return found.frame;
 }
 
 /** Frames of one call that came, their packets joined. */

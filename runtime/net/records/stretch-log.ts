@@ -19,6 +19,7 @@ import { canonicalBytes } from '../../wire/canonical.ts';
 import type { Deployment } from '../../wire/deployment.ts';
 import type { FrameLog } from '../../wire/frame-log.ts';
 import { hex, sha256 } from '../../wire/hash.ts';
+import type { HeldBorder } from '../../wire/held-border.ts';
 import type { Pledge, Sealed } from '../../wire/messages.ts';
 import type { SignedState } from '../../wire/state-signature.ts';
 import type { StretchName } from '../../wire/ticket.ts';
@@ -60,6 +61,8 @@ export interface Beyond {
   readonly owners: Readonly<Record<string, string>>;
   /** Neighbours that the same trainer had: what went between is in no record, they are done again together. */
   readonly local: readonly number[];
+  /** How frames of the others were held; absent: the run has no bounds. */
+  readonly held?: readonly HeldBorder[] | undefined;
 }
 
 /** Where the files lie, and what becomes of them. */
@@ -109,6 +112,7 @@ interface OpenRecord {
   /** What is seen of the frames that came. */
   readonly watch: BorderWatch;
   signed?: SignedState;
+  held?: readonly HeldBorder[] | undefined;
   entries: number;
   begun: boolean;
   ended: boolean;
@@ -328,6 +332,7 @@ export class StretchLog implements FrameLog {
     this.#words(record, 'end', { calls, signed, totals, ...beyond });
     record.ended = true;
     record.signed = signed;
+    record.held = beyond.held;
     this.#finish(record);
   }
 
@@ -383,14 +388,23 @@ export class StretchLog implements FrameLog {
    * Its windows are all there, or the term has ended before them, and it lies on the disk: nothing of it can be changed any
    * more. What no neighbour has signed of it is seen where it is done again.
    */
-  #seal({ from, to: calls, signed, windows, watch }: OpenRecord, term: number): void {
+  #seal({ from, to: calls, signed, windows, watch, held }: OpenRecord, term: number): void {
     const { seals, shard, deployment } = this.#options;
     if (!seals || !signed) return;
     const place = { run: deployment.run, shard, term };
     const nonce = seals.numberOf({ ...place, from });
     const next = pledgeOf(seals.numberOf({ ...place, from: calls }));
     const seen = watch.seen();
-    const seal = { from, calls, state: signed, windows: windowsHash(windows), nonce, next, seen };
+    const seal = {
+      from,
+      calls,
+      state: signed,
+      windows: windowsHash(windows),
+      nonce,
+      next,
+      seen,
+      ...(held ? { held } : {}),
+    };
     seals.bound({ type: 'sealed', ...place, seals: [seal] });
   }
 
