@@ -134,7 +134,7 @@ function rememberedBy({ programs, schedules }: Pick<VerifiedPlan, 'programs' | '
 }
 
 /** Whose frames come before the ticks of a training. */
-function feedsOf({ functions, messages }: ShardSchedule): number[] {
+export function feedsOf({ functions, messages }: ShardSchedule): number[] {
   const stages = functions.find(({ name }) => name === TRAIN)?.stages ?? [];
   const ticks = stages.findIndex(({ repeat }) => repeat > 1);
   const before = stages.slice(0, Math.max(0, ticks)).flatMap(({ segments }) => segments.flatMap((s) => s.receive));

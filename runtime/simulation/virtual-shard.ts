@@ -1,7 +1,8 @@
 /**
  * A shard in virtual time behind the port of a trainer's driver: its device is a time, its frames are counts. A call is
- * so many ticks of each of its microbatches; a tick needs the neighbours' tick before it of the same microbatch, and
- * the call is done when all has been computed here and at every neighbour. Its state is a number that depends on its run
+ * so many ticks of each of its microbatches; a tick needs the neighbours' tick before it of the same microbatch (in the
+ * schedule `async` the newest one that is not too old), and the call is done when all has been computed here and at every
+ * neighbour that is not away. Its state is a number that depends on its run
  * and on every training call that it has gone through, so that a call too many, or of another run, is seen.
  */
 import { pledgeOf } from '../audit/draw.ts';
@@ -18,6 +19,7 @@ import { BORDER_HEAD, encodeBorderHead } from '../wire/routing.ts';
 import { runTag } from '../wire/run-tag.ts';
 import type { StretchName } from '../wire/ticket.ts';
 import { NO_PART } from './virtual-devices.ts';
+import { VirtualNeighbours } from './virtual-neighbours.ts';
 
 export interface VirtualShardOptions {
   readonly shard: number;
@@ -43,16 +45,19 @@ export interface VirtualShardOptions {
 /** Milliseconds until a state is in place, at least, and how much more at most; and until it is kept. */
 const RESTORING = [200, 300] as const;
 const SAVING = 50;
-/** Of what follows the head of a packet: how far the sender is, and whether it asks the reader to say the same. */
-const BODY_BYTES = 9;
+/** Behind the head of a packet: how far the sender is, since when it has sent all, whether it asks to hear the same. */
+const BODY_BYTES = 17;
 const HASH_DIGITS = 64;
 
 export class VirtualShard implements DrivenShard {
   readonly #options: VirtualShardOptions;
   readonly #owners = new Map<number, Neighbour>();
   readonly #agreed = new Map<number, string>();
-  /** By neighbour: ticks of microbatches that it has computed. */
-  readonly #heard = new Map<number, number>();
+  readonly #neighbours: VirtualNeighbours;
+  /** By neighbour, the first tick of what it has got under the keys of now; nothing: it has got nothing. */
+  readonly #sentSince = new Map<number, number>();
+  /** The first tick that this owner has computed without a gap. */
+  #first = 0;
   #commits: Commit['states'][number][] = [];
   #term = 0;
   #offers = 0;
@@ -61,6 +66,10 @@ export class VirtualShard implements DrivenShard {
   #state = 0;
   #newest: Commit['states'][number] | undefined;
   #sealed = 0;
+  /** Of schedule `async`: something of the stretch under way was left out, so it is not sealed. */
+  #hasGap = false;
+  /** Of schedule `async`: calls that neighbours have made without this shard. */
+  behind: number | undefined;
   /** State where the stretch under way began. */
   #began = 0;
   /** Ticks of microbatches since the run began, and all that were ever computed here. */
@@ -70,6 +79,13 @@ export class VirtualShard implements DrivenShard {
 
   constructor(options: VirtualShardOptions) {
     this.#options = options;
+    const { shard, neighbours, deployment, ticks } = options;
+    const { microbatches, schedule, staleness = 0 } = deployment;
+    const free = schedule === 'async' ? staleness : undefined;
+    this.#neighbours = new VirtualNeighbours({
+      ...{ shard, neighbours, microbatches, steps: ticks * microbatches },
+      staleness: free,
+    });
   }
 
   get deployment(): Deployment {
@@ -94,10 +110,46 @@ export class VirtualShard implements DrivenShard {
     this.#computed = this.#calls * this.#steps;
     this.#sealed = this.#calls;
     this.#began = this.#state;
+    this.#hasGap = false;
     this.#commits = [];
     this.#pledge();
-    for (const known of [this.#owners, this.#agreed, this.#heard]) known.clear();
+    this.#owners.clear();
+    this.#agreed.clear();
+    this.#sentSince.clear();
+    this.#neighbours.forget();
+    this.#first = this.#computed;
     later(least + more * uniform(), () => done());
+  }
+
+  /** It goes on as it is, in a term with other neighbours. */
+  goOn(term: number): void {
+    this.#term = term;
+    this.#owners.clear();
+    this.#agreed.clear();
+    this.#sentSince.clear();
+    this.#commits = [];
+    this.#hasGap = true;
+  }
+
+  /** The call under way is given up: the next one is the one behind these. */
+  rewind(calls: number): void {
+    this.#calls = calls;
+    this.#begun = calls;
+    this.#computed = calls * this.#steps;
+    this.behind = undefined;
+    this.#hasGap = true;
+  }
+
+  /** It makes no call before this one. */
+  skip(calls: number): void {
+    this.rewind(calls);
+    this.#first = this.#computed;
+  }
+
+  setAway(shards: readonly number[], lost: readonly number[]): void {
+    for (const shard of shards) this.#sentSince.delete(shard);
+    if (this.#neighbours.setAway(shards, lost)) this.#hasGap = true;
+    for (const shard of this.#owners.keys()) if (!this.#sentSince.has(shard)) this.#say(shard, false);
   }
 
   offer(): Exchange {
@@ -113,6 +165,7 @@ export class VirtualShard implements DrivenShard {
       this.#owners.set(shard, { key });
       if (this.#agreed.get(shard) === pair) continue;
       this.#agreed.set(shard, pair);
+      this.#sentSince.delete(shard);
       this.#say(shard, true);
     }
   }
@@ -127,17 +180,22 @@ export class VirtualShard implements DrivenShard {
 
   advance({ done }: Ending<Outcome>): void {
     const { call, uniform, compute } = this.#options;
-    if (this.#calls < this.#begun && this.#computed >= this.#callEnd && this.#without(this.#callEnd).length === 0) {
+    this.behind = undefined;
+    const [begins, isComputed] = [this.#calls * this.#steps, this.#computed >= this.#callEnd];
+    if (this.#calls < this.#begun && isComputed && this.#neighbours.missingForEnd(begins).length === 0) {
       this.#endCall();
       done('done');
-    } else if (this.#computed < this.#begun * this.#steps && this.#without(this.#needed).length === 0) {
+    } else if (this.#computed < this.#begun * this.#steps && this.#missing.length === 0) {
       compute((call / this.#steps) * (0.9 + 0.2 * uniform()), () => {
         this.#computed++;
         this.#ticks++;
         for (const shard of this.#owners.keys()) this.#say(shard, false);
         done('send');
       });
-    } else done('needs');
+    } else {
+      this.behind = this.#neighbours.behind(this.#computed, begins);
+      done(this.behind === undefined ? 'needs' : 'behind');
+    }
   }
 
   save(_calls: number, _last: boolean, kept: () => void, { done }: Ending<SavedPart>): void {
@@ -159,13 +217,13 @@ export class VirtualShard implements DrivenShard {
   receive(from: number, packet: Uint8Array): void {
     if (!this.#owners.has(from) || packet.length !== BORDER_HEAD + BODY_BYTES) return;
     const body = new DataView(packet.buffer, packet.byteOffset + BORDER_HEAD, BODY_BYTES);
-    if (body.getUint8(8) === 1) this.#say(from, false);
-    if (this.#hear(from, body.getFloat64(0))) this.#options.calls.news();
+    if (body.getUint8(16) === 1) this.#say(from, false);
+    if (this.#neighbours.hear(from, body.getFloat64(0), body.getFloat64(8))) this.#options.calls.news();
   }
 
   /** Of a shard of the same trainer, which is named by the frame's message. */
-  deliver({ message, callIndex }: Frame): undefined {
-    this.#hear(message, callIndex);
+  deliver({ message, callIndex, tick }: Frame): undefined {
+    this.#neighbours.hear(message, callIndex, tick);
   }
 
   measure(): Measure & { readonly refused: number } {
@@ -185,20 +243,10 @@ export class VirtualShard implements DrivenShard {
     return (this.#calls + 1) * this.#steps;
   }
 
-  /** Of every neighbour, before the next tick: the one before it of the same microbatch. The first needs none. */
-  get #needed(): number {
-    const { microbatches } = this.#options.deployment;
-    return this.#computed % this.#steps < microbatches ? 0 : this.#computed - microbatches + 1;
-  }
-
-  /** Neighbours that have not come so far. */
-  #without(computed: number): number[] {
-    return this.#options.neighbours.filter((shard) => (this.#heard.get(shard) ?? 0) < computed);
-  }
-
   /** Those for whom it would wait now. */
-  get #missing(): number[] {
-    return this.#without(this.#computed < this.#begun * this.#steps ? this.#needed : this.#callEnd);
+  get #missing(): readonly number[] {
+    if (this.#computed >= this.#begun * this.#steps) return this.#neighbours.missingForEnd(this.#calls * this.#steps);
+    return this.#neighbours.missingForTick(this.#computed, this.#computed - (this.#computed % this.#steps));
   }
 
   #endCall(): void {
@@ -209,13 +257,23 @@ export class VirtualShard implements DrivenShard {
       this.#newest = { calls: this.#calls, hash: this.#hash, sig: '' };
       this.#commits.push(this.#newest);
     }
-    if (this.#newest && endsStretch(deployment, this.#calls)) this.#seal(this.#newest);
+    if (!this.#newest || !endsStretch(deployment, this.#calls)) return;
+    if (this.#hasGap) this.#beginStretch();
+    else this.#seal(this.#newest);
   }
 
   #pledge(): void {
     const { deployment, shard, calls } = this.#options;
     const stretch = { run: deployment.run, shard, term: this.#term, from: this.#calls };
     calls.bound({ type: 'pledge', ...stretch, pledge: pledgeOf(this.#number(this.#calls)) });
+  }
+
+  /** Behind one that cannot be done again: nothing of it is said. */
+  #beginStretch(): void {
+    this.#hasGap = false;
+    this.#sealed = this.#calls;
+    this.#began = this.#state;
+    this.#pledge();
   }
 
   #seal(state: Commit['states'][number]): void {
@@ -238,18 +296,25 @@ export class VirtualShard implements DrivenShard {
     return hashText(this.#state);
   }
 
-  #hear(from: number, computed: number): boolean {
-    if (computed <= (this.#heard.get(from) ?? 0)) return false;
-    this.#heard.set(from, computed);
-    return true;
+  /**
+   * The first tick of what a neighbour has got under the keys of now, or since it is back: what is kept are the frames of
+   * the call under way and of the one before. In strict schedules all has come.
+   */
+  #sinceFor(to: number): number {
+    const { schedule } = this.#options.deployment;
+    const kept = schedule === 'async' ? Math.max(this.#first, (this.#calls - 1) * this.#steps) : 0;
+    const since = this.#sentSince.get(to) ?? kept;
+    this.#sentSince.set(to, since);
+    return since;
   }
 
   #say(to: number, asks: boolean): void {
     const { shard, key, deployment, calls } = this.#options;
     const owner = this.#owners.get(to)?.key;
-    if (owner === undefined) return;
+    if (owner === undefined || this.#neighbours.isAway(to)) return;
+    const since = this.#sinceFor(to);
     if (owner === key) {
-      const frame = { message: shard, callIndex: this.#computed, microbatch: 0, tick: 0, values: [] };
+      const frame = { message: shard, callIndex: this.#computed, microbatch: 0, tick: since, values: [] };
       calls.handOver(to, frame, this.#term);
       return;
     }
@@ -259,7 +324,8 @@ export class VirtualShard implements DrivenShard {
     packet.set(encodeBorderHead(place));
     const body = new DataView(packet.buffer, BORDER_HEAD);
     body.setFloat64(0, this.#computed);
-    body.setUint8(8, asks ? 1 : 0);
+    body.setFloat64(8, since);
+    body.setUint8(16, asks ? 1 : 0);
     calls.carry(packet, owner);
   }
 }

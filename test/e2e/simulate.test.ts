@@ -48,11 +48,23 @@ test('a simulation without a plan, or with a file that is not a recording, says 
   const wrong = await nmc(['simulate', '--replay', model], { cwd: folder });
   expect(wrong).toMatchObject({ code: 2 });
   expect(wrong.stderr).toContain('is not a recording');
-  const free = ['compile', model, '--partition', '2', '--schedule', 'async', '--staleness', '1', '--out', 'free.plan'];
-  expect(await nmc(free, { cwd: folder })).toMatchObject({ code: 0 });
-  const unsimulated = await nmc(['simulate', 'free.plan'], { cwd: folder });
+});
+
+test('a plan of free ticks is simulated as it runs, but not where its shards leave neighbours that are late', async () => {
+  const free = ['compile', model, '--partition', '2', '--schedule', 'async', '--staleness', '1'];
+  expect(await nmc([...free, '--out', 'free.plan'], { cwd: folder })).toMatchObject({ code: 0 });
+  const options = ['--batches', '10', '--record', 'free.jsonl', '--json'];
+  const simulated = await nmc(['simulate', 'free.plan', ...options], { cwd: folder });
+  expect(simulated.code, simulated.stderr + simulated.stdout).toBe(0);
+  expect(jsonLines(simulated)[0]).toMatchObject({ phase: 'done', violations: [] });
+  const recorded = readFileSync(join(folder, 'free.jsonl'), 'utf8');
+  expect(recorded).toContain('"schedule":"async","staleness":1');
+  expect(recorded).toContain('"feeds":[0]');
+  const leaving = [...free, '--late', 'absent', '--out', 'leaving.plan'];
+  expect(await nmc(leaving, { cwd: folder })).toMatchObject({ code: 0 });
+  const unsimulated = await nmc(['simulate', 'leaving.plan'], { cwd: folder });
   expect(unsimulated).toMatchObject({ code: 2 });
-  expect(unsimulated.stderr).toContain('simulate/async');
+  expect(unsimulated.stderr).toContain('simulate/late');
 });
 
 test('several trainings of a plan at once share trainers, and each comes to its end', async () => {

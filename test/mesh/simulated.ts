@@ -24,3 +24,14 @@ export function chain(shards: number, batches: number, epochs: number, snapshotE
     source: { path: '', text: '', compiler: '' },
   };
 }
+
+/** The same in the schedule `async`: values go down the chain to the label of the last shard. */
+export function freeChain(...[shards, ...lengths]: Parameters<typeof chain>): Deployment {
+  const strict = chain(shards, ...lengths);
+  const needs = strict.needs.map((need, shard) => ({
+    ...need,
+    feeds: shard === 0 ? [] : [shard - 1],
+    reads: { train: shard === 0 || shard === shards - 1 ? ['data'] : [], checks: [] },
+  }));
+  return { ...strict, needs, schedule: 'async', staleness: 2 };
+}

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_WAIT_MILLISECONDS } from '../../runtime/roles/predictor.ts';
 import { type SimulationOptions, simulate } from '../../runtime/simulation/simulation.ts';
-import { chain } from './simulated.ts';
+import { chain, freeChain } from './simulated.ts';
 
 /** `NMC_SEEDS=200` for the long form. */
 const SEEDS = Number(process.env.NMC_SEEDS ?? 3);
@@ -76,6 +76,35 @@ test('a training with several microbatches in flight waits less for frames on th
   );
   for (const result of [one, four]) expect(result).toMatchObject({ phase: 'done', violations: [] });
   expect(four?.time).toBeLessThan(0.9 * (one?.time ?? 0));
+});
+
+describe('in the schedule `async`', () => {
+  const faults = { latency: 40, jitter: 20, loss: 0 };
+  // No trainer has room for two shards.
+  const roomy = (deployment: SimulationOptions['deployment']) => ({
+    ...deployment,
+    needs: deployment.needs.map((need) => ({ ...need, memory: 0.9e12 })),
+  });
+  const calm = { faults, nodes: 4, call: 80, ticks: 8 };
+
+  test('a training on values that may be old ends sooner where frames are long on their way', () => {
+    const [strict, free] = [chain(4, 20, 1, 20), freeChain(4, 20, 1, 20)].map((deployment) =>
+      simulate(options(1, { ...calm, deployment: roomy(deployment) })),
+    );
+    for (const result of [strict, free]) expect(result).toMatchObject({ phase: 'done', violations: [] });
+    expect(free?.time).toBeLessThan(0.8 * (strict?.time ?? 0));
+  });
+
+  test('a training ends however trainers come and go, and a shard without an owner gets one', () => {
+    const deployment = roomy(freeChain(4, 60, 2, 10));
+    for (const seed of [1, 2, 3]) {
+      const lives = { ...CHURN, lives: 15_000, away: 3000 };
+      const found = simulate(options(seed, { faults: lives, deployment, nodes: 6, call: 80, ticks: 8, until: 600_000 }));
+      expect(found, `seed ${seed}`).toMatchObject({ phase: 'done', violations: [] });
+      expect(found.epochs, `seed ${seed}`).toBeGreaterThan(2);
+      expect(found.longestWithoutOwner, `seed ${seed}`).toBeLessThan(30_000);
+    }
+  });
 });
 
 test('shards of one trainer hand their frames over directly, and the training ends', () => {

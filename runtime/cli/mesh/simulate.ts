@@ -1,6 +1,5 @@
 /** `nmc simulate`: the state machines of the mesh on a virtual network, for a plan's shards; recorded, and again. */
 import { readFileSync } from 'node:fs';
-import type { Plan } from '../../../spec/plan.ts';
 import { RECORDED_PIECE } from '../../net/recording-shapes.ts';
 import { type RecordedPiece, Recording } from '../../roles/recording.ts';
 import { churnOf, type Faults } from '../../simulation/faults.ts';
@@ -24,7 +23,7 @@ import { EXIT } from '../shell/command.ts';
 import { trainingOf } from '../training/train-settings.ts';
 import type { SimulateArguments } from './options.ts';
 import { replayRun } from './replay-run.ts';
-import { virtualRun } from './simulated-plan.ts';
+import { type SimulatedPlan, virtualRun } from './simulated-plan.ts';
 
 const CALM: Faults = { latency: 20, jitter: 10, loss: 0 };
 const NUMBERS = ['latency', 'jitter', 'loss', 'lives', 'away', 'synchronizerLives'] as const;
@@ -42,13 +41,13 @@ export default async function (args: SimulateArguments): Promise<number> {
   assertOfOneKind(args);
   const recordTo = args.record;
   const recording = recordTo === undefined ? undefined : new Recording();
-  const { plan } = openPlan(planOf(args));
-  const nodes = args.nodes ?? plan.shards.length;
+  const opened = openPlan(planOf(args));
+  const nodes = args.nodes ?? opened.plan.shards.length;
   const first = args.seed ?? 1;
   const tally = new SeedTally();
   for (let seed = first; seed < first + (args.seeds ?? 1); seed++) {
     const result = simulate({
-      ...optionsOf(args, plan, seed),
+      ...optionsOf(args, opened, seed),
       nodes,
       ...(recording ? { note: (...noted) => recording.note(...noted) } : {}),
     });
@@ -72,17 +71,17 @@ function assertOfOneKind({ record, seeds, churn, faults }: SimulateArguments): v
     throw new UserError('usage', '--churn draws the faults, and --faults names them', 'leave one of them out');
 }
 
-function optionsOf(args: SimulateArguments, plan: Plan, seed: number): Omit<SimulationOptions, 'nodes'> {
-  const training = trainingOf(plan);
-  if (training.async)
+function optionsOf(args: SimulateArguments, opened: SimulatedPlan, seed: number): Omit<SimulationOptions, 'nodes'> {
+  const training = trainingOf(opened.plan);
+  if (training.async?.late)
     throw new UserError(
-      'simulate/async',
-      'shards of this plan read what they have (schedule async), and without numbers calls are simulated in lockstep',
-      `to simulate its lockstep: ${nmc`compile FILE --partition K --schedule lockstep -o PLAN`}`,
+      'simulate/late',
+      'shards of this plan do without neighbours that do not answer, which is not simulated without numbers',
+      `to simulate it with neighbours that are waited for: ${nmc`compile FILE --partition K --schedule async --late wait -o PLAN`}`,
     );
   const batches = args.batches ?? 100;
   const runs = Array.from({ length: args.runs ?? 1 }, (_, i) => ({
-    ...virtualRun(plan, training, {
+    ...virtualRun(opened, training, {
       ...{ run: i === 0 ? RUN : `${RUN}-${i + 1}`, batches, seed: seed + i },
       epochs: args.epochs ?? training.epochs,
       snapshotEvery: args['snapshot-every'] ?? Math.max(1, Math.floor(batches / 4)),

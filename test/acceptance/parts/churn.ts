@@ -86,13 +86,13 @@ function withoutParts(run: SimulationResult['runs'][number]): SimulationResult['
 }
 
 function simulated(
-  { plan }: ReturnType<typeof openPlan>,
+  opened: ReturnType<typeof openPlan>,
   seed: number,
   { nodes, seconds }: { readonly nodes: number; readonly seconds: number },
 ): SimulationResult {
   const training = { run: MODEL, batches: BATCHES, epochs: EPOCHS, snapshotEvery: SNAPSHOT_EVERY, seed };
   const options = { nodes, seed, faults: churnOf(seed), until: 1000 * seconds };
-  return simulate({ ...virtualRun(plan, trainingOf(plan), training), ...options });
+  return simulate({ ...virtualRun(opened, trainingOf(opened.plan), training), ...options });
 }
 
 async function compiled({ root }: Context): Promise<ReturnType<typeof openPlan>> {
