@@ -74,9 +74,14 @@ function endedElsewhere(work: Work): RunState[] {
 
 /** Returns a name that no other member has: a second `trainer` becomes `trainer-2`. */
 function uniqueName(work: Work, key: string, asked: string): string {
-  const taken = new Set(members(work).flatMap((m) => (m.key === key ? [] : [m.name])));
+  const all = work.state.members;
+  // Where a thousand trainers come at once, a list of all names for each of them would be a million.
+  const isTaken = (name: string): boolean => {
+    for (const other in all) if (all[other]?.name === name && other !== key) return true;
+    return false;
+  };
   let name = asked;
-  for (let n = 2; taken.has(name); n++) name = `${asked.slice(0, MAX_NAME_CHARACTERS - `-${n}`.length)}-${n}`;
+  for (let n = 2; isTaken(name); n++) name = `${asked.slice(0, MAX_NAME_CHARACTERS - `-${n}`.length)}-${n}`;
   return name;
 }
 

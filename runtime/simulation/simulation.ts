@@ -72,6 +72,7 @@ const ENDED: readonly string[] = ['done', 'failed'];
 const LOOK_MS = 5;
 /** Losses of a predictor's questions, as many times as those of messages: each is several. */
 const QUESTION_LOSSES = 20;
+const FNV = 0x01000193;
 
 function keyOf(node: number): string {
   return `node-${node}`;
@@ -112,6 +113,8 @@ class Simulation {
   #kills = 0;
   #withoutRoom = 0;
   #trace = 0x811c9dc5;
+  readonly #time = new Float64Array(1);
+  readonly #timeBits = new Uint32Array(this.#time.buffer);
   #events = 0;
 
   constructor(options: SimulationOptions) {
@@ -140,7 +143,7 @@ class Simulation {
     for (const run of beside) this.#queue.add(run.at, { kind: 'deploy', run });
     for (let next = this.#queue.next(); next && next.at <= until; next = this.#queue.next()) {
       this.#now = next.at;
-      this.#note(`${next.at.toFixed(3)} ${next.what.kind} ${'node' in next.what ? next.what.node : ''}`);
+      this.#note(next.at, next.what.kind, 'node' in next.what ? next.what.node : -1);
       this.#happen(next.what);
       for (const [run, { phase }] of this.#stored)
         if (ENDED.includes(phase) && !this.#ends.has(run)) this.#ends.set(run, this.#now);
@@ -460,8 +463,15 @@ class Simulation {
     return -mean * Math.log(1 - this.#uniform());
   }
 
-  #note(text: string): void {
+  /** FNV-1a over all bits of the time, what happens and where. */
+  #note(at: number, kind: string, node: number): void {
     this.#events++;
-    for (let i = 0; i < text.length; i++) this.#trace = Math.imul(this.#trace ^ text.charCodeAt(i), 0x01000193);
+    this.#time[0] = at;
+    const [low = 0, high = 0] = this.#timeBits;
+    let trace = Math.imul(this.#trace ^ low, FNV);
+    trace = Math.imul(trace ^ high, FNV);
+    trace = Math.imul(trace ^ node, FNV);
+    for (let i = 0; i < kind.length; i++) trace = Math.imul(trace ^ kind.charCodeAt(i), FNV);
+    this.#trace = trace;
   }
 }

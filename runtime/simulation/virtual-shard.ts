@@ -54,6 +54,7 @@ export class VirtualShard implements DrivenShard {
   readonly #owners = new Map<number, Neighbour>();
   readonly #agreed = new Map<number, string>();
   readonly #neighbours: VirtualNeighbours;
+  readonly #tag: Uint8Array;
   /** By neighbour, the first tick of what it has got under the keys of now; nothing: it has got nothing. */
   readonly #sentSince = new Map<number, number>();
   /** The first tick that this owner has computed without a gap. */
@@ -82,6 +83,7 @@ export class VirtualShard implements DrivenShard {
     const { shard, neighbours, deployment, ticks } = options;
     const { microbatches, schedule, staleness = 0 } = deployment;
     const free = schedule === 'async' ? staleness : undefined;
+    this.#tag = runTag(deployment.run);
     this.#neighbours = new VirtualNeighbours({
       ...{ shard, neighbours, microbatches, steps: ticks * microbatches },
       staleness: free,
@@ -309,7 +311,7 @@ export class VirtualShard implements DrivenShard {
   }
 
   #say(to: number, asks: boolean): void {
-    const { shard, key, deployment, calls } = this.#options;
+    const { shard, key, calls } = this.#options;
     const owner = this.#owners.get(to)?.key;
     if (owner === undefined || this.#neighbours.isAway(to)) return;
     const since = this.#sinceFor(to);
@@ -319,7 +321,7 @@ export class VirtualShard implements DrivenShard {
       return;
     }
     const counter = ++this.#packets;
-    const place = { run: runTag(deployment.run), term: this.#term, from: shard, to, keys: 0, counter };
+    const place = { run: this.#tag, term: this.#term, from: shard, to, keys: 0, counter };
     const packet = new Uint8Array(BORDER_HEAD + BODY_BYTES);
     packet.set(encodeBorderHead(place));
     const body = new DataView(packet.buffer, BORDER_HEAD);

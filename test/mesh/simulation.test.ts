@@ -99,7 +99,9 @@ describe('in the schedule `async`', () => {
     const deployment = roomy(freeChain(4, 60, 2, 10));
     for (const seed of [1, 2, 3]) {
       const lives = { ...CHURN, lives: 15_000, away: 3000 };
-      const found = simulate(options(seed, { faults: lives, deployment, nodes: 6, call: 80, ticks: 8, until: 600_000 }));
+      const found = simulate(
+        options(seed, { faults: lives, deployment, nodes: 6, call: 80, ticks: 8, until: 600_000 }),
+      );
       expect(found, `seed ${seed}`).toMatchObject({ phase: 'done', violations: [] });
       expect(found.epochs, `seed ${seed}`).toBeGreaterThan(2);
       expect(found.longestWithoutOwner, `seed ${seed}`).toBeLessThan(30_000);

@@ -11,7 +11,7 @@ import { bordersPart } from './borders.ts';
 import { casesPart } from './cases.ts';
 import { chaosParts } from './chaos.ts';
 import { chaosNumbersPart } from './chaos-numbers.ts';
-import { churnPart } from './churn.ts';
+import { churnParts } from './churn.ts';
 import { codecsPart } from './codecs.ts';
 import { containerPart } from './container.ts';
 import { cortexPart } from './cortex.ts';
@@ -64,7 +64,7 @@ export const parts: readonly Part[] = [
   peersPart,
   gpuPart,
   fanOutPart,
-  churnPart,
+  ...churnParts,
   chaosNumbersPart,
   ...chaosParts,
   ...natsParts,
