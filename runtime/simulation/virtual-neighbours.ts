@@ -24,7 +24,7 @@ export interface VirtualNeighboursOptions {
 }
 
 const NONE: ReadonlySet<number> = new Set();
-const NOBODY: readonly number[] = [];
+const NO_SHARDS: readonly number[] = [];
 
 export class VirtualNeighbours {
   readonly #options: VirtualNeighboursOptions;
@@ -76,7 +76,7 @@ export class VirtualNeighbours {
     const { microbatches, staleness } = this.#options;
     const tick = computed - of;
     // The first of each microbatch needs none.
-    if (tick < microbatches) return NOBODY;
+    if (tick < microbatches) return NO_SHARDS;
     const least = staleness === undefined ? tick - microbatches + 1 : Math.max(1, tick - staleness);
     return this.#without(least, of);
   }
@@ -111,7 +111,7 @@ export class VirtualNeighbours {
   #without(ticks: number, of: number): readonly number[] {
     const { shard: own } = this.#options;
     const absent = this.#away.has(own) ? this.#lost : this.#away;
-    let missing = NOBODY;
+    let missing = NO_SHARDS;
     for (const [shard, heard] of this.#heard)
       if (!absent.has(shard) && this.#newest(heard, of) < of + ticks) missing = [...missing, shard];
     return missing;

@@ -25,7 +25,7 @@ test('a tick waits for the one before it of every neighbour, a free one for none
   expect(free.missingForEnd(0)).toEqual([2]);
 });
 
-test('who is away is not waited for, unless this shard rests itself: then only who was given up is not', () => {
+test('a neighbour that is away is not waited for, unless this shard rests: then only one that was given up is not', () => {
   const neighbours = between(2);
   expect(neighbours.setAway([2], [])).toBe(true);
   expect(neighbours.setAway([2], [])).toBe(false);
@@ -36,7 +36,7 @@ test('who is away is not waited for, unless this shard rests itself: then only w
   expect(neighbours.missingForEnd(0)).toEqual([0]);
 });
 
-test('calls of which a neighbour that was away sends nothing are left to it, and the next ones are made', () => {
+test('calls of which a neighbour that was away sends nothing are left out, and the next ones are made', () => {
   const neighbours = between(2);
   neighbours.hear(0, 2 * STEPS + 1, 0);
   neighbours.hear(2, 2 * STEPS + 1, 2 * STEPS);
