@@ -3,7 +3,7 @@
  * is made of the graph, whatever it is made for (semantics.md, equation 2b).
  */
 import { constant, leaf } from '../operators/expr.ts';
-import type { Graph, GraphNode } from './graph.ts';
+import type { Graph, GraphLink, GraphNode } from './graph.ts';
 import { components } from './order.ts';
 
 /** The graph in which only these nodes, and those that are exact as written, are what they were. */
@@ -41,15 +41,21 @@ export function valuesExposed(graph: Graph): Set<string> {
  * is. Links through nodes that are exact as written are one link, whose target is behind them.
  *
  * @param places shards of each node: several where it is tiled
+ * @param isFed whether what a link reads is in the data that every shard is fed: nothing crosses there
  */
-export function valuesAtBorders(graph: Graph, places: ReadonlyMap<string, ReadonlySet<number>>): Set<string> {
+export function valuesAtBorders(
+  graph: Graph,
+  places: ReadonlyMap<string, ReadonlySet<number>>,
+  isFed: (link: GraphLink) => boolean = () => false,
+): Set<string> {
   const shardsOf = (name: string): readonly number[] => [...(places.get(name) ?? [])];
   const tiled = (name: string): boolean => shardsOf(name).length > 1;
   const kept = new Set(graph.nodes.map((n) => n.name).filter(tiled));
   const exact = linksFromExact(graph);
-  for (const { source, target } of graph.links) {
-    if (tiled(source) || shardsOf(source)[0] !== shardsOf(target)[0])
-      for (const name of behindExact(target, exact)) kept.add(name);
+  for (const link of graph.links) {
+    const { source, target } = link;
+    const crosses = tiled(source) || shardsOf(source)[0] !== shardsOf(target)[0];
+    if (crosses && !isFed(link)) for (const name of behindExact(target, exact)) kept.add(name);
     if (tiled(target)) kept.add(source);
   }
   return kept;

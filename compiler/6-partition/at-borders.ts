@@ -1,20 +1,31 @@
 /** `values = borders`: a model that was cut with all of its values, with those alone that its borders keep. */
 import { parseOrigin } from '../../spec/names.ts';
 import type { Program } from '../../spec/program.ts';
+import type { TrainTask } from '../3-check/checked.ts';
 import type { Graph } from '../4-graph/graph.ts';
 import { valuesAtBorders } from '../4-graph/values.ts';
 import type { CutPieces } from './cut-pieces.ts';
+import { sideOf } from './shards/pieces.ts';
 import { tiledOwners } from './tiles/owners.ts';
 import { tileProgram } from './tiles/tile.ts';
 
-/** Nodes that keep their values where the graph is cut so. */
-export function keptBy(graph: Graph, { pieces, part }: CutPieces): Set<string> {
+/**
+ * Nodes that keep their values where the graph is cut so. A sense whose links have their weights with what they predict
+ * computes nothing: its samples go to whoever reads them, wherever it is itself.
+ */
+export function keptBy(
+  graph: Graph,
+  { pieces, part }: Pick<CutPieces, 'pieces' | 'part'>,
+  task: Pick<TrainTask, 'clamps'> | undefined,
+): Set<string> {
   const places = new Map<string, Set<number>>();
   pieces.forEach((piece, i) => {
     const { name } = parseOrigin(piece);
     places.set(name, (places.get(name) ?? new Set()).add(part[i] as number));
   });
-  return valuesAtBorders(graph, places);
+  const held = new Set(task?.clamps.flatMap(({ node, when }) => (when ? [] : [node])));
+  const senses = new Set(graph.nodes.flatMap(({ name, role }) => (role === 'sense' && held.has(name) ? [name] : [])));
+  return valuesAtBorders(graph, places, (link) => senses.has(link.source) && sideOf(graph, link) === 'target');
 }
 
 /**

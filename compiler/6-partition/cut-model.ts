@@ -148,7 +148,7 @@ function evenCut(given: Uncut, machines: Machines, options: CutOptions): CutMode
     const late = uncut.async && (tooLate({ graph, task }, cut, uncut.async) ?? unpairedErrors(task, split));
     return late ?? { ...placed(machines, cut), graph, task, program: cut.program, split };
   }
-  const { lowered, ...at } = fewestBorders(given.borders, graph, [cut, ...(kept ? [] : [linePieces(cutting) ?? cut])]);
+  const { lowered, ...at } = fewestBorders(given.borders, uncut, [cut, ...(kept ? [] : [linePieces(cutting) ?? cut])]);
   const short = tooFewTicks(lowered);
   if (short) return short;
   const again = cutAgain(at.cut, lowered.graph, passedByNode({ ...uncut, ...lowered }, passed));
@@ -170,11 +170,11 @@ function placed(machines: Machines, { pieces, part, tiling }: CutPieces): Pick<C
 /** The cut with the fewest nodes that an error has to pass; of equals the first. */
 function fewestBorders(
   { keeping }: NonNullable<Uncut['borders']>,
-  graph: Graph,
+  { graph, task }: Pick<Lowered, 'graph' | 'task'>,
   cuts: readonly [CutPieces, ...CutPieces[]],
 ): { readonly cut: CutPieces; readonly lowered: Lowered } {
   const [first, ...others] = cuts.map((cut) => {
-    const lowered = keeping(keptBy(graph, cut));
+    const lowered = keeping(keptBy(graph, cut, task));
     return { cut, lowered, hops: (lowered.task && reachOf(lowered.graph, lowered.task)?.hops) ?? 0 };
   });
   if (!first) throw new Error('no cut');

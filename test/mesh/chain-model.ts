@@ -93,8 +93,8 @@ export function staged(
 }
 
 /** For the schedule `async`. */
-export function freePlanOf(shards: number, staleness: number, model = CHAIN, late?: 'absent') {
-  return builtPlan(staged(1, 0, { staleness, model, ...(late && { late }) }), { shards });
+export function freePlanOf(shards: number, staleness: number, model = CHAIN, late?: 'absent', microbatches = 1) {
+  return builtPlan(staged(microbatches, 0, { staleness, model, ...(late && { late }) }), { shards });
 }
 
 /** @param isWide its nodes have more than 32 values */

@@ -27,8 +27,8 @@ import {
   schedulesOf,
 } from '../planning/asked-schedule.ts';
 import { placementNeeds } from '../planning/placement-needs.ts';
-import { type Prediction, placeOn, predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
-import { rated } from '../planning/rated-shard.ts';
+import { type Prediction, placeOn, predictPlaced, predictRate, type RatedTrainer } from '../planning/predict-rate.ts';
+import { type RatedShard, rated } from '../planning/rated-shard.ts';
 import { buildStagesFor } from './compile-model.ts';
 import type { CompileArguments } from './options.ts';
 
@@ -44,28 +44,30 @@ const USUAL = 8;
 const WORTH = 1.01;
 
 /**
- * That a training can be pipelined, and into so many parts.
+ * That the batches of a training can be divided, and into so many parts.
  *
- * @throws UserError for a training that cannot be pipelined, or not so
+ * @throws UserError for a training whose batches cannot be divided, or not so
  */
 export function assertPipelined({ graph, task }: Staged, { schedule, microbatches }: AskedSchedule): void {
   const problem = task ? pipelineProblem(graph, task) : 'it has no training';
-  const asked = schedule === undefined || isOption(schedule) ? '' : `, as ${schedule.by} asks`;
+  const isFree = schedule?.value === 'async';
+  const by = isFree ? microbatches : schedule;
+  const asked = by === undefined || isOption(by) ? '' : `, as ${by.by} asks`;
   if (problem !== undefined || !task)
     throw new UserError(
       'deploy/pipelined',
-      `${task?.name ?? graph.name} cannot be pipelined${asked}: ${problem}`,
-      'use --schedule lockstep, or --microbatches 1',
+      `${task?.name ?? graph.name} cannot be ${isFree ? 'divided into microbatches' : 'pipelined'}${asked}: ${problem}`,
+      isFree ? 'leave out the microbatches, or say --microbatches 1' : 'use --schedule lockstep, or --microbatches 1',
     );
   if (microbatches === undefined) return;
   const possible = possibleMicrobatches(task.batch);
   if (possible.includes(microbatches.value)) return;
-  const by = isOption(microbatches) ? '' : `${microbatches.by}: `;
+  const who = isOption(microbatches) ? '' : `${microbatches.by}: `;
   throw new UserError(
     'deploy/microbatches',
     microbatches.value > MAX_MICROBATCHES
-      ? `${by}${microbatches.value} microbatches are more than the ${MAX_MICROBATCHES} that are possible`
-      : `${by}a batch of ${task.batch} cannot be divided into ${microbatches.value} parts of ${microbatchSizes(task.batch, microbatches.value).size}: no sample would be left for the last`,
+      ? `${who}${microbatches.value} microbatches are more than the ${MAX_MICROBATCHES} that are possible`
+      : `${who}a batch of ${task.batch} cannot be divided into ${microbatches.value} parts of ${microbatchSizes(task.batch, microbatches.value).size}: no sample would be left for the last`,
     `use ${possible.join(', ')}; or another --batch`,
   );
 }
@@ -90,7 +92,7 @@ export function asScheduled(
     if (shards === 1) throw needsShards('one shard has no neighbours whose values could be late');
     assertFree(whole, asked);
     const async = { staleness: asked.staleness?.value ?? staleness, ...leaving(asked) };
-    return buildStagesFor(shards, selected, 1, async);
+    return buildStagesFor(shards, selected, asked.microbatches?.value ?? 1, async);
   }
   if (!isPipelined(asked)) return whole;
   assertPipelined(whole, asked);
@@ -108,8 +110,11 @@ function needsShards(reason: string): UserError {
   return new UserError('deploy/schedule', reason, 'leave out --schedule async, or ask for more shards');
 }
 
-/** @throws UserError `deploy/schedule` for a rule whose values may not be late */
-export function assertFree({ graph, task }: Staged, { schedule }: AskedSchedule): void {
+/** @throws UserError for a rule whose values may not be late, or batches that cannot be divided as they are to be */
+export function assertFree(staged: Staged, given: AskedSchedule): void {
+  const { graph, task } = staged;
+  const { schedule, microbatches } = given;
+  if ((microbatches?.value ?? 1) > 1) assertPipelined(staged, given);
   const problem = task && scheduleProblem('async', graph, task);
   if (problem === undefined) return;
   const asked = schedule === undefined || isOption(schedule) ? '' : `, as ${schedule.by} asks`;
@@ -158,4 +163,47 @@ export function chooseDivision(
     }
   }
   return best ?? { microbatches: usualMicrobatches(staged.task.batch), wholeNodes: false };
+}
+
+/**
+ * Parts of a batch in the schedule `async`: each has ticks of its own, so a frame is on its way while a shard works on
+ * another part. The number with the highest predicted rate; of equals the fewest, one where nothing was measured.
+ *
+ * @param shards of the whole batch, as that schedule cuts it
+ * @param staleness ticks
+ * @param on keys of trainers, by shard
+ */
+export function chooseParts(
+  { graph, task }: Pick<Staged, 'graph'> & { readonly task: NonNullable<Staged['task']> },
+  shards: readonly RatedShard[],
+  {
+    trainers,
+    codec,
+    staleness,
+    on,
+  }: {
+    readonly trainers: readonly RatedTrainer[];
+    readonly codec: BorderCodec;
+    readonly staleness: number;
+    readonly on: readonly string[] | undefined;
+  },
+): number {
+  if (pipelineProblem(graph, task) !== undefined) return 1;
+  let best = { parts: 1, rate: 0 };
+  for (const microbatches of evenMicrobatches(task.batch)) {
+    const division = { microbatches, ahead: 0 };
+    const { needs, pace } = placementNeeds(shards, codec, division);
+    const placed = needs.map((need, i) => ({
+      memory: shards[i]?.state ?? 0,
+      flops: need.work.flops,
+      bytes: 0,
+      ...need,
+    }));
+    const { owners } = placeOn(placed, trainers, { pace, microbatches, ...(on ? { on } : {}) });
+    if (owners.length < shards.length) continue;
+    const found = predictPlaced({ shards, owners, trainers, codec, division, staleness });
+    if (found && found.batchesPerSecond > best.rate * WORTH)
+      best = { parts: microbatches, rate: found.batchesPerSecond };
+  }
+  return best.parts;
 }

@@ -38,7 +38,13 @@ import {
   selectTask,
   settings,
 } from '../compiling/compile-model.ts';
-import { assertFree, assertPipelined, chooseDivision, usualMicrobatches } from '../compiling/microbatches.ts';
+import {
+  assertFree,
+  assertPipelined,
+  chooseDivision,
+  chooseParts,
+  usualMicrobatches,
+} from '../compiling/microbatches.ts';
 import {
   type AskedSchedule,
   askedSchedule,
@@ -225,7 +231,7 @@ function prepare(args: DeployArguments): Prepared {
     assertPipelined(whole, asked);
   const isFree = asked.schedule?.value === 'async';
   if (isFree && (shardsSaid?.value ?? 2) > 1) assertFree(whole, asked);
-  const given = pipelined ? asked.microbatches : undefined;
+  const given = pipelined || isFree ? asked.microbatches : undefined;
   return {
     fitting: (trainers, beyond) => fittingShards(whole, trainers, beyond),
     finish: async (trainers, codec) => {
@@ -252,8 +258,10 @@ function prepare(args: DeployArguments): Prepared {
         said && asked.staleness === undefined
           ? { ...said, staleness: staleBy({ ...first, task: selected.task }, cutFirst, { trainers, codec, on }) }
           : said;
-      const stagesOf = (of: typeof selected) => buildStages(of, undefined, parts, free);
-      const before = free?.staleness === said?.staleness ? cutFirst : planned(stagesOf(selected));
+      const inParts = free && given === undefined ? partsFor(whole, cutFirst, { trainers, codec, on, ...free }) : parts;
+      const stagesOf = (of: typeof selected) => buildStages(of, undefined, inParts, free);
+      const isAsFirst = free?.staleness === said?.staleness && inParts === parts;
+      const before = isAsFirst ? cutFirst : planned(stagesOf(selected));
       const { plan, files } = isAutoRate(wanted.task)
         ? planned(
             stagesOf(await withFoundRate(wanted, { plan: before.plan, chosen, device: await commandDevice('cpu') })),
@@ -302,6 +310,11 @@ function staleBy(
   return measuredStaleness({ graph, task, plan, shards: shards.map(rated), ...others, ...(on ? { on } : {}) });
 }
 
+/** Of a batch in `async`, by what was measured. */
+function partsFor(whole: Trained, { shards = [] }: BuiltPlan, at: Parameters<typeof chooseParts>[2]): number {
+  return chooseParts(whole, shards.map(rated), at);
+}
+
 /** As many as train fastest; one where that cannot be told, or none fits. */
 function chosenShards(
   whole: Trained,
@@ -319,11 +332,12 @@ function chosenShards(
 
 function saidBy(asked: AskedSchedule, shards: number, ahead: number): SaidBy {
   if (shards === 1) return { schedule: 'one shard' };
+  const isFree = asked.schedule?.value === 'async';
   return {
     schedule: asked.schedule?.by ?? 'the default',
-    ...(isPipelined(asked) ? { microbatches: asked.microbatches?.by ?? CHOSEN } : {}),
+    ...(isPipelined(asked) || isFree ? { microbatches: asked.microbatches?.by ?? CHOSEN } : {}),
     ...(ahead > 0 && asked.ahead ? { ahead: asked.ahead.by } : {}),
-    ...(asked.schedule?.value === 'async' ? { staleness: asked.staleness?.by ?? MEASURED } : {}),
+    ...(isFree ? { staleness: asked.staleness?.by ?? MEASURED } : {}),
   };
 }
 

@@ -137,7 +137,7 @@ export const DEPLOY = {
   ),
   late: text(LATE_TEXT),
   microbatches: whole(
-    'of pipelined; by default as the model says, or chosen for the trainers of the mesh',
+    'of pipelined and async; by default as the model says, or chosen for the trainers of the mesh',
     MICROBATCHES_RANGE,
   ),
   ahead: whole(

@@ -5,6 +5,7 @@
 import type { BuiltPlan } from '../../../compiler/8-plan/build.ts';
 import { type Costs, runningApart, secondsOfCounted, secondsOfFrame } from '../../../spec/costs.ts';
 import { TRAIN } from '../../../spec/names.ts';
+import { type Program, sizeOf } from '../../../spec/program.ts';
 import { feedBatches } from '../../data/feed.ts';
 import { statisticsOf } from '../../data/statistics.ts';
 import type { DeviceSession, Executable, FieldData } from '../../device/device.ts';
@@ -102,6 +103,41 @@ export async function trainTimed(timed: TimedTraining): Promise<TimedEnd> {
   } finally {
     await Promise.all(devices.map((device) => device.close()));
   }
+}
+
+/** Of some batches of a training, without numbers: what they take depends on none. */
+export async function paceTimed(
+  built: BuiltPlan,
+  network: TimedNetwork,
+  batches: number,
+): Promise<Pick<TimedEnd, 'seconds' | 'worked'>> {
+  const sources = sourcesOf(built);
+  const opened = sources.map((source) => ({ ...source, device: zerosOf(source.executable.program) }));
+  const { async } = trainingOf(built.plan);
+  const shards = new TimedShards(opened, network, async && newestWithin(async.staleness));
+  const trained = sources.flatMap(({ schedule }) => schedule.functions.filter(({ name }) => name === TRAIN));
+  const inputs = Object.fromEntries(
+    trained.flatMap(({ inputs: fields, batch, microbatches = 1 }) =>
+      fields.map(({ name, shape }) => [name, new Float32Array(batch * microbatches * sizeOf(shape))] as const),
+    ),
+  );
+  const calls = Array.from({ length: batches }, (_, batch) => ({ name: TRAIN, inputs, position: { batch, batches } }));
+  await shards.run(calls);
+  return { seconds: shards.now, worked: shards.worked };
+}
+
+/** A device on which everything is zero. */
+function zerosOf({ functions }: Program): Pick<DeviceSession, 'run'> {
+  const results = new Map(
+    functions.map((f) => {
+      const shapes = new Map(f.blocks.flatMap(({ ops }) => ops.map(({ id, shape }) => [id, shape] as const)));
+      const zeros = f.results.map(
+        ({ name, value }) => [name, new Float32Array(sizeOf(shapes.get(value) ?? []))] as const,
+      );
+      return [f.name, Object.fromEntries(zeros)] as const;
+    }),
+  );
+  return { run: (name) => Promise.resolve(results.get(name) ?? {}) };
 }
 
 /** Each shard on one core of a machine with these costs; frames as trainers seal and open them. */

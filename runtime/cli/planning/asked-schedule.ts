@@ -20,7 +20,7 @@ export interface AskedSchedule {
   readonly staleness?: Asked<number>;
   /** Of `async`: what becomes of a neighbour that does not answer, where somebody said it. */
   readonly late?: Asked<Late>;
-  /** Parts of a batch, where it is pipelined and somebody said how many. */
+  /** Parts of a batch, where it is pipelined or asynchronous and somebody said how many. */
   readonly microbatches?: Asked<number>;
   /** Whether a batch begins before the weight step of the one before it: 1, where somebody said so. */
   readonly ahead?: Asked<number>;
@@ -61,7 +61,7 @@ export function askedSchedule(args: ScheduleArguments, schedules: readonly Sched
     ahead: begun === undefined ? undefined : { value: begun, by: '--ahead' },
   };
   const declared = declaredBy(schedules);
-  const said = impliedBy(given) ?? impliedBy(declared);
+  const said = impliedBy(given, declared.schedule) ?? impliedBy(declared);
   const stale = args.staleness;
   const option = (['staleness', 'late'] as const).find((name) => args[name] !== undefined);
   if (option !== undefined && said?.value !== 'async')
@@ -79,7 +79,9 @@ export function askedSchedule(args: ScheduleArguments, schedules: readonly Sched
     if (said?.value !== 'async') return said ? { schedule: said } : {};
     const staleness = stale === undefined ? numberIn(schedules, 'staleness') : { value: stale, by: '--staleness' };
     const late = lateOf(args) ?? declaredLate(schedules);
-    return { schedule: said, ...(staleness && { staleness }), ...(late && { late }) };
+    const parts = given.microbatches ?? declared.microbatches;
+    const divided = parts && { microbatches: parts };
+    return { schedule: said, ...(staleness && { staleness }), ...(late && { late }), ...divided };
   }
   const microbatches = given.microbatches ?? declared.microbatches;
   // One part is lockstep: who asks for it says so of what the model has of ahead, too.
@@ -104,14 +106,22 @@ interface Requested {
   readonly ahead?: Asked<number> | undefined;
 }
 
-/** The schedule that one side asks for; a number of microbatches alone means `pipelined`. */
-function impliedBy({ schedule, microbatches }: Requested): Asked<ScheduleName> | undefined {
-  if (schedule && schedule.value !== 'pipelined' && (microbatches?.value ?? 1) > 1)
+/**
+ * The schedule that one side asks for; a number of microbatches alone means `pipelined`.
+ *
+ * @param otherwise what the other side asks for: a number alone divides the batches of `async`, too
+ */
+function impliedBy(
+  { schedule, microbatches }: Requested,
+  otherwise?: Asked<ScheduleName>,
+): Asked<ScheduleName> | undefined {
+  if (schedule?.value === 'lockstep' && (microbatches?.value ?? 1) > 1)
     throw new UserError(
       'deploy/schedule',
       `${schedule.by} asks for ${schedule.value}, which does not divide a batch, and ${microbatches?.by} for ${microbatches?.value} microbatches`,
       'ask for pipelined, or leave out the microbatches',
     );
+  if (!schedule && microbatches && otherwise?.value === 'async') return otherwise;
   return schedule ?? (microbatches && { value: 'pipelined', by: microbatches.by });
 }
 

@@ -4,7 +4,7 @@
  * figures depend on no load. Each side has the division, or the age of values, with which a batch is fastest.
  */
 import type { BuiltPlan } from '../../../compiler/8-plan/build.ts';
-import { type TimedEnd, type TimedPoint, trainTimed } from '../../../runtime/cli/mesh/timed-training.ts';
+import { paceTimed, type TimedPoint, trainTimed } from '../../../runtime/cli/mesh/timed-training.ts';
 import { openWithin } from '../../../runtime/device/cpu/here.ts';
 import type { Executable } from '../../../runtime/device/device.ts';
 import { KeptRows } from '../kept-rows.ts';
@@ -134,10 +134,11 @@ class Comparison {
     const name = `${this.#of.name}, pace, ${scheduleText(schedule)}, ${roundTrip} ms`;
     const known = this.#kept.get(name);
     if (known && 'seconds' in known) return known;
-    const end = await this.#trained(schedule, roundTrip, { batches: TRIED });
+    const built = this.#builtFor(schedule);
+    const end = await paceTimed(built, this.#of.network(built, roundTrip), TRIED);
     const mean = (of: 'all' | 'onNew'): number =>
       end.worked.reduce((sum, worked) => sum + worked[of], 0) / end.worked.length / end.seconds;
-    const ticks = this.#builtFor(schedule).plan.training?.ticks ?? 0;
+    const ticks = built.plan.training?.ticks ?? 0;
     const pace = { schedule, ticks, seconds: end.seconds / TRIED, busy: mean('all'), onNew: mean('onNew') };
     this.#kept.keep(name, pace);
     this.#context.progress(`${name}: ${(1000 * pace.seconds).toFixed(1)} ms a batch, works ${percentText(pace.busy)}`);
@@ -148,23 +149,16 @@ class Comparison {
     const name = `${this.#of.name}, ${scheduleText(schedule)}, ${roundTrip} ms`;
     const known = this.#kept.get(name);
     if (known && 'points' in known) return known;
-    const { points, broken } = await this.#trained(schedule, roundTrip, { every: this.#of.every });
+    const built = this.#builtFor(schedule);
+    const { points, broken } = await trainTimed({
+      ...{ built, data: await dataFor(this.#of, built, this.#data, SEED), network: this.#of.network(built, roundTrip) },
+      open: (executable: Executable) => Promise.resolve(openWithin(executable)),
+      ...{ seed: SEED, every: this.#of.every },
+    });
     const learnt = { points, ...(broken === undefined ? {} : { broken }) };
     this.#kept.keep(name, learnt);
     this.#context.progress(`${name}: ${broken ?? points.map((p) => valueText(this.#of, p.value)).join(' ')}`);
     return learnt;
-  }
-
-  async #trained(
-    schedule: TimedSchedule,
-    roundTrip: number,
-    how: { readonly batches?: number; readonly every?: number },
-  ): Promise<TimedEnd> {
-    const built = this.#builtFor(schedule);
-    const data = await dataFor(this.#of, built, this.#data, SEED);
-    const network = this.#of.network(built, roundTrip);
-    const open = (executable: Executable) => Promise.resolve(openWithin(executable));
-    return trainTimed({ built, data, network, open, seed: SEED, ...how });
   }
 
   #builtFor(schedule: TimedSchedule): BuiltPlan {
@@ -190,8 +184,9 @@ function batchesTo(points: readonly TimedPoint[], aim: number, isLess: boolean):
 
 function scheduleText({ shards, microbatches = 1, staleness }: TimedSchedule): string {
   if (shards === 1) return 'one machine';
-  if (staleness !== undefined) return `async, ${shards} shards, ${staleness} ticks old`;
-  return microbatches > 1 ? `pipelined, ${shards} shards, ${microbatches} parts` : `lockstep, ${shards} shards`;
+  const parts = microbatches > 1 ? `, ${microbatches} parts` : '';
+  if (staleness !== undefined) return `async, ${shards} shards, ${staleness} ticks old${parts}`;
+  return microbatches > 1 ? `pipelined, ${shards} shards${parts}` : `lockstep, ${shards} shards`;
 }
 
 const valueText = ({ isPerplexity }: TimedCase, value: number): string =>

@@ -103,6 +103,18 @@ test.each<[name: string, settings: string, options: Options, expected: unknown]>
     { schedule: 'async' },
     { schedule: { value: 'async', by: '--schedule' } },
   ],
+  [
+    'asynchronous shards in parts, as an option says, and the model',
+    '  microbatches = 2',
+    { schedule: 'async' },
+    { schedule: { value: 'async', by: '--schedule' }, microbatches: { value: 2, by: 'schedule home' } },
+  ],
+  [
+    'other parts of asynchronous shards',
+    '  mode = async\n  microbatches = 2',
+    { microbatches: '4' },
+    { schedule: { value: 'async', by: 'schedule home' }, microbatches: { value: 4, by: '--microbatches' } },
+  ],
 ])('the options decide before the model: %s', (_, settings, options, expected) =>
   expect(asked(settings, options)).toEqual(expected),
 );
@@ -111,7 +123,6 @@ test('lockstep together with microbatches is refused, whether an option or the m
   expect(() => asked('', { schedule: 'lockstep', microbatches: '4' })).toThrow('--schedule asks for lockstep');
   expect(() => asked('  mode = lockstep\n  microbatches = 4')).toThrow('schedule home asks for lockstep');
   expect(asked('  mode = lockstep\n  microbatches = 1').schedule?.value).toBe('lockstep');
-  expect(() => asked('', { schedule: 'async', microbatches: '4' })).toThrow('asks for async, which does not divide');
   expect(() => asked('', { schedule: 'async', ahead: '1' })).toThrow('--schedule asks for async');
   expect(() => asked('', { schedule: 'serial' })).toThrow('the schedule serial is unknown');
 });

@@ -1,5 +1,6 @@
 /** Schedule `async`: how old values may be follows from what the trainers have measured, and from the ticks there are. */
 import { expect, test } from 'vitest';
+import { chooseParts } from '../../../runtime/cli/compiling/microbatches.ts';
 import {
   measuredStaleness,
   mostStale,
@@ -61,6 +62,21 @@ test('a dry run counts with ticks that wait for none but what is older than the 
   expect(none).toBeCloseTo(strict, 9);
   expect(one).toBeGreaterThan(1.3 * strict);
   expect(two).toBeGreaterThan(one);
+});
+
+test('batches are divided where parts of one are less work, while frames are on their way', () => {
+  if (!task) throw new Error('no task');
+  const parts = (costs: Partial<Costs>): number => {
+    const there = trainers(40, 0).map((t) => ({ ...t, capability: { ...t.capability, costs: { ...FREE, ...costs } } }));
+    return chooseParts({ graph, task }, divided, { trainers: there, codec: 'f32', staleness: 2, on: OWNERS });
+  };
+  expect(parts({ flop: 1e-4 })).toBeGreaterThan(1);
+  // A run that costs the same whatever is in it.
+  expect(parts({ call: 0.01, run: 0.01 })).toBe(1);
+  const unmeasured = trainers(40, 0.01).map((t) => ({ ...t, capability: { ...t.capability, rate: 0 } }));
+  expect(
+    chooseParts({ graph, task }, divided, { trainers: unmeasured, codec: 'f32', staleness: 2, on: undefined }),
+  ).toBe(1);
 });
 
 test('it is told with what it answers', () => {

@@ -1,7 +1,7 @@
 /** Shards that really train in virtual time: the numbers of lockstep, and what delay, loss and `async` do to the time. */
 import { expect, test } from 'vitest';
 import type { BuiltPlan } from '../../../compiler/8-plan/build.ts';
-import { type TimedEnd, trainTimed } from '../../../runtime/cli/mesh/timed-training.ts';
+import { paceTimed, type TimedEnd, trainTimed } from '../../../runtime/cli/mesh/timed-training.ts';
 import { referenceDevice } from '../../../runtime/device/reference/reference.ts';
 import type { TimedNetwork } from '../../../runtime/simulation/timed-shards.ts';
 import { freePlanOf, planOf } from '../../mesh/chain-model.ts';
@@ -38,6 +38,21 @@ test('the time is that of the segments and the ways, the same each time', async 
   expect(sum(far.worked.map(({ all }) => all))).toBe(sum(near.worked.map(({ all }) => all)));
   const handled = await trained(freePlanOf(3, 0), { frame: (numbers) => numbers / 100 });
   expect(handled.seconds).toBeGreaterThan(near.seconds);
+});
+
+test('what batches take needs no numbers', async () => {
+  for (const plan of [planOf(3, 0), freePlanOf(3, 2, undefined, undefined, 2)]) {
+    const { seconds, worked } = await trained(plan, { way: 10 });
+    expect(await paceTimed(plan, { ...SECOND, way: 10 }, 3)).toEqual({ seconds, worked });
+  }
+});
+
+test('parts of a batch in free ticks use the time in which frames of others are on their way', async () => {
+  const work = { seconds: (_: number, segment: string) => (segment.includes('move') ? 0 : 4), way: 10 };
+  const whole = await paceTimed(freePlanOf(3, 2), { ...SECOND, ...work }, 3);
+  const halves = freePlanOf(3, 2, undefined, undefined, 2);
+  const half = { ...work, seconds: (shard: number, segment: string) => work.seconds(shard, segment) / 2 };
+  expect((await paceTimed(halves, { ...SECOND, ...half }, 3)).seconds).toBeLessThan(0.95 * whole.seconds);
 });
 
 test('free ticks wait less, and those without news are told apart', async () => {
