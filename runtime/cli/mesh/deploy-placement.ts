@@ -150,7 +150,7 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
     printed`${model} ${task} (${rule}), ${schedule}${parts}${begun}${sent} (${by})\n` +
     `${rows.join('\n')}\n` +
     printed`rate     ${rate}\n` +
-    lateText(figures.late, said) +
+    lateText(figures.late, training, said) +
     epochText(epoch) +
     printed`limit    ${limit}\n` +
     aloneText(alone, samplesPerSecond) +
@@ -161,11 +161,11 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
   );
 }
 
-function lateText(late: Figures['late'], { staleness: by = 'the default' }: SaidBy): string {
+function lateText(late: Figures['late'], { ticks: steps }: PlanTraining, { staleness: by = 'the default' }: SaidBy): string {
   if (!late) return '';
   const { staleness, tick, way } = late;
   const delays = tick === undefined || way === undefined ? undefined : { tick, way };
-  return printed`late     values of others ${staleText(staleness, by, delays)}\n`;
+  return printed`late     values of others ${staleText({ staleness, steps }, by, delays)}\n`;
 }
 
 function epochText(epoch: Figures['epoch']): string {

@@ -173,11 +173,11 @@ export default async function (args: DeployArguments): Promise<number> {
 
 /** How old values of others may be, and why. */
 function lateLine(
-  { async: free }: Pick<PlanTraining, 'async'>,
+  { async: free, ticks: steps }: Pick<PlanTraining, 'async' | 'ticks'>,
   { staleness: by = MEASURED }: SaidBy,
   delays: TickDelays | undefined,
 ): string {
-  return free ? `  values of others ${staleText(free.staleness, by, delays)}\n` : '';
+  return free ? `  values of others ${staleText({ ...free, steps }, by, delays)}\n` : '';
 }
 
 /** Nothing where they are not here, which planning can do without. */

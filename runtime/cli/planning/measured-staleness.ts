@@ -122,9 +122,13 @@ export function mostStale(
   return most;
 }
 
-/** How old values may be, who said so, and what it answers, in a line. */
-export function staleText(staleness: number, by: string, delays: TickDelays | undefined): string {
-  const bound = `at most ${ticksText(staleness)} old (${by})`;
+/** How old values may be, who said so, of how many ticks, and what it answers, in a line. */
+export function staleText(
+  { staleness, steps }: { readonly staleness: number; readonly steps?: number | undefined },
+  by: string,
+  delays: TickDelays | undefined,
+): string {
+  const bound = `at most ${ticksText(staleness)} old (${by})${steps === undefined ? '' : `, of ${steps} in a batch`}`;
   if (!delays) return `${bound}: how late they come was not measured`;
   const { tick, way } = delays;
   const late = Math.max(1, Math.ceil(way / tick));
