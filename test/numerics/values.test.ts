@@ -1,5 +1,6 @@
 /** `values = clusters | borders`: which nodes keep values, what that equals, and that the cut changes nothing else. */
 import { describe, expect, test } from 'vitest';
+import { keptBy } from '../../compiler/6-partition/at-borders.ts';
 import { cutModel } from '../../compiler/6-partition/cut-model.ts';
 import { uniformMachines } from '../../compiler/6-partition/problem.ts';
 import { buildProgram, type Selected, type Staged } from '../../compiler/compile.ts';
@@ -7,6 +8,7 @@ import { referenceDevice } from '../../runtime/device/reference/reference.ts';
 import type { Shard } from '../../runtime/shard/shard.ts';
 import { openShard } from '../../runtime/shard/shard.ts';
 import { openShards } from '../../runtime/shard/shards.ts';
+import { nodeOrigin } from '../../spec/names.ts';
 import { stream } from '../../spec/random.ts';
 import { checked } from '../support/check-source.ts';
 import { relativeError } from '../support/networks.ts';
@@ -125,6 +127,19 @@ describe('borders', () => {
         ),
       ),
     );
+  });
+
+  test('a sense that computes nothing is no border, wherever it lies', () => {
+    // Weights lie on the narrower side of a link: with the sense, or with what it predicts.
+    const kept = (width: number): Set<string> => {
+      const wide = chainText({ values: 'values = borders' }).replaceAll('f32[6]', `f32[${width}]`);
+      const staged = buildProgram(selected(wide));
+      const { graph, task } = staged.borders?.all ?? staged;
+      const pieces = graph.nodes.map(({ name }) => nodeOrigin(name));
+      return keptBy(graph, { pieces, part: Int32Array.from(graph.nodes, ({ name }) => (name === 'x' ? 0 : 1)) }, task);
+    };
+    expect(kept(2)).toEqual(new Set());
+    expect(kept(6)).toEqual(new Set(['h[0]']));
   });
 
   test.each([2, 3, 4])('%i shards learn as one with the same values, and as any other cut', async (shards) => {
