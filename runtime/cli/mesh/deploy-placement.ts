@@ -161,7 +161,11 @@ function placementText(model: string, training: PlanTraining, said: SaidBy, figu
   );
 }
 
-function lateText(late: Figures['late'], { ticks: steps }: PlanTraining, { staleness: by = 'the default' }: SaidBy): string {
+function lateText(
+  late: Figures['late'],
+  { ticks: steps }: PlanTraining,
+  { staleness: by = 'the default' }: SaidBy,
+): string {
   if (!late) return '';
   const { staleness, tick, way } = late;
   const delays = tick === undefined || way === undefined ? undefined : { tick, way };

@@ -83,8 +83,12 @@ test('it is told with what it answers', () => {
   expect(staleText({ staleness: 5, steps: 20 }, 'measured', { tick: 0.01, way: 0.0412 })).toBe(
     'at most 5 ticks old (measured), of 20 in a batch: a frame is 41 ms on its way, a tick takes 10 ms',
   );
-  expect(staleText({ staleness: 1, steps: 9 }, '--staleness', { tick: 0.01, way: 0.03 })).toMatch(/; frames come 3 ticks late, so shards wait$/);
-  expect(staleText({ staleness: 2, steps: 9 }, 'measured', undefined)).toMatch(/: how late they come was not measured$/);
+  expect(staleText({ staleness: 1, steps: 9 }, '--staleness', { tick: 0.01, way: 0.03 })).toMatch(
+    /; frames come 3 ticks late, so shards wait$/,
+  );
+  expect(staleText({ staleness: 2, steps: 9 }, 'measured', undefined)).toMatch(
+    /: how late they come was not measured$/,
+  );
 });
 
 test('while a run goes on, frames that have become later are told from what is measured now', () => {
