@@ -129,7 +129,7 @@ describe('borders', () => {
     );
   });
 
-  test('a sense that computes nothing is no border, wherever it lies', () => {
+  test('links that read a sense without work cross nothing', () => {
     // Weights lie on the narrower side of a link: with the sense, or with what it predicts.
     const kept = (width: number): Set<string> => {
       const wide = chainText({ values: 'values = borders' }).replaceAll('f32[6]', `f32[${width}]`);

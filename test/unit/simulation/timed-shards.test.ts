@@ -40,7 +40,7 @@ test('the time is that of the segments and the ways, the same each time', async 
   expect(handled.seconds).toBeGreaterThan(near.seconds);
 });
 
-test('what batches take needs no numbers', async () => {
+test('seconds of batches are counted without numbers', async () => {
   for (const plan of [planOf(3, 0), freePlanOf(3, 2, undefined, undefined, 2)]) {
     const { seconds, worked } = await trained(plan, { way: 10 });
     expect(await paceTimed(plan, { ...SECOND, way: 10 }, 3)).toEqual({ seconds, worked });
