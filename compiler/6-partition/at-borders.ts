@@ -11,7 +11,7 @@ import { tileProgram } from './tiles/tile.ts';
 
 /**
  * Nodes that keep their values where the graph is cut so. A sense whose links have their weights with what they predict
- * computes nothing: its samples go to all that read them, so its own place is no border.
+ * computes nothing: its samples go to all that read them, wherever the sense lies.
  */
 export function keptBy(
   graph: Graph,
