@@ -16,7 +16,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const KILLS = Number(process.env.NMC_CHAOS ?? 1);
 /** Long enough for the last one on a machine that has nothing else to do. */
-const EPOCHS = 8 + 6 * (KILLS - 1);
+const EPOCHS = 14 + 6 * (KILLS - 1);
 const folder = temporaryFolder();
 const model = writeTiny(folder, { epochs: EPOCHS });
 const mesh = new TestMesh(folder);

@@ -94,7 +94,8 @@ test.each(METHODS)('%s is the same training in f64, as it is and in shards', asy
 });
 
 test.each(['cpu', 'webgpu'] as const)('on %s errors of a small rate outlast rounding', async (place) => {
-  const method = 'il(steps = 3, rate = 0.001)';
+  // In three ticks the last error is all that there is: written out, it is no difference of values.
+  const method = 'il(steps = 4, rate = 0.001)';
   const of = async (text: string): Promise<number> => {
     // At this rate the weights have moved by far more than they were.
     const open = openersOf(stagedText(withMethod(CHAIN, text, '1.0e12')));
