@@ -26,17 +26,21 @@ export async function startCluster(): Promise<Cluster> {
   await Promise.all(servers.map((server) => server.start()));
   return {
     servers,
-    leaderOf: async (mesh, stream) => {
-      const access = await connectNats({ servers: servers.map((s) => s.url), mesh });
-      try {
-        const { cluster } = await access.jsm.streams.info(access.names[stream]);
-        const leader = servers[NAMES.indexOf(cluster?.leader ?? '')];
-        if (!leader) throw new Error(`${cluster?.leader} does not lead the stream`);
-        return leader;
-      } finally {
-        await access.connection.close();
-      }
-    },
+    // A server that has just begun again does not answer at first.
+    leaderOf: (mesh, stream) =>
+      waitFor(`leader of ${stream}`, async () => {
+        try {
+          const access = await connectNats({ servers: servers.map((s) => s.url), mesh });
+          try {
+            const { cluster } = await access.jsm.streams.info(access.names[stream]);
+            return servers[NAMES.indexOf(cluster?.leader ?? '')];
+          } finally {
+            await access.connection.close();
+          }
+        } catch {
+          return undefined;
+        }
+      }),
     remove: async () => {
       await Promise.all(servers.map((server) => server.remove()));
     },
