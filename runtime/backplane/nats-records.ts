@@ -110,8 +110,11 @@ export class NatsRecords {
         const there = await this.#record(stream, sent.sequence);
         if (there?.header.get(WRITE_HEADER) === id) return this.#confirmed(stream, tailOf(there));
         const tail = await this.#lookAtTail(stream);
-        // It may have been written and forgotten since.
-        if (unanswered && !there && tail.number > behind.number) throw noAnswer(what, patience.giveUpMs / 1000);
+        if (unanswered && !there && tail.number > behind.number) {
+          const unknown = noAnswer(what, patience.giveUpMs / 1000);
+          // It may have been written and forgotten since; else a server that is behind has not seen what lies there.
+          throw (await this.#firstNumber(stream)) > sent.sequence ? unknown : new Undecided(unknown);
+        }
         behind = tail;
       }
       behind ??= await this.#lookAtTail(stream);
