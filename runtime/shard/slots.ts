@@ -60,11 +60,10 @@ export class Slots {
   take(key: FrameKey, isAbsent = false): Frame | undefined {
     const inTime = this.#chosen(key);
     const chosen = inTime ?? (isAbsent ? this.newest(key) : undefined);
-    if (!inTime) this.#chooser.took?.(key, undefined);
+    this.#chooser.took?.(key, inTime?.tick);
     if (!chosen) return undefined;
     const { frames } = this.#heldFor(key);
     for (const tick of frames.keys()) if (tick < chosen.tick) frames.delete(tick);
-    if (inTime) this.#chooser.took?.(key, inTime.tick);
     const { message, microbatch, tick } = key;
     if (chosen.tick !== tick) {
       const list = this.#taken.get(key.callIndex) ?? [];
